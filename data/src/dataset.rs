@@ -1,0 +1,16 @@
+//! The dataset on disk: four Parquet tables and a manifest. The schema is documented in `docs/dataset.md`.
+//!
+//! Plays are ordered by user, then time; a session's plays follow each other, and a user's sessions too. So one
+//! pass over [`Dataset::sessions`] sees each user's history in order, in memory bounded by a row group.
+
+mod manifest;
+mod reader;
+mod schema;
+mod writer;
+
+pub use manifest::{FORMAT_VERSION, Manifest, SourceInfo};
+pub use reader::{Dataset, LoggedSession, Sessions};
+pub use writer::DatasetWriter;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,59 @@
+//! The Parquet message types of the tables.
+
+pub(super) const CATALOG_FILE: &str = "catalog.parquet";
+pub(super) const USERS_FILE: &str = "users.parquet";
+pub(super) const SESSIONS_FILE: &str = "sessions.parquet";
+pub(super) const PLAYS_FILE: &str = "plays.parquet";
+pub(super) const MANIFEST_FILE: &str = "dataset.json";
+
+pub(super) const CATALOG: &str = "message catalog {
+    required int32 track (integer(32, false));
+    required binary track_id (utf8);
+    required binary name (utf8);
+    required binary artist (utf8);
+    required binary album (utf8);
+    optional int32 duration_ms (integer(32, false));
+    required boolean duration_estimated;
+    optional int32 release_year;
+    optional float danceability;
+    optional float energy;
+    optional float loudness;
+    optional float speechiness;
+    optional float acousticness;
+    optional float instrumentalness;
+    optional float liveness;
+    optional float valence;
+    optional float tempo;
+}";
+
+pub(super) const USERS: &str = "message users {
+    required int32 user (integer(32, false));
+    required binary user_id (utf8);
+}";
+
+pub(super) const SESSIONS: &str = "message sessions {
+    required int64 session;
+    required int32 user (integer(32, false));
+    required int64 start (timestamp(millis, false));
+    required int32 plays (integer(32, false));
+    optional int32 hour;
+    optional int32 weekday;
+    optional binary device (utf8);
+    optional binary source (utf8);
+    optional boolean premium;
+    optional boolean shuffle;
+    optional binary behaviour_policy (utf8);
+}";
+
+pub(super) const PLAYS: &str = "message plays {
+    required int64 session;
+    required int32 user (integer(32, false));
+    required int32 position (integer(32, false));
+    required int32 track (integer(32, false));
+    required int64 start (timestamp(millis, false));
+    required int32 ms_played (integer(32, false));
+    optional boolean complete;
+    optional boolean skip;
+    optional boolean past_threshold;
+    optional float propensity;
+}";

@@ -1,0 +1,109 @@
+//! What is written is what is read; broken datasets are refused with a message that helps.
+
+use std::fs;
+
+use super::*;
+use crate::{BehaviourPolicy, Context, Device, Play, Responses, Session, Source, Track, User};
+
+fn session(user: u32, start_ms: i64, plays: usize) -> Session {
+    let play = |position: usize| Play {
+        track: (position % 3) as u32,
+        start_ms: start_ms + position as i64,
+        ms_played: 1000 * position as u32,
+        responses: Responses {
+            complete: [None, Some(true), Some(false)][position % 3],
+            skip: [None, Some(false), Some(true)][position % 3],
+            past_threshold: Some(position % 2 == 0),
+        },
+        propensity: (position % 2 == 0).then_some(0.25),
+    };
+    Session {
+        user,
+        start_ms,
+        context: Context {
+            device: Some(Device::Phone),
+            source: (user > 0).then_some(Source::Radio),
+            premium: Some(true),
+            behaviour_policy: Some(BehaviourPolicy::Shuffled),
+            ..Context::default().at(start_ms)
+        },
+        plays: (0..plays).map(play).collect(),
+    }
+}
+
+fn catalog() -> Vec<Track> {
+    let mut tracks = vec![Track::default(); 3];
+    tracks[0] = Track {
+        id: "a".into(),
+        name: "Nåme".into(),
+        artist: "X".into(),
+        album: "Y".into(),
+        duration_ms: Some(200_000),
+        duration_estimated: true,
+        release_year: Some(1999),
+        audio_features: Some([0.5; 9]),
+    };
+    tracks
+}
+
+fn users() -> Vec<User> {
+    vec![User { id: "u0".into() }, User { id: "u1".into() }]
+}
+
+#[test]
+fn what_is_written_is_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("d");
+    let mut writer = DatasetWriter::create(&path).unwrap();
+    // More plays than one row group holds.
+    let sessions: Vec<Session> =
+        (0..70).map(|i| session(i / 40, i64::from(i) * 1_000_000, 1 + 37 * i as usize)).collect();
+    for session in &sessions {
+        writer.write_session(session).unwrap();
+    }
+    assert!(!path.exists(), "the dataset appears only when finished");
+    let manifest = writer.finish(&catalog(), &users(), &SourceInfo::new("test")).unwrap();
+    let dataset = Dataset::open(&path).unwrap();
+    assert_eq!(dataset.manifest(), &manifest);
+    assert_eq!(dataset.catalog().unwrap(), catalog());
+    assert_eq!(dataset.users().unwrap(), users());
+    let read: Vec<LoggedSession> = dataset.sessions().unwrap().map(|s| s.unwrap()).collect();
+    assert!(read.iter().enumerate().all(|(index, logged)| logged.number == index as u64));
+    assert!(read.into_iter().map(|logged| logged.session).eq(sessions));
+    assert!(DatasetWriter::create(&path).err().unwrap().to_string().contains("exists already"));
+}
+
+#[test]
+fn sessions_out_of_order_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut writer = DatasetWriter::create(folder.path().join("d")).unwrap();
+    writer.write_session(&session(1, 0, 1)).unwrap();
+    assert!(writer.write_session(&session(0, 5, 1)).is_err());
+}
+
+#[test]
+fn broken_datasets_are_refused_with_a_remedy() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("d");
+    let missing = Dataset::open(&path).unwrap_err().to_string();
+    assert!(missing.contains("does not exist") && missing.contains("sim import"), "{missing}");
+
+    let mut writer = DatasetWriter::create(&path).unwrap();
+    writer.write_session(&session(0, 0, 2)).unwrap();
+    writer.finish(&catalog()[..2], &users(), &SourceInfo::new("test")).unwrap();
+
+    let plays = fs::read(path.join("plays.parquet")).unwrap();
+    fs::write(path.join("plays.parquet"), &plays[..plays.len() / 2]).unwrap();
+    let cut = Dataset::open(&path).unwrap().sessions().err().unwrap().to_string();
+    assert!(cut.contains("plays.parquet") && cut.contains("import the logs again"), "{cut}");
+    fs::write(path.join("plays.parquet"), &plays).unwrap();
+
+    let manifest = fs::read_to_string(path.join("dataset.json")).unwrap();
+    fs::write(path.join("dataset.json"), manifest.replace("\"tracks\": 2", "\"tracks\": 1")).unwrap();
+    let foreign: Result<Vec<_>, _> = Dataset::open(&path).unwrap().sessions().unwrap().collect();
+    assert!(foreign.unwrap_err().to_string().contains("not in catalog.parquet"));
+
+    fs::write(path.join("dataset.json"), manifest.replace("\"format_version\": 1", "\"format_version\": 9")).unwrap();
+    let newer = Dataset::open(&path).unwrap_err().to_string();
+    assert!(newer.contains("version 9"), "{newer}");
+}

@@ -1,0 +1,52 @@
+//! Listening data: one columnar dataset for real logs and synthetic listeners alike.
+//!
+//! A dataset is a folder of Parquet files (catalog, users, sessions, plays) with a manifest; its schema is
+//! documented in `docs/dataset.md`. [`Dataset`] reads it in streams, [`DatasetWriter`] writes it atomically, and
+//! the importers and the synthetic listeners feed the writer.
+//!
+//! ```
+//! use listening_data::{Context, Dataset, DatasetWriter, Play, Responses, Session, SourceInfo, Track, User};
+//!
+//! let folder = tempfile::tempdir()?;
+//! let path = folder.path().join("tiny");
+//! let mut writer = DatasetWriter::create(&path)?;
+//! let play = Play {
+//!     track: 0,
+//!     start_ms: 1_000,
+//!     ms_played: 180_000,
+//!     responses: Responses { complete: Some(true), skip: Some(false), past_threshold: Some(true) },
+//!     propensity: None,
+//! };
+//! writer.write_session(&Session { user: 0, start_ms: 1_000, context: Context::default(), plays: vec![play] })?;
+//! let track = Track { id: "t:1".into(), name: "One".into(), artist: "A".into(), ..Track::default() };
+//! let user = User { id: "u".into() };
+//! writer.finish(&[track], &[user], &SourceInfo::new("example"))?;
+//!
+//! let dataset = Dataset::open(&path)?;
+//! assert_eq!(dataset.manifest().plays, 1);
+//! for session in dataset.sessions()? {
+//!     assert_eq!(session?.session.plays[0].ms_played, 180_000);
+//! }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod dataset;
+mod error;
+mod external_sort;
+mod files;
+mod play;
+mod progress;
+mod rng;
+mod sessions;
+mod table;
+
+pub use dataset::{Dataset, DatasetWriter, FORMAT_VERSION, LoggedSession, Manifest, Sessions, SourceInfo};
+pub use error::{DataError, Result};
+pub use external_sort::ExternalSort;
+pub use files::{fingerprint_of_file, fingerprint_of_text, write_atomically};
+pub use play::{
+    AUDIO_FEATURES, AudioFeatures, BehaviourPolicy, Context, Device, Play, Responses, Session, Source, Track, User,
+};
+pub use progress::{Progress, Silent};
+pub use rng::{CounterRng, Stream};
+pub use sessions::SessionRules;

@@ -1,0 +1,66 @@
+//! Rules that turn a user's plays into sessions and responses; shared by all importers.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{DataError, Responses, Result};
+
+/// Definitions of session and responses.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SessionRules {
+    /// Minutes without listening that end a session (CoSeRNN, Hansen et al. 2020, section 3: 20).
+    pub session_gap_minutes: f64,
+    /// Seconds after which a play counts as listened past the threshold (30: what streaming services count as a
+    /// stream).
+    pub threshold_seconds: f64,
+    /// Share of the duration from which a play counts as complete.
+    pub complete_share: f64,
+}
+
+impl Default for SessionRules {
+    fn default() -> Self {
+        Self { session_gap_minutes: 20.0, threshold_seconds: 30.0, complete_share: 0.95 }
+    }
+}
+
+impl SessionRules {
+    /// Refuses rules that make no sense.
+    pub fn validate(&self) -> Result<()> {
+        let check = |holds: bool, setting, problem: &str| {
+            if holds { Ok(()) } else { Err(DataError::Setting { setting, problem: problem.to_owned() }) }
+        };
+        check(self.session_gap_minutes > 0.0, "session_gap_minutes", "must be above 0")?;
+        check(self.threshold_seconds >= 0.0, "threshold_seconds", "must not be negative")?;
+        check(self.complete_share > 0.0 && self.complete_share <= 1.0, "complete_share", "must be in (0, 1]")
+    }
+
+    /// Whether a play that starts at `start_ms` opens a new session after one that ended at `previous_end_ms`.
+    pub fn opens_session(&self, previous_end_ms: i64, start_ms: i64) -> bool {
+        (start_ms - previous_end_ms) as f64 >= self.session_gap_minutes * 60_000.0
+    }
+
+    /// The responses of a play.
+    ///
+    /// `finished`: whether the source says that the track ran to its end. `moved_on`: whether it says that the
+    /// listener moved on. Where it says neither, the share of the duration decides; where that is unknown too,
+    /// `complete` and `skip` stay missing.
+    pub fn responses(
+        &self,
+        ms_played: u32,
+        duration_ms: Option<u32>,
+        finished: Option<bool>,
+        moved_on: Option<bool>,
+    ) -> Responses {
+        let nearly_all = duration_ms.map(|duration| f64::from(ms_played) >= self.complete_share * f64::from(duration));
+        let complete = match (finished, nearly_all) {
+            (Some(true), _) | (_, Some(true)) => Some(true),
+            (Some(false), _) | (_, Some(false)) => Some(false),
+            (None, None) => None,
+        };
+        let skip = match (complete, moved_on) {
+            (Some(true), _) => Some(false),
+            (_, known) => known,
+        };
+        Responses { complete, skip, past_threshold: Some(f64::from(ms_played) >= self.threshold_seconds * 1000.0) }
+    }
+}
