@@ -10,16 +10,20 @@ cd "$(dirname "$0")/.."
 blocks=$(mktemp -d)
 trap 'rm -rf "$blocks"' EXIT
 
+# Each block becomes a file named by the line it starts on; its first line makes bash print each command as `$ command`.
 awk -v blocks="$blocks" '
-    /^```sh ci *$/ { file = sprintf("%s/%03d.sh", blocks, ++count); line = FNR; printf "" >file; next }
+    /^```sh ci *$/ { start = FNR; file = sprintf("%s/%05d", blocks, start); print "PS4=\"$ \"; set -x" >file; next }
     /^``` *$/ && file { close(file); file = ""; next }
     file { print >file }
     END {
-        if (file) { print FILENAME ": the block of line " line " has no end" >"/dev/stderr"; exit 1 }
-        if (!count) { print FILENAME ": no block is fenced as ```sh ci" >"/dev/stderr"; exit 1 }
+        if (file) { print FILENAME ": the block of line " start " has no end" >"/dev/stderr"; exit 1 }
+        if (!start) { print FILENAME ": no block is fenced as ```sh ci" >"/dev/stderr"; exit 1 }
     }' "$readme"
 
-for block in "$blocks"/*.sh; do
-    # The trace prints each command as `$ command`; no input, so that nothing waits for an answer.
-    bash -euo pipefail -c "PS4='\$ '; set -x; . '$block'" </dev/null
+for block in "$blocks"/*; do
+    # No input, so that nothing waits for an answer.
+    bash -euo pipefail "$block" </dev/null || {
+        echo "${readme##*/}: the commands of line $((10#${block##*/})) failed" >&2
+        exit 1
+    }
 done

@@ -39,7 +39,7 @@ check_build_tools() {
         complain "cargo is missing: install Rust $wanted_cargo or newer from https://rustup.rs and open a new shell."
         complete=no
     elif ! version_at_least "$(echo "$cargo_version" | cut -d ' ' -f 2)" "$wanted_cargo"; then
-        complain "$cargo_version is too old, $wanted_cargo or newer is needed: run 'rustup update stable'."
+        complain "$cargo_version is too old, $wanted_cargo or newer is needed: run 'rustup update stable', or install from https://rustup.rs."
         complete=no
     fi
     if ! echo '#include <cstdint>' | ${CXX:-c++} -std=c++17 -fsyntax-only -x c++ - >/dev/null 2>&1; then
@@ -124,7 +124,7 @@ has_usable_pip() {
 explain_pip_failure() {
     if grep -q 'No space left on device' "$1"; then
         die "the disk filled up while libtorch was being installed: free some space and run this again.$gpu_hint"
-    elif grep -qE 'Retrying \(Retry|Connection ?Error|ReadTimeout|Could not fetch URL' "$1"; then
+    elif grep -qE 'Retrying \(Retry|Connection ?(Error|broken|aborted|reset)|ReadTimeout|IncompleteRead|Could not fetch URL' "$1"; then
         die "pip could not reach its package index: check the network, the proxy (HTTPS_PROXY) and pip's own settings" \
             "('python3 -m pip config list'), and run this again.$gpu_hint"
     elif grep -q 'No matching distribution found' "$1"; then
@@ -228,9 +228,9 @@ esac then
     say "libtorch $installed is there already."
     exit 0
 fi
-case $installed in
-    "$torch_version cpu") say "this machine has an NVIDIA GPU, the installed libtorch is for CPUs only." ;;
-    ?*) say "the installed libtorch is $installed: replacing it." ;;
-    *) [ ! -e .torch ] || say ".torch is incomplete: installing it again." ;;
-esac
+if [ "$installed $variant" = "$torch_version cpu cuda" ]; then
+    say "this machine has an NVIDIA GPU, and the installed libtorch is for CPUs only: replacing it."
+elif [ -e .torch ]; then
+    say "what is in .torch is not a whole libtorch $torch_version: replacing it."
+fi
 install_libtorch

@@ -1,1 +1,23 @@
-//! listening-models
+//! Models learnt from listening logs: track embeddings, user states and user-response models, with their baselines
+//! and their evaluation on held-out sessions.
+
+mod columns;
+mod device;
+mod error;
+pub mod features;
+mod metrics;
+pub mod network;
+mod prepared;
+mod splits;
+mod tensors;
+pub mod track_embeddings;
+pub mod user_response;
+pub mod user_state;
+
+pub use columns::{Column, ColumnWriter};
+pub use device::{device_name, find_device};
+pub use error::{ModelError, Result};
+pub use metrics::{BinaryMetrics, log_loss};
+pub use prepared::{Examples, PrepareSettings, PreparedData, SOURCES, SessionStarts, StartBuilder, prepare};
+pub use splits::{Split, SplitShares, TimeSplit};
+pub use tensors::{SavedTensor, TensorFile, save_tensors};

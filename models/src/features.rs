@@ -1,0 +1,22 @@
+//! What models and agents see of users, contexts and tracks.
+//!
+//! Three groups, so that each part of a network's first layer can be computed once per session, once per track and
+//! once per candidate:
+//!
+//! - **session features** `[session]`: user state, slow features of the user, context; fixed during a session;
+//! - **track features** `[track]`: embedding, popularity, duration, release year, audio features; fixed per catalog;
+//! - **relation features** `[relation]` of a user and a track at the start of a session: familiarity with track and
+//!   artist, how others respond to the track, cosine to the user state.
+//!
+//! Nothing looks past the start of the session: histories take in a session only when it has ended, and the totals of
+//! other users' responses come from their training sessions alone, without the user's own.
+
+mod context;
+mod tally;
+mod tracks;
+mod user_history;
+
+pub use context::{CONTEXT_FEATURES, write_context};
+pub use tally::{RESPONSES, Tally, TrackTotals};
+pub use tracks::{TRACK_EXTRAS, track_features};
+pub use user_history::{RELATION_FEATURES, Relations, SLOW_FEATURES, UserHistory};

@@ -1,0 +1,71 @@
+//! A track as numbers.
+
+use listening_data::{AUDIO_FEATURES, Track};
+
+use super::TrackTotals;
+use crate::track_embeddings::TrackVectors;
+
+const AUDIO: usize = AUDIO_FEATURES.len();
+
+/// Number of track features beside the embedding: popularity, duration (2), release year (2), audio features.
+pub const TRACK_EXTRAS: usize = 5 + AUDIO + 1;
+
+/// The feature table `[tracks, dimension + TRACK_EXTRAS]`, row by row.
+///
+/// Popularity is ln(1 + training plays) / 8; duration is ln(seconds / 210); the release year counts from 2000 in
+/// units of 20 years; audio features are standardised over the catalog. Each may be missing: then it is 0 and its
+/// "known" mark too.
+pub fn track_features(catalog: &[Track], vectors: &TrackVectors, totals: &TrackTotals) -> Vec<f32> {
+    let scales = audio_scales(catalog);
+    let mut table = Vec::with_capacity(catalog.len() * (vectors.dimension() + TRACK_EXTRAS));
+    for (index, track) in catalog.iter().enumerate() {
+        table.extend_from_slice(vectors.vector(index as u32));
+        table.push((totals.tracks[index].plays as f32).ln_1p() / 8.0);
+        let seconds = track.duration_ms.filter(|&ms| ms > 0).map(|ms| ms as f32 / 1000.0);
+        table.extend(seconds.map_or([0.0; 2], |seconds| [1.0, (seconds / 210.0).ln().clamp(-3.0, 3.0)]));
+        let year = track.release_year.map(|year| (f32::from(year) - 2000.0) / 20.0);
+        table.extend(year.map_or([0.0; 2], |year| [1.0, year.clamp(-3.0, 3.0)]));
+        table.push(if track.audio_features.is_some() { 1.0 } else { 0.0 });
+        for (feature, (mean, deviation)) in scales.iter().enumerate() {
+            let standardised = track.audio_features.map_or(0.0, |values| (values[feature] - mean) / deviation);
+            table.push(standardised.clamp(-4.0, 4.0));
+        }
+    }
+    table
+}
+
+/// Mean and standard deviation of each audio feature over the tracks that have them.
+fn audio_scales(catalog: &[Track]) -> [(f32, f32); AUDIO] {
+    let known: Vec<_> = catalog.iter().filter_map(|track| track.audio_features).collect();
+    let count = known.len().max(1) as f64;
+    std::array::from_fn(|feature| {
+        let mean = known.iter().map(|values| f64::from(values[feature])).sum::<f64>() / count;
+        let variance = known.iter().map(|values| (f64::from(values[feature]) - mean).powi(2)).sum::<f64>() / count;
+        (mean as f32, variance.sqrt().max(1e-6) as f32)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::features::Tally;
+
+    #[test]
+    fn known_parts_are_scaled_and_missing_ones_are_zero() {
+        let known = |value: f32| Track {
+            duration_ms: Some(210_000),
+            release_year: Some(2020),
+            audio_features: Some([value; AUDIO]),
+            ..Track::default()
+        };
+        let catalog = [known(1.0), known(3.0), Track::default()];
+        let vectors = TrackVectors::new(1, vec![1.0, -1.0, 0.0]);
+        let totals = TrackTotals { tracks: vec![Tally::default(); 3], all: Tally::default(), sessions: 0 };
+        let table = track_features(&catalog, &vectors, &totals);
+        let rows: Vec<&[f32]> = table.chunks_exact(1 + TRACK_EXTRAS).collect();
+        assert_eq!(rows[0][..7], [1.0, 0.0, 1.0, 0.0, 1.0, 1.0, 1.0]);
+        assert_eq!(rows[0][7..], [-1.0; AUDIO]);
+        assert_eq!(rows[1][7..], [1.0; AUDIO]);
+        assert!(rows[2].iter().all(|&x| x == 0.0));
+    }
+}

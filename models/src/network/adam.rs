@@ -1,0 +1,148 @@
+//! Adam (Kingma and Ba, ICLR 2015, algorithm 1) with decoupled weight decay (Loshchilov and Hutter, ICLR 2019).
+//!
+//! libtorch's own optimiser cannot save its moments; an exact resume needs them.
+
+use tch::Tensor;
+
+use super::Parameters;
+use crate::Result;
+use crate::tensors::{SavedTensor, TensorFile};
+
+/// Settings of Adam.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct AdamSettings {
+    /// Step size.
+    pub learning_rate: f64,
+    /// Decoupled weight decay per step, times the learning rate.
+    pub weight_decay: f64,
+    /// Largest Euclidean norm of the gradient over all parameters; 0 for no limit.
+    pub gradient_norm: f64,
+}
+
+const BETA1: f64 = 0.9;
+const BETA2: f64 = 0.999;
+const EPSILON: f64 = 1e-8;
+
+/// The optimiser's state.
+pub struct Adam {
+    settings: AdamSettings,
+    steps: u32,
+    first: Vec<Tensor>,
+    second: Vec<Tensor>,
+}
+
+impl Adam {
+    /// An optimiser for these parameters.
+    pub fn new(parameters: &Parameters, settings: AdamSettings) -> Self {
+        let zeros = || parameters.tensors().map(|tensor| tensor.detach().zeros_like()).collect();
+        Self { settings, steps: 0, first: zeros(), second: zeros() }
+    }
+
+    /// One step down the gradients of `loss`. Returns the gradient's norm before it was limited.
+    pub fn step(&mut self, parameters: &mut Parameters, loss: &Tensor) -> Result<f64> {
+        let tensors: Vec<&Tensor> = parameters.tensors().collect();
+        let gradients = Tensor::f_run_backward(&[loss], &tensors, false, false)?;
+        self.apply(parameters, &gradients)
+    }
+
+    /// One step down the given gradients, which stand in the parameters' order.
+    pub fn apply(&mut self, parameters: &mut Parameters, gradients: &[Tensor]) -> Result<f64> {
+        self.steps += 1;
+        let steps = self.steps as i32;
+        tch::no_grad(|| {
+            let mut square_sum = Tensor::f_zeros([1], (tch::Kind::Float, parameters.device()))?;
+            for gradient in gradients {
+                let flat = gradient.f_reshape([-1])?;
+                square_sum = square_sum.f_add(&flat.f_dot(&flat)?)?;
+            }
+            let norm = square_sum.f_double_value(&[0])?.sqrt();
+            let limit = self.settings.gradient_norm;
+            let scale = if limit > 0.0 && norm > limit { limit / norm } else { 1.0 };
+            let first_correction = 1.0 - BETA1.powi(steps);
+            let second_correction = (1.0 - BETA2.powi(steps)).sqrt();
+            let moments = self.first.iter_mut().zip(&mut self.second);
+            for ((parameter, gradient), (first, second)) in parameters.tensors().zip(gradients).zip(moments) {
+                let mut parameter = parameter.detach();
+                let gradient = if scale == 1.0 { gradient.shallow_clone() } else { gradient.f_mul_scalar(scale)? };
+                let _ = first.f_lerp_(&gradient, 1.0 - BETA1)?;
+                let _ = second.f_mul_scalar_(BETA2)?.f_addcmul_(&gradient, &(&gradient * (1.0 - BETA2)))?;
+                let denominator = second.f_sqrt()?.f_div_scalar_(second_correction)?.f_add_scalar_(EPSILON)?;
+                if self.settings.weight_decay > 0.0 {
+                    let _ = parameter.f_mul_scalar_(1.0 - self.settings.learning_rate * self.settings.weight_decay)?;
+                }
+                let rate = self.settings.learning_rate / first_correction;
+                let _ = parameter.f_sub_(&first.f_div(&denominator)?.f_mul_scalar_(rate)?)?;
+            }
+            Ok(norm)
+        })
+    }
+
+    /// The state for a file.
+    pub fn saved(&self, prefix: &str) -> Result<Vec<(String, SavedTensor<'static>)>> {
+        let mut saved = vec![(format!("{prefix}steps"), SavedTensor::number(self.steps))];
+        for (name, moments) in [("first", &self.first), ("second", &self.second)] {
+            for (index, tensor) in moments.iter().enumerate() {
+                saved.push((format!("{prefix}{name}.{index}"), SavedTensor::from_tensor(tensor)?));
+            }
+        }
+        Ok(saved)
+    }
+
+    /// Reads the state from a file.
+    pub fn load(&mut self, file: &TensorFile, prefix: &str) -> Result<()> {
+        self.steps = file.integers(&format!("{prefix}steps"))?.first().copied().unwrap_or(0);
+        for (name, moments) in [("first", &mut self.first), ("second", &mut self.second)] {
+            for (index, tensor) in moments.iter_mut().enumerate() {
+                file.copy_into(&format!("{prefix}{name}.{index}"), tensor)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tch::Device;
+
+    /// The numbers are PyTorch's:
+    /// ```python
+    /// import torch
+    /// w = torch.tensor([[1., -2.]], requires_grad=True); b = torch.tensor([.5], requires_grad=True)
+    /// opt = torch.optim.AdamW([w, b], lr=.1, weight_decay=.01)
+    /// for x in ([1., 2.], [-3., 1.], [.5, .5]):
+    ///     loss = (torch.nn.functional.linear(torch.tensor([x]), w, b) - 1).square().sum()
+    ///     opt.zero_grad(); loss.backward(); opt.step()
+    /// print(w, b)   # [[0.99321806, -1.71674609]] [0.77921724]
+    /// ```
+    #[test]
+    fn agrees_with_pytorch() {
+        let mut parameters = Parameters::new(0, Device::Cpu);
+        let weight = parameters.add("w", &[1, 2], &[1.0, -2.0]).unwrap();
+        let bias = parameters.add("b", &[1], &[0.5]).unwrap();
+        let settings = AdamSettings { learning_rate: 0.1, weight_decay: 0.01, gradient_norm: 0.0 };
+        let mut adam = Adam::new(&parameters, settings);
+        for x in [[1.0f32, 2.0], [-3.0, 1.0], [0.5, 0.5]] {
+            let output = Tensor::from_slice(&x).reshape([1, 2]).linear(&weight, Some(&bias));
+            let loss = (output - 1.0).square().sum(tch::Kind::Float);
+            adam.step(&mut parameters, &loss).unwrap();
+        }
+        let found: Vec<f32> =
+            parameters.tensors().flat_map(|t| Vec::<f32>::try_from(t.reshape([-1])).unwrap()).collect();
+        for (found, expected) in found.iter().zip([0.993_218_06, -1.716_746_09, 0.779_217_24f32]) {
+            assert!((found - expected).abs() < 1e-5, "{found} {expected}");
+        }
+    }
+
+    #[test]
+    fn the_gradient_norm_is_limited_and_reported() {
+        let mut parameters = Parameters::new(0, Device::Cpu);
+        let weight = parameters.add("w", &[2], &[0.0, 0.0]).unwrap();
+        let settings = AdamSettings { learning_rate: 0.1, weight_decay: 0.0, gradient_norm: 1.0 };
+        let mut adam = Adam::new(&parameters, settings);
+        let loss = (&weight * Tensor::from_slice(&[3.0f32, 4.0])).sum(tch::Kind::Float);
+        assert_eq!(adam.step(&mut parameters, &loss).unwrap(), 5.0);
+        // The first moment is (1 - beta1) times the limited gradient (0.6, 0.8).
+        assert!((adam.first[0].double_value(&[0]) - 0.06).abs() < 1e-6);
+    }
+}

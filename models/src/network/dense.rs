@@ -1,0 +1,60 @@
+//! Dense layers.
+
+use tch::Tensor;
+
+use super::Parameters;
+use crate::Result;
+
+/// One affine layer, x W' + b.
+pub struct Dense {
+    weight: Tensor,
+    bias: Tensor,
+}
+
+impl Dense {
+    /// Adds a layer's parameters `<name>.weight` `[outputs, inputs]` and `<name>.bias` `[outputs]`.
+    pub fn new(parameters: &mut Parameters, name: &str, inputs: usize, outputs: usize) -> Result<Self> {
+        Ok(Self {
+            weight: parameters.weight(&format!("{name}.weight"), outputs, inputs, inputs)?,
+            bias: parameters.bias(&format!("{name}.bias"), outputs)?,
+        })
+    }
+
+    /// `[rows, inputs]` to `[rows, outputs]`.
+    pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        Ok(x.f_linear(&self.weight, Some(&self.bias))?)
+    }
+
+    /// Another handle on the same parameters, for use on another thread.
+    pub fn shallow_clone(&self) -> Self {
+        Self { weight: self.weight.shallow_clone(), bias: self.bias.shallow_clone() }
+    }
+}
+
+/// Dense layers with a ReLU after each.
+pub struct DenseStack {
+    layers: Vec<Dense>,
+}
+
+impl DenseStack {
+    /// Layers `<name>.0`, `<name>.1`, ... of the given widths.
+    pub fn new(parameters: &mut Parameters, name: &str, inputs: usize, widths: &[usize]) -> Result<Self> {
+        let mut inputs = inputs;
+        let mut layers = Vec::with_capacity(widths.len());
+        for (index, &width) in widths.iter().enumerate() {
+            layers.push(Dense::new(parameters, &format!("{name}.{index}"), inputs, width)?);
+            inputs = width;
+        }
+        Ok(Self { layers })
+    }
+
+    /// `[rows, inputs]` to `[rows, last width]`.
+    pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        self.layers.iter().try_fold(x.shallow_clone(), |x, layer| Ok(layer.forward(&x)?.f_relu_()?))
+    }
+
+    /// Another handle on the same parameters, for use on another thread.
+    pub fn shallow_clone(&self) -> Self {
+        Self { layers: self.layers.iter().map(Dense::shallow_clone).collect() }
+    }
+}

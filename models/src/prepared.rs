@@ -1,0 +1,225 @@
+//! One pass over a dataset that writes all that training and simulation need: examples for the user-response model,
+//! and session starts for the environment.
+//!
+//! Both are columns in files, memory-mapped when read. The pass keeps in memory the catalog's totals and vectors, and
+//! the sessions and history of one user.
+
+mod examples;
+mod session_starts;
+mod start_builder;
+
+pub use examples::Examples;
+pub use session_starts::{SOURCES, SessionStarts};
+pub use start_builder::StartBuilder;
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use listening_data::{CounterRng, Dataset, LoggedSession, Progress, Session, Stream, write_atomically};
+use serde::{Deserialize, Serialize};
+
+use crate::features::{Tally, TrackTotals, UserHistory};
+use crate::splits::{Split, TimeSplit};
+use crate::user_state::UserState;
+use crate::{ModelError, Result};
+use examples::ExamplesWriter;
+use session_starts::{StartCounts, StartsWriter};
+
+const FILE: &str = "prepared.json";
+
+/// Settings of the preparation.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct PrepareSettings {
+    /// About how many session starts the training world keeps, drawn evenly from the training sessions.
+    pub training_starts: usize,
+    /// About how many session starts are kept for evaluation, drawn evenly from the held-out sessions.
+    pub held_out_starts: usize,
+    /// Candidates kept per session start and pool source.
+    pub candidates_per_source: usize,
+}
+
+impl Default for PrepareSettings {
+    /// With 3 x 128 candidates of 17 numbers each, a start takes 26 kB: 6,000 starts take 160 MB of mapped files.
+    fn default() -> Self {
+        Self { training_starts: 4000, held_out_starts: 2000, candidates_per_source: 128 }
+    }
+}
+
+impl PrepareSettings {
+    /// Refuses settings that make no sense.
+    pub fn validate(&self) -> Result<()> {
+        if self.training_starts == 0 || self.held_out_starts == 0 {
+            return Err(ModelError::setting(
+                "features.training_starts, features.held_out_starts",
+                "must be at least 1",
+            ));
+        }
+        // A candidate's slot is stored in 16 bits.
+        if !(1..=(1 << 16) / SOURCES.len()).contains(&self.candidates_per_source) {
+            return Err(ModelError::setting("features.candidates_per_source", "must be in 1..=21845"));
+        }
+        Ok(())
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct Sizes {
+    user_state: usize,
+    candidates_per_source: usize,
+    train: (usize, usize),
+    validation: (usize, usize),
+    test: (usize, usize),
+    training_starts: usize,
+    held_out_starts: usize,
+}
+
+/// What [`prepare`] wrote.
+pub struct PreparedData {
+    /// Length of the user state inside the session features.
+    pub user_state: usize,
+    /// Examples of the training sessions.
+    pub train: Examples,
+    /// Examples of the validation sessions.
+    pub validation: Examples,
+    /// Examples of the test sessions.
+    pub test: Examples,
+    /// Starts of training sessions.
+    pub training_starts: SessionStarts,
+    /// Starts of held-out sessions.
+    pub held_out_starts: SessionStarts,
+    /// Totals of the training sessions.
+    pub totals: TrackTotals,
+}
+
+impl PreparedData {
+    /// Opens a folder that [`prepare`] filled, for a catalog of `tracks` tracks.
+    pub fn open(folder: &Path, tracks: usize) -> Result<Self> {
+        let path = folder.join(FILE);
+        let text = std::fs::read_to_string(&path).map_err(|e| ModelError::file("read", &path, e))?;
+        let sizes: Sizes = serde_json::from_str(&text).map_err(|e| ModelError::bad_file(&path, e.to_string()))?;
+        let examples = |name: &str, size| Examples::open(&folder.join(name), size, sizes.user_state);
+        let starts = |name: &str, count| {
+            let counts = StartCounts { starts: count, candidates_per_source: sizes.candidates_per_source };
+            SessionStarts::open(&folder.join(name), counts, sizes.user_state)
+        };
+        Ok(Self {
+            user_state: sizes.user_state,
+            train: examples("train", sizes.train)?,
+            validation: examples("validation", sizes.validation)?,
+            test: examples("test", sizes.test)?,
+            training_starts: starts("training_starts", sizes.training_starts)?,
+            held_out_starts: starts("held_out_starts", sizes.held_out_starts)?,
+            totals: TrackTotals::load(folder, tracks)?,
+        })
+    }
+}
+
+/// Streams the dataset once more and writes examples and session starts into `folder`, which must exist.
+pub fn prepare(
+    dataset: &Dataset,
+    split: &TimeSplit,
+    encoder: &dyn UserState,
+    builder: &StartBuilder<'_>,
+    settings: &PrepareSettings,
+    folder: &Path,
+    progress: &dyn Progress,
+) -> Result<()> {
+    settings.validate()?;
+    let totals = builder.totals();
+    totals.save(folder)?;
+    let sessions = dataset.manifest().sessions;
+    let training = u64::from(totals.sessions);
+    let mut writer = Writer {
+        examples: [
+            ExamplesWriter::create(&folder.join("train"))?,
+            ExamplesWriter::create(&folder.join("validation"))?,
+            ExamplesWriter::create(&folder.join("test"))?,
+        ],
+        starts: [
+            StartsWriter::create(&folder.join("training_starts"))?,
+            StartsWriter::create(&folder.join("held_out_starts"))?,
+        ],
+        shares: [
+            settings.training_starts as f64 / training.max(1) as f64,
+            settings.held_out_starts as f64 / (sessions - training).max(1) as f64,
+        ],
+        encoder,
+        builder,
+    };
+    progress.begin("features", sessions, "sessions");
+    let mut user: Vec<(LoggedSession, Split)> = Vec::new();
+    for item in split.sessions(dataset)? {
+        let item = item?;
+        if user.last().is_some_and(|(last, _)| last.session.user != item.0.session.user) {
+            writer.write_user(&user)?;
+            progress.advance(user.len() as u64);
+            user.clear();
+        }
+        user.push(item);
+    }
+    writer.write_user(&user)?;
+    progress.advance(user.len() as u64);
+    progress.end();
+    let [train, validation, test] = writer.examples;
+    let [training_starts, held_out_starts] = writer.starts;
+    let sizes = Sizes {
+        user_state: encoder.dimension(),
+        candidates_per_source: builder.candidates_per_source(),
+        train: train.finish()?,
+        validation: validation.finish()?,
+        test: test.finish()?,
+        training_starts: training_starts.finish()?,
+        held_out_starts: held_out_starts.finish()?,
+    };
+    for (name, count) in [("training", sizes.training_starts), ("held-out", sizes.held_out_starts)] {
+        if count == 0 {
+            return Err(ModelError::TooLittleData(format!(
+                "the dataset has no {name} session to start simulated sessions from; import more logs"
+            )));
+        }
+    }
+    let text = serde_json::to_string_pretty(&sizes).map_err(|e| ModelError::bad_file(folder, e.to_string()))?;
+    Ok(write_atomically(folder.join(FILE), text.as_bytes())?)
+}
+
+struct Writer<'a> {
+    examples: [ExamplesWriter; 3],
+    starts: [StartsWriter; 2],
+    shares: [f64; 2],
+    encoder: &'a dyn UserState,
+    builder: &'a StartBuilder<'a>,
+}
+
+impl Writer<'_> {
+    /// Walks through one user's sessions; what is written of a session is from before it.
+    fn write_user(&mut self, sessions: &[(LoggedSession, Split)]) -> Result<()> {
+        let training = sessions.iter().filter(|(_, split)| *split == Split::Train);
+        let own = own_tallies(training.map(|(logged, _)| &logged.session));
+        let mut history = UserHistory::default();
+        let mut memory = vec![0.0; self.encoder.memory_length()];
+        let mut state = vec![0.0; self.encoder.dimension()];
+        for (logged, split) in sessions {
+            self.encoder.vector(&memory, &mut state);
+            let moment = self.builder.moment(&history, &state, &own, &logged.session);
+            self.examples[*split as usize].write_session(&logged.session, &moment)?;
+            let part = usize::from(*split != Split::Train);
+            let mut draw = CounterRng::new(self.builder.seed(), Stream::Sampling, logged.number, 0);
+            if f64::from(draw.uniform()) < self.shares[part] {
+                self.starts[part].write(&self.builder.build(&moment, logged.session.user, logged.number))?;
+            }
+            history.observe(&logged.session, self.builder.artists());
+            self.encoder.session(&mut memory, &logged.session);
+        }
+        Ok(())
+    }
+}
+
+/// Per track, a user's own part of the training totals.
+pub(crate) fn own_tallies<'a>(sessions: impl Iterator<Item = &'a Session>) -> HashMap<u32, Tally> {
+    let mut own: HashMap<u32, Tally> = HashMap::new();
+    for play in sessions.flat_map(|session| &session.plays) {
+        own.entry(play.track).or_default().add(&play.responses);
+    }
+    own
+}

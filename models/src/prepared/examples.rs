@@ -1,0 +1,141 @@
+//! Examples for the user-response model: one per play.
+
+use std::fs;
+use std::path::Path;
+
+use listening_data::Session;
+
+use super::start_builder::Moment;
+use crate::features::{CONTEXT_FEATURES, RELATION_FEATURES, SLOW_FEATURES};
+use crate::{Column, ColumnWriter, ModelError, Result};
+
+/// Labels of a play: complete, skip, past threshold, and whether the session ended with it.
+pub const LABELS: usize = 4;
+
+/// The plays of one split, as mapped columns.
+pub struct Examples {
+    session_length: usize,
+    session_features: Column<f32>,
+    /// Per play, its session's row in `session_features`.
+    pub session: Column<u32>,
+    /// Per play, its user.
+    pub user: Column<u32>,
+    /// Per play, its track.
+    pub track: Column<u32>,
+    /// Per play, its place in the session, from 0.
+    pub position: Column<u32>,
+    relations: Column<f32>,
+    /// Per play, bit i: label i is true; bit 4 + i: label i is known.
+    labels: Column<u8>,
+}
+
+impl Examples {
+    pub(super) fn open(folder: &Path, (sessions, plays): (usize, usize), user_state: usize) -> Result<Self> {
+        let session_length = user_state + SLOW_FEATURES + CONTEXT_FEATURES;
+        Ok(Self {
+            session_length,
+            session_features: Column::open(folder, "session_features.f32", sessions * session_length)?,
+            session: Column::open(folder, "session.u32", plays)?,
+            user: Column::open(folder, "user.u32", plays)?,
+            track: Column::open(folder, "track.u32", plays)?,
+            position: Column::open(folder, "position.u32", plays)?,
+            relations: Column::open(folder, "relations.f32", plays * RELATION_FEATURES)?,
+            labels: Column::open(folder, "labels.u8", plays)?,
+        })
+    }
+
+    /// Number of plays.
+    pub fn len(&self) -> usize {
+        self.labels.len()
+    }
+
+    /// Whether there are no plays.
+    pub fn is_empty(&self) -> bool {
+        self.labels.is_empty()
+    }
+
+    /// Number of sessions.
+    pub fn sessions(&self) -> usize {
+        self.session_features.len() / self.session_length
+    }
+
+    /// The session features of a play.
+    pub fn session_features(&self, play: usize) -> &[f32] {
+        &self.session_features[self.session[play] as usize * self.session_length..][..self.session_length]
+    }
+
+    /// The relation features of a play.
+    pub fn relation(&self, play: usize) -> &[f32] {
+        &self.relations[play * RELATION_FEATURES..][..RELATION_FEATURES]
+    }
+
+    /// The labels of a play: complete, skip, past threshold, end of session; `None` where unknown.
+    pub fn labels(&self, play: usize) -> [Option<bool>; LABELS] {
+        let bits = self.labels[play];
+        std::array::from_fn(|label| (bits >> (LABELS + label) & 1 == 1).then_some(bits >> label & 1 == 1))
+    }
+}
+
+pub(super) struct ExamplesWriter {
+    sessions: usize,
+    plays: usize,
+    session_features: ColumnWriter<f32>,
+    session: ColumnWriter<u32>,
+    user: ColumnWriter<u32>,
+    track: ColumnWriter<u32>,
+    position: ColumnWriter<u32>,
+    relations: ColumnWriter<f32>,
+    labels: ColumnWriter<u8>,
+}
+
+impl ExamplesWriter {
+    pub(super) fn create(folder: &Path) -> Result<Self> {
+        fs::create_dir_all(folder).map_err(|e| ModelError::file("create", folder, e))?;
+        Ok(Self {
+            sessions: 0,
+            plays: 0,
+            session_features: ColumnWriter::create(folder, "session_features.f32")?,
+            session: ColumnWriter::create(folder, "session.u32")?,
+            user: ColumnWriter::create(folder, "user.u32")?,
+            track: ColumnWriter::create(folder, "track.u32")?,
+            position: ColumnWriter::create(folder, "position.u32")?,
+            relations: ColumnWriter::create(folder, "relations.f32")?,
+            labels: ColumnWriter::create(folder, "labels.u8")?,
+        })
+    }
+
+    pub(super) fn write_session(&mut self, session: &Session, moment: &Moment<'_>) -> Result<()> {
+        self.session_features.push(&moment.session_features())?;
+        let mut relation = [0.0; RELATION_FEATURES];
+        for (position, play) in session.plays.iter().enumerate() {
+            moment.relations.write(play.track, &mut relation);
+            let ended = Some(position + 1 == session.plays.len());
+            let responses = play.responses;
+            let labels = [responses.complete, responses.skip, responses.past_threshold, ended];
+            let bits = labels.iter().enumerate().fold(0u8, |bits, (label, value)| match value {
+                Some(yes) => bits | u8::from(*yes) << label | 1 << (LABELS + label),
+                None => bits,
+            });
+            self.session.push(&[self.sessions as u32])?;
+            self.user.push(&[session.user])?;
+            self.track.push(&[play.track])?;
+            self.position.push(&[position as u32])?;
+            self.relations.push(&relation)?;
+            self.labels.push(&[bits])?;
+        }
+        self.sessions += 1;
+        self.plays += session.plays.len();
+        Ok(())
+    }
+
+    /// Flushes; returns the numbers of sessions and plays.
+    pub(super) fn finish(self) -> Result<(usize, usize)> {
+        self.session_features.finish()?;
+        for column in [self.session, self.user, self.track, self.position] {
+            column.finish()?;
+        }
+        self.relations.finish()?;
+        self.labels.finish()?;
+        Ok((self.sessions, self.plays))
+    }
+}

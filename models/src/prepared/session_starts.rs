@@ -1,0 +1,152 @@
+//! Moments at which a session started: user, features, and the candidates that may be played.
+
+use std::fs;
+use std::path::Path;
+
+use super::start_builder::SessionStart;
+use crate::features::{CONTEXT_FEATURES, RELATION_FEATURES, SLOW_FEATURES};
+use crate::{Column, ColumnWriter, ModelError, Result};
+
+/// Where the candidates of a pool come from, in the order of their slots.
+pub const SOURCES: [&str; 3] = ["theme", "library", "nearest"];
+
+/// Sizes of a table of session starts.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct StartCounts {
+    pub(super) starts: usize,
+    pub(super) candidates_per_source: usize,
+}
+
+/// Session starts, as mapped columns. A candidate is named by its *slot*: slots 0..n are the theme's, n..2n the
+/// user's library, 2n..3n the nearest to the user state, with n candidates per source.
+pub struct SessionStarts {
+    session_length: usize,
+    candidates_per_source: usize,
+    users: Column<u32>,
+    logged_sessions: Column<u32>,
+    session_features: Column<f32>,
+    tracks: Column<u32>,
+    relations: Column<f32>,
+}
+
+impl SessionStarts {
+    pub(super) fn open(folder: &Path, counts: StartCounts, user_state: usize) -> Result<Self> {
+        let session_length = user_state + SLOW_FEATURES + CONTEXT_FEATURES;
+        let slots = counts.starts * SOURCES.len() * counts.candidates_per_source;
+        Ok(Self {
+            session_length,
+            candidates_per_source: counts.candidates_per_source,
+            users: Column::open(folder, "user.u32", counts.starts)?,
+            logged_sessions: Column::open(folder, "logged_session.u32", counts.starts)?,
+            session_features: Column::open(folder, "session_features.f32", counts.starts * session_length)?,
+            tracks: Column::open(folder, "candidate_track.u32", slots)?,
+            relations: Column::open(folder, "candidate_relations.f32", slots * RELATION_FEATURES)?,
+        })
+    }
+
+    /// A table of one start, in memory.
+    pub fn one(start: SessionStart) -> Self {
+        Self {
+            session_length: start.session_features.len(),
+            candidates_per_source: start.tracks.len() / SOURCES.len(),
+            users: Column::Owned(vec![start.user]),
+            logged_sessions: Column::Owned(vec![start.logged_session]),
+            session_features: Column::Owned(start.session_features),
+            tracks: Column::Owned(start.tracks),
+            relations: Column::Owned(start.relations),
+        }
+    }
+
+    /// Number of starts.
+    pub fn len(&self) -> usize {
+        self.users.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.users.is_empty()
+    }
+
+    /// Length of the session features.
+    pub fn session_length(&self) -> usize {
+        self.session_length
+    }
+
+    /// Candidates per source.
+    pub fn candidates_per_source(&self) -> usize {
+        self.candidates_per_source
+    }
+
+    /// Slots per start.
+    pub fn slots(&self) -> usize {
+        SOURCES.len() * self.candidates_per_source
+    }
+
+    /// The user of a start.
+    pub fn user(&self, start: usize) -> u32 {
+        self.users[start]
+    }
+
+    /// The logged session that a start was taken from.
+    pub fn logged_session(&self, start: usize) -> u32 {
+        self.logged_sessions[start]
+    }
+
+    /// The session features of a start.
+    pub fn session_features(&self, start: usize) -> &[f32] {
+        &self.session_features[start * self.session_length..][..self.session_length]
+    }
+
+    /// The candidate tracks of a start, by slot.
+    pub fn tracks(&self, start: usize) -> &[u32] {
+        &self.tracks[start * self.slots()..][..self.slots()]
+    }
+
+    /// The relation features of the candidate in a slot.
+    pub fn relation(&self, start: usize, slot: usize) -> &[f32] {
+        &self.relations[(start * self.slots() + slot) * RELATION_FEATURES..][..RELATION_FEATURES]
+    }
+}
+
+pub(super) struct StartsWriter {
+    starts: usize,
+    users: ColumnWriter<u32>,
+    logged_sessions: ColumnWriter<u32>,
+    session_features: ColumnWriter<f32>,
+    tracks: ColumnWriter<u32>,
+    relations: ColumnWriter<f32>,
+}
+
+impl StartsWriter {
+    pub(super) fn create(folder: &Path) -> Result<Self> {
+        fs::create_dir_all(folder).map_err(|e| ModelError::file("create", folder, e))?;
+        Ok(Self {
+            starts: 0,
+            users: ColumnWriter::create(folder, "user.u32")?,
+            logged_sessions: ColumnWriter::create(folder, "logged_session.u32")?,
+            session_features: ColumnWriter::create(folder, "session_features.f32")?,
+            tracks: ColumnWriter::create(folder, "candidate_track.u32")?,
+            relations: ColumnWriter::create(folder, "candidate_relations.f32")?,
+        })
+    }
+
+    pub(super) fn write(&mut self, start: &SessionStart) -> Result<()> {
+        self.starts += 1;
+        self.users.push(&[start.user])?;
+        self.logged_sessions.push(&[start.logged_session])?;
+        self.session_features.push(&start.session_features)?;
+        self.tracks.push(&start.tracks)?;
+        self.relations.push(&start.relations)
+    }
+
+    /// Flushes; returns the number of starts.
+    pub(super) fn finish(self) -> Result<usize> {
+        for column in [self.users, self.logged_sessions, self.tracks] {
+            column.finish()?;
+        }
+        for column in [self.session_features, self.relations] {
+            column.finish()?;
+        }
+        Ok(self.starts)
+    }
+}

@@ -1,0 +1,286 @@
+//! CWM, the contextual user model p(y | u, c, i) (Tomasi et al., KDD 2023): dense layers over session, track and
+//! relation features, one logit per response, and a head for the end of the session.
+//!
+//! The responses depend on nothing that happened within the session, not even on the position: so, where sessions do
+//! not end early, playing the remaining candidate of highest expected reward is optimal. The end of the session may
+//! depend on the position, which enters that head alone.
+
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+use tch::{Device, Tensor};
+
+use super::HEADS;
+use crate::network::{Dense, DenseStack, Parameters};
+use crate::tensors::{SavedTensor, TensorFile, save_tensors};
+use crate::{ModelError, Result};
+
+/// Position features of the end-of-session head.
+const POSITION_FEATURES: usize = 2;
+
+/// Rows that go through the network at once: enough to keep the products efficient, few enough to stay in cache. A
+/// constant, so that results do not depend on the number of threads.
+const CHUNK_ROWS: usize = 1024;
+
+const FILE: &str = "user_model.safetensors";
+
+/// Settings of CWM and its training.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ContextualSettings {
+    /// Widths of the hidden layers (Tomasi et al. 2023: 500, 200, 200).
+    pub hidden: Vec<usize>,
+    /// Step size of Adam (its paper's default, 1e-3).
+    pub learning_rate: f64,
+    /// Decoupled weight decay of Adam.
+    pub weight_decay: f64,
+    /// Plays per gradient step.
+    pub batch: usize,
+    /// Largest number of passes over the training plays.
+    pub max_epochs: usize,
+    /// Passes without a better validation loss after which training stops.
+    pub patience: usize,
+}
+
+impl Default for ContextualSettings {
+    fn default() -> Self {
+        Self {
+            hidden: vec![500, 200, 200],
+            learning_rate: 1e-3,
+            weight_decay: 0.05,
+            batch: 512,
+            max_epochs: 15,
+            patience: 2,
+        }
+    }
+}
+
+impl ContextualSettings {
+    /// Refuses settings that make no sense.
+    pub fn validate(&self) -> Result<()> {
+        let check =
+            |holds, setting, problem: &str| if holds { Ok(()) } else { Err(ModelError::setting(setting, problem)) };
+        check(!self.hidden.is_empty() && !self.hidden.contains(&0), "user_model.hidden", "needs widths above 0")?;
+        check(self.learning_rate > 0.0, "user_model.learning_rate", "must be above 0")?;
+        check(self.weight_decay >= 0.0, "user_model.weight_decay", "must not be negative")?;
+        check(self.batch > 0, "user_model.batch", "must be at least 1")?;
+        check(self.max_epochs > 0, "user_model.max_epochs", "must be at least 1")
+    }
+}
+
+/// Input rows of the model, gathered on the host.
+#[derive(Clone, Debug, Default)]
+pub struct Rows {
+    features: Vec<f32>,
+    positions: Vec<f32>,
+    count: usize,
+}
+
+impl Rows {
+    /// Forgets all rows and keeps the memory.
+    pub fn clear(&mut self) {
+        self.features.clear();
+        self.positions.clear();
+        self.count = 0;
+    }
+
+    /// Adds the row of one track at one place (from 0) of one session.
+    pub fn push(&mut self, session: &[f32], track: &[f32], relation: &[f32], position: u32) {
+        self.features.extend_from_slice(session);
+        self.features.extend_from_slice(track);
+        self.features.extend_from_slice(relation);
+        let place = position as f32;
+        self.positions.extend_from_slice(&[place.ln_1p() / 3.0, 1.0 / (1.0 + place)]);
+        self.count += 1;
+    }
+
+    /// Number of rows.
+    pub fn len(&self) -> usize {
+        self.count
+    }
+
+    /// Whether there are no rows.
+    pub fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    /// Rows `range` as tensors `[rows, features]` and `[rows, POSITION_FEATURES]`.
+    pub(super) fn tensors(&self, range: std::ops::Range<usize>, device: Device) -> Result<(Tensor, Tensor)> {
+        let rows = range.len() as i64;
+        let part = |values: &[f32]| -> Result<Tensor> {
+            let width = values.len() / self.count;
+            let values = &values[range.start * width..range.end * width];
+            Ok(Tensor::f_from_slice(values)?.f_reshape([rows, width as i64])?.f_to_device(device)?)
+        };
+        Ok((part(&self.features)?, part(&self.positions)?))
+    }
+}
+
+/// Probabilities of one row: the three responses and the end of the session, in the order of [`HEADS`].
+pub type Predictions = [f32; HEADS.len()];
+
+/// The network.
+pub struct ContextualModel {
+    device: Device,
+    inputs: usize,
+    hidden: Vec<usize>,
+    stack: DenseStack,
+    heads: Dense,
+    end_position: Dense,
+    /// Per head, the factor on the logits that calibrates it (1 / temperature; Guo et al. 2017).
+    pub(super) inverse_temperature: Predictions,
+}
+
+impl ContextualModel {
+    /// A new network for rows of `inputs` features, and its parameters.
+    pub fn new(hidden: &[usize], inputs: usize, seed: u64, device: Device) -> Result<(Self, Parameters)> {
+        let mut parameters = Parameters::new(seed, device);
+        let stack = DenseStack::new(&mut parameters, "hidden", inputs, hidden)?;
+        let last = hidden.last().copied().unwrap_or(inputs);
+        let heads = Dense::new(&mut parameters, "heads", last, HEADS.len())?;
+        let end_position = Dense::new(&mut parameters, "end_position", POSITION_FEATURES, 1)?;
+        let hidden = hidden.to_vec();
+        Ok((
+            Self { device, inputs, hidden, stack, heads, end_position, inverse_temperature: [1.0; HEADS.len()] },
+            parameters,
+        ))
+    }
+
+    /// Another handle on the same network, for use on another thread.
+    pub fn shallow_clone(&self) -> Self {
+        Self {
+            device: self.device,
+            inputs: self.inputs,
+            hidden: self.hidden.clone(),
+            stack: self.stack.shallow_clone(),
+            heads: self.heads.shallow_clone(),
+            end_position: self.end_position.shallow_clone(),
+            inverse_temperature: self.inverse_temperature,
+        }
+    }
+
+    /// The device it runs on.
+    pub fn device(&self) -> Device {
+        self.device
+    }
+
+    /// Features per row.
+    pub fn inputs(&self) -> usize {
+        self.inputs
+    }
+
+    /// Uncalibrated logits `[rows, 4]`.
+    pub(super) fn logits(&self, features: &Tensor, positions: &Tensor) -> Result<Tensor> {
+        let logits = self.heads.forward(&self.stack.forward(features)?)?;
+        // Columns 0..3 get zeros: the position speaks to the end of the session alone.
+        let end = self.end_position.forward(positions)?.f_constant_pad_nd([3, 0])?;
+        Ok(logits.f_add(&end)?)
+    }
+
+    /// Calibrated probabilities of rows, appended to `predictions`.
+    pub fn predict(&self, rows: &Rows, predictions: &mut Vec<Predictions>) -> Result<()> {
+        tch::no_grad(|| {
+            for start in (0..rows.len()).step_by(CHUNK_ROWS) {
+                let (features, positions) = rows.tensors(start..rows.len().min(start + CHUNK_ROWS), self.device)?;
+                let logits = Vec::<f32>::try_from(self.logits(&features, &positions)?.f_reshape([-1])?)?;
+                predictions.extend(
+                    logits
+                        .chunks_exact(HEADS.len())
+                        .map(|row| std::array::from_fn(|head| sigmoid(row[head] * self.inverse_temperature[head]))),
+                );
+            }
+            Ok(())
+        })
+    }
+
+    /// Writes the network into a folder.
+    pub fn save(&self, parameters: &Parameters, folder: &Path) -> Result<()> {
+        let hidden: Vec<u32> = self.hidden.iter().map(|&width| width as u32).collect();
+        let mut tensors = parameters.saved("parameters.")?;
+        tensors.push(("inputs".into(), SavedTensor::number(self.inputs as u32)));
+        tensors.push(("hidden_widths".into(), SavedTensor::integers(&[hidden.len()], &hidden)));
+        let temperature = SavedTensor::floats(&[HEADS.len()], &self.inverse_temperature);
+        tensors.push(("inverse_temperature".into(), temperature));
+        save_tensors(&folder.join(FILE), &tensors)
+    }
+
+    /// Reads what [`Self::save`] wrote, for rows of `inputs` features.
+    pub fn load(folder: &Path, inputs: usize, device: Device) -> Result<Self> {
+        let path = folder.join(FILE);
+        let file = TensorFile::open(&path)?;
+        let found = file.integers("inputs")?;
+        if found != [inputs as u32] {
+            let problem = format!("expects rows of {found:?} features, but the features have {inputs}");
+            return Err(ModelError::bad_file(&path, problem));
+        }
+        let hidden: Vec<usize> = file.integers("hidden_widths")?.iter().map(|&width| width as usize).collect();
+        let (mut model, mut parameters) = Self::new(&hidden, inputs, 0, device)?;
+        parameters.load(&file, "parameters.")?;
+        let (_, temperature) = file.floats("inverse_temperature")?;
+        let heads = |_| ModelError::bad_file(&path, "does not have four heads");
+        model.inverse_temperature = temperature.try_into().map_err(heads)?;
+        Ok(model)
+    }
+}
+
+pub(super) fn sigmoid(logit: f32) -> f32 {
+    1.0 / (1.0 + (-logit).exp())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rows(count: usize) -> Rows {
+        let mut rows = Rows::default();
+        for row in 0..count {
+            let x = row as f32;
+            rows.push(&[x.sin(), x.cos()], &[(2.0 * x).sin()], &[(3.0 * x).cos()], row as u32 % 20);
+        }
+        rows
+    }
+
+    fn predict(model: &ContextualModel, rows: &Rows) -> Vec<Predictions> {
+        let mut predictions = Vec::new();
+        model.predict(rows, &mut predictions).unwrap();
+        predictions
+    }
+
+    #[test]
+    fn the_same_question_gets_the_same_answer_and_survives_the_disk() {
+        let (mut model, parameters) = ContextualModel::new(&[8, 4], 4, 1, Device::Cpu).unwrap();
+        model.inverse_temperature = [0.5, 1.0, 2.0, 1.5];
+        let rows = rows(2 * CHUNK_ROWS + 3);
+        let first = predict(&model, &rows);
+        assert_eq!(first, predict(&model, &rows));
+        assert_eq!(first.len(), rows.len());
+        let folder = tempfile::tempdir().unwrap();
+        model.save(&parameters, folder.path()).unwrap();
+        let loaded = ContextualModel::load(folder.path(), 4, Device::Cpu).unwrap();
+        assert_eq!(first, predict(&loaded, &rows));
+        let message = ContextualModel::load(folder.path(), 5, Device::Cpu).err().unwrap().to_string();
+        assert!(message.contains("features"), "{message}");
+    }
+
+    #[test]
+    fn the_position_moves_the_end_of_the_session_alone() {
+        let (model, _) = ContextualModel::new(&[8], 4, 1, Device::Cpu).unwrap();
+        let mut rows = Rows::default();
+        for position in [0, 9] {
+            rows.push(&[0.1, 0.2], &[0.3], &[0.4], position);
+        }
+        let predictions = predict(&model, &rows);
+        assert_eq!(predictions[0][..3], predictions[1][..3]);
+        assert_ne!(predictions[0][3], predictions[1][3]);
+    }
+
+    #[test]
+    fn heads_reach_the_extremes() {
+        let (mut model, _) = ContextualModel::new(&[8], 4, 1, Device::Cpu).unwrap();
+        model.inverse_temperature = [1e4; 4];
+        let predictions = predict(&model, &rows(200));
+        for head in 0..3 {
+            assert!(predictions.iter().any(|p| p[head] < 1e-6) && predictions.iter().any(|p| p[head] > 1.0 - 1e-6));
+        }
+    }
+}

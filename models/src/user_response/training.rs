@@ -1,0 +1,342 @@
+//! Trains CWM on plays: binary cross-entropy per head, early stopping and calibration on the validation sessions.
+
+use serde::{Deserialize, Serialize};
+use tch::{Device, Tensor};
+
+use listening_data::{CounterRng, Progress, Stream};
+
+use super::HEADS;
+use super::contextual::{ContextualModel, ContextualSettings, Predictions, Rows, sigmoid};
+use crate::metrics::log_loss;
+use crate::network::{Adam, AdamSettings, Parameters};
+use crate::prepared::{Examples, PreparedData};
+use crate::{ModelError, Result};
+
+/// Parts of a batch whose gradients may be computed at the same time. A constant: the sum of the parts, and so the
+/// result, does not depend on the number of threads.
+const SHARDS: usize = 2;
+
+/// Plays of the validation sessions looked at after each epoch, evenly spaced; bounds time and memory.
+const MOST_VALIDATION_PLAYS: usize = 200_000;
+
+/// How training went.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TrainingReport {
+    /// Plays trained on.
+    pub plays: u64,
+    /// Trainable scalars.
+    pub parameters: u64,
+    /// Validation loss (sum over heads of the mean log loss) after each epoch.
+    pub validation_loss: Vec<f64>,
+    /// The epoch whose weights were kept, from 1.
+    pub best_epoch: usize,
+    /// Per head, the temperature that calibrates it.
+    pub temperature: Vec<f32>,
+}
+
+/// Trains a model on the training examples.
+///
+/// `track_table` holds the track features, row by row. `threads` changes the time taken, not the result.
+pub fn train(
+    data: &PreparedData,
+    track_table: &TrackTable<'_>,
+    settings: &ContextualSettings,
+    seed: u64,
+    device: Device,
+    threads: usize,
+    progress: &dyn Progress,
+) -> Result<(ContextualModel, Parameters, TrainingReport)> {
+    settings.validate()?;
+    if data.train.is_empty() || data.validation.is_empty() {
+        return Err(ModelError::TooLittleData(format!(
+            "the user-response model needs training and validation plays, found {} and {}; import more logs",
+            data.train.len(),
+            data.validation.len()
+        )));
+    }
+    let inputs = row_length(&data.train, track_table);
+    let (mut model, mut parameters) = ContextualModel::new(&settings.hidden, inputs, seed, device)?;
+    let adam =
+        AdamSettings { learning_rate: settings.learning_rate, weight_decay: settings.weight_decay, gradient_norm: 0.0 };
+    let mut adam = Adam::new(&parameters, adam);
+    let mut shards: Vec<Shard> = (0..SHARDS).map(|_| Shard::new(&model, &parameters)).collect();
+    let plays = data.train.len();
+    let mut best = (f64::INFINITY, 0, parameters.snapshot());
+    let mut losses = Vec::new();
+    progress.begin("user-response model", (plays * settings.max_epochs) as u64, "plays");
+    for epoch in 1..=settings.max_epochs {
+        let order = Permutation::new(plays, seed, epoch as u32);
+        for start in (0..plays).step_by(settings.batch) {
+            let end = plays.min(start + settings.batch);
+            let batch: Vec<usize> = (start..end).map(|place| order.at(place)).collect();
+            let gradients = batch_gradients(&mut shards, &batch, &data.train, track_table, threads)?;
+            adam.apply(&mut parameters, &gradients)?;
+            progress.advance(batch.len() as u64);
+        }
+        let loss = validation_loss(&model, &data.validation, track_table)?;
+        progress.remark(&format!("epoch {epoch}, validation loss {loss:.4}"));
+        losses.push(loss);
+        if loss < best.0 {
+            best = (loss, epoch, parameters.snapshot());
+        } else if epoch - best.1 >= settings.patience.max(1) {
+            break;
+        }
+    }
+    progress.end();
+    parameters.restore(&best.2)?;
+    calibrate(&mut model, &data.validation, track_table)?;
+    let report = TrainingReport {
+        plays: plays as u64,
+        parameters: parameters.count() as u64,
+        validation_loss: losses,
+        best_epoch: best.1,
+        temperature: model.inverse_temperature.iter().map(|inverse| 1.0 / inverse).collect(),
+    };
+    Ok((model, parameters, report))
+}
+
+/// The features of all tracks, row by row.
+#[derive(Clone, Copy, Debug)]
+pub struct TrackTable<'a> {
+    /// Values, `[tracks, width]`.
+    pub values: &'a [f32],
+    /// Features per track.
+    pub width: usize,
+}
+
+impl TrackTable<'_> {
+    /// The features of one track.
+    pub fn row(&self, track: u32) -> &[f32] {
+        &self.values[track as usize * self.width..][..self.width]
+    }
+}
+
+fn row_length(examples: &Examples, track_table: &TrackTable<'_>) -> usize {
+    examples.session_features(0).len() + track_table.width + examples.relation(0).len()
+}
+
+/// A part of a batch, with its own handles on the network.
+struct Shard {
+    model: ContextualModel,
+    parameters: Vec<Tensor>,
+    rows: Rows,
+}
+
+impl Shard {
+    fn new(model: &ContextualModel, parameters: &Parameters) -> Self {
+        let parameters = parameters.tensors().map(Tensor::shallow_clone).collect();
+        Self { model: model.shallow_clone(), parameters, rows: Rows::default() }
+    }
+
+    /// Gradients of the summed loss of `plays`, divided by `batch`.
+    fn gradients(
+        &mut self,
+        plays: &[usize],
+        batch: usize,
+        examples: &Examples,
+        table: &TrackTable<'_>,
+    ) -> Result<Vec<Tensor>> {
+        gather(examples, table, plays.iter().copied(), &mut self.rows);
+        let (mut targets, mut known) = (Vec::new(), Vec::new());
+        for label in plays.iter().flat_map(|&play| examples.labels(play)) {
+            targets.push(if label == Some(true) { 1.0f32 } else { 0.0 });
+            known.push(if label.is_some() { 1.0f32 } else { 0.0 });
+        }
+        let device = self.model.device();
+        let labels = |values: &[f32]| -> Result<Tensor> {
+            Ok(Tensor::f_from_slice(values)?.f_reshape([-1, HEADS.len() as i64])?.f_to_device(device)?)
+        };
+        let (features, positions) = self.rows.tensors(0..self.rows.len(), device)?;
+        let logits = self.model.logits(&features, &positions)?;
+        let weight = labels(&known)?;
+        let loss = logits.f_binary_cross_entropy_with_logits(
+            &labels(&targets)?,
+            Some(&weight),
+            None::<&Tensor>,
+            tch::Reduction::Sum,
+        )?;
+        let loss = loss.f_div_scalar(batch as f64)?;
+        Ok(Tensor::f_run_backward(&[loss], &self.parameters, false, false)?)
+    }
+}
+
+fn gather(examples: &Examples, table: &TrackTable<'_>, plays: impl Iterator<Item = usize>, rows: &mut Rows) {
+    rows.clear();
+    for play in plays {
+        let track = table.row(examples.track[play]);
+        rows.push(examples.session_features(play), track, examples.relation(play), examples.position[play]);
+    }
+}
+
+fn batch_gradients(
+    shards: &mut [Shard],
+    batch: &[usize],
+    examples: &Examples,
+    table: &TrackTable<'_>,
+    threads: usize,
+) -> Result<Vec<Tensor>> {
+    let parts = batch.chunks(batch.len().div_ceil(shards.len()));
+    let work: Vec<_> = shards.iter_mut().zip(parts).collect();
+    let results: Vec<Result<Vec<Tensor>>> = if threads > 1 {
+        std::thread::scope(|scope| {
+            let running: Vec<_> = work
+                .into_iter()
+                .map(|(shard, part)| {
+                    scope.spawn(move || {
+                        tch::set_num_threads(1);
+                        shard.gradients(part, batch.len(), examples, table)
+                    })
+                })
+                .collect();
+            running
+                .into_iter()
+                .map(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+                .collect()
+        })
+    } else {
+        work.into_iter().map(|(shard, part)| shard.gradients(part, batch.len(), examples, table)).collect()
+    };
+    let mut sum: Option<Vec<Tensor>> = None;
+    for gradients in results {
+        let gradients = gradients?;
+        sum = Some(match sum {
+            None => gradients,
+            Some(sum) => sum.iter().zip(&gradients).map(|(a, b)| a.f_add(b)).collect::<std::result::Result<_, _>>()?,
+        });
+    }
+    Ok(sum.unwrap_or_default())
+}
+
+/// Sum over the heads of the mean log loss.
+fn validation_loss(model: &ContextualModel, examples: &Examples, table: &TrackTable<'_>) -> Result<f64> {
+    let mut sums = [(0.0, 0u64); HEADS.len()];
+    for_each_prediction(model, examples, table, MOST_VALIDATION_PLAYS, |_, predicted, labels| {
+        for (head, sum) in sums.iter_mut().enumerate() {
+            if let Some(label) = labels[head] {
+                *sum = (sum.0 + log_loss(predicted[head], label), sum.1 + 1);
+            }
+        }
+    })?;
+    Ok(sums.iter().map(|(sum, count)| sum / (*count).max(1) as f64).sum())
+}
+
+/// Calls `each` with play number, prediction and labels, for at most `most` evenly spaced plays.
+pub(super) fn for_each_prediction(
+    model: &ContextualModel,
+    examples: &Examples,
+    table: &TrackTable<'_>,
+    most: usize,
+    mut each: impl FnMut(usize, &Predictions, [Option<bool>; HEADS.len()]),
+) -> Result<()> {
+    const BLOCK: usize = 4096;
+    let stride = examples.len().div_ceil(most.max(1)).max(1);
+    let plays: Vec<usize> = (0..examples.len()).step_by(stride).collect();
+    let (mut rows, mut predictions) = (Rows::default(), Vec::new());
+    for block in plays.chunks(BLOCK) {
+        gather(examples, table, block.iter().copied(), &mut rows);
+        predictions.clear();
+        model.predict(&rows, &mut predictions)?;
+        block.iter().zip(&predictions).for_each(|(&play, predicted)| each(play, predicted, examples.labels(play)));
+    }
+    Ok(())
+}
+
+/// Finds the temperature of each head that minimises the validation log loss (Guo et al. 2017, section 4.2), by
+/// golden-section search over ln(1 / temperature) in -1..1; the loss is convex in the inverse temperature.
+fn calibrate(model: &mut ContextualModel, examples: &Examples, table: &TrackTable<'_>) -> Result<()> {
+    let mut logits: [Vec<(f32, bool)>; HEADS.len()] = Default::default();
+    for_each_prediction(model, examples, table, MOST_VALIDATION_PLAYS, |_, predicted, labels| {
+        for (head, pairs) in logits.iter_mut().enumerate() {
+            let p = predicted[head].clamp(1e-7, 1.0 - 1e-7);
+            pairs.extend(labels[head].map(|label| ((p / (1.0 - p)).ln(), label)));
+        }
+    })?;
+    for (inverse_temperature, pairs) in model.inverse_temperature.iter_mut().zip(&logits) {
+        let loss = |log_scale: f64| -> f64 {
+            let scale = log_scale.exp() as f32;
+            pairs.iter().map(|&(logit, label)| log_loss(sigmoid(logit * scale), label)).sum()
+        };
+        *inverse_temperature = golden_section(loss, -1.0, 1.0).exp() as f32;
+    }
+    Ok(())
+}
+
+/// The minimum of a unimodal function.
+fn golden_section(function: impl Fn(f64) -> f64, mut low: f64, mut high: f64) -> f64 {
+    let ratio = (5f64.sqrt() - 1.0) / 2.0;
+    let (mut a, mut b) = (high - ratio * (high - low), low + ratio * (high - low));
+    let (mut at_a, mut at_b) = (function(a), function(b));
+    for _ in 0..20 {
+        if at_a < at_b {
+            (high, b, at_b) = (b, a, at_a);
+            a = high - ratio * (high - low);
+            at_a = function(a);
+        } else {
+            (low, a, at_a) = (a, b, at_b);
+            b = low + ratio * (high - low);
+            at_b = function(b);
+        }
+    }
+    (low + high) / 2.0
+}
+
+/// A random order of 0..length in constant memory: a four-round Feistel network on the next even number of bits,
+/// walked until it lands inside the range (Black and Rogaway, CT-RSA 2002).
+struct Permutation {
+    length: usize,
+    half_bits: u32,
+    keys: [u64; 4],
+}
+
+impl Permutation {
+    fn new(length: usize, seed: u64, epoch: u32) -> Self {
+        let bits = usize::BITS - length.saturating_sub(1).leading_zeros();
+        let mut rng = CounterRng::new(seed, Stream::Shuffle, 0, epoch);
+        let keys = std::array::from_fn(|_| rand::Rng::next_u64(&mut rng));
+        Self { length, half_bits: bits.div_ceil(2).max(1), keys }
+    }
+
+    fn at(&self, place: usize) -> usize {
+        let mask = (1u64 << self.half_bits) - 1;
+        let mut value = place as u64;
+        loop {
+            let (mut left, mut right) = (value >> self.half_bits, value & mask);
+            for key in self.keys {
+                let mixed = (right ^ key).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+                (left, right) =
+                    (right, left ^ ((mixed ^ mixed >> 29).wrapping_mul(0xBF58_476D_1CE4_E5B9) >> 32 & mask));
+            }
+            value = left << self.half_bits | right;
+            if (value as usize) < self.length {
+                return value as usize;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_permutation_visits_every_play_once_and_in_another_order_each_epoch() {
+        for length in [1, 2, 3, 100, 1 << 10, 5000] {
+            let orders: Vec<Vec<usize>> = (1..3)
+                .map(|epoch| {
+                    let order = Permutation::new(length, 7, epoch);
+                    (0..length).map(|place| order.at(place)).collect()
+                })
+                .collect();
+            assert!(length < 100 || orders[0] != orders[1]);
+            for mut order in orders {
+                order.sort_unstable();
+                assert!(order.into_iter().eq(0..length));
+            }
+        }
+    }
+
+    #[test]
+    fn golden_section_finds_the_minimum() {
+        assert!((golden_section(|x| (x - 0.3).powi(2), -1.0, 1.0) - 0.3).abs() < 1e-4);
+    }
+}

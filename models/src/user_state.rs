@@ -1,0 +1,35 @@
+//! What a listener wants, as one vector: the user states.
+
+mod recency_weighted_mean;
+
+pub use recency_weighted_mean::{RecencyWeightedMean, RecencyWeightedMeanSettings};
+
+use listening_data::{Play, Session};
+
+/// Turns listening into a vector that says what the listener wants now.
+///
+/// A user's *memory* is all that the encoder carries of the past: a row of [`Self::memory_length`] floats, zeros for a
+/// new user. Keeping memories outside the encoder lets an environment carry many users at once and save them. The
+/// methods take one row; `play` and `end_session` advance it, `vector` reads it.
+pub trait UserState: Send + Sync {
+    /// Length of the state vector.
+    fn dimension(&self) -> usize;
+
+    /// Length of a user's memory.
+    fn memory_length(&self) -> usize;
+
+    /// Takes in one play and its responses.
+    fn play(&self, memory: &mut [f32], play: &Play);
+
+    /// Takes in the end of a session.
+    fn end_session(&self, memory: &mut [f32], session: &Session);
+
+    /// Writes the state vector.
+    fn vector(&self, memory: &[f32], state: &mut [f32]);
+
+    /// Takes in a whole session.
+    fn session(&self, memory: &mut [f32], session: &Session) {
+        session.plays.iter().for_each(|play| self.play(memory, play));
+        self.end_session(memory, session);
+    }
+}
