@@ -1,5 +1,5 @@
 //! Synthesizes a dataset, replays it against the laws that made it, and prints what `docs/synthetic-listeners.md`
-//! tabulates. Usage: `synthetic_report [USERS [MSSD_MARGINALS_FOLDER]]`.
+//! tabulates. Usage: `synthetic_report [CONFIG.toml [MSSD_MARGINALS_FOLDER]]`.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -15,8 +15,8 @@ const SEED: u64 = 1;
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1);
     let mut config = SyntheticConfig::default();
-    if let Some(users) = arguments.next() {
-        config.size.users = users.parse()?;
+    if let Some(path) = arguments.next() {
+        config = toml::from_str(&std::fs::read_to_string(path)?)?;
     }
     let marginals = arguments.next();
 
@@ -45,13 +45,18 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             let complete = play.responses.complete == Some(true);
             let skip = play.responses.skip == Some(true);
             let past = play.responses.past_threshold == Some(true);
-            let expected = world.skip_hazard(&listener, &state, play.track).probabilities(&rules);
+            let hazard = world.skip_hazard(&listener, &state, play.track);
+            let expected = hazard.probabilities(&rules);
             let alone = world.skip_hazard(&listener, &fresh, play.track).probabilities(&rules);
             report.shares.count("complete", complete, expected.complete);
             report.shares.count("skip", skip, expected.skip);
             report.shares.count("interrupted", !complete && !skip, expected.interrupted);
             report.shares.count("past threshold", past, expected.past_threshold);
-            report.shares.count("skip before the threshold", skip && !past, 1.0 - expected.past_threshold);
+            report.shares.count(
+                "skip before the threshold",
+                skip && !past,
+                1.0 - hazard.survival(rules.threshold_seconds),
+            );
             report.shares.count(&format!("skip, position {:>2}", position.min(20)), skip, expected.skip);
             if let Some(policy) = session.context.behaviour_policy {
                 report.shares.count(&format!("complete, {}", policy.name()), complete, expected.complete);

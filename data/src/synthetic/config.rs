@@ -124,7 +124,7 @@ impl Default for ListenerConfig {
             styles: 3,
             own_direction: 0.4,
             skip_habit_spread: 0.6,
-            sessions_per_week: 5.0,
+            sessions_per_week: 4.8,
             activity_spread: 0.6,
             library_tracks: 40,
             library_hearings: 3.0,
@@ -173,19 +173,19 @@ pub struct ResponseConfig {
 impl Default for ResponseConfig {
     fn default() -> Self {
         Self {
-            base: 0.3,
-            early_share: 0.75,
+            base: -0.25,
+            early_share: 0.65,
             early_s: 9.0,
-            affinity: 2.2,
+            affinity: 2.0,
             familiarity: 0.8,
             familiarity_peak: 8.0,
-            satiation_artist: 0.5,
-            satiation_similarity: 1.5,
+            satiation_artist: 0.6,
+            satiation_similarity: 2.0,
             satiation_threshold: 0.6,
             satiation_decay: 0.7,
             coherence: 0.5,
-            streak: 0.2,
-            streak_limit: 5,
+            streak: 0.4,
+            streak_limit: 4,
             position: 0.05,
             device: 1.0,
         }
@@ -211,7 +211,7 @@ pub struct LeavingConfig {
 
 impl Default for LeavingConfig {
     fn default() -> Self {
-        Self { base: -3.9, session_spread: 0.9, streak: 0.35, satiation: 0.3, interruptions_per_hour: 0.5 }
+        Self { base: -3.7, session_spread: 1.0, streak: 0.4, satiation: 0.3, interruptions_per_hour: 1.2 }
     }
 }
 
