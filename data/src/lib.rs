@@ -38,6 +38,7 @@ mod play;
 mod progress;
 mod rng;
 mod sessions;
+mod synthetic;
 mod table;
 
 pub use dataset::{Dataset, DatasetWriter, FORMAT_VERSION, LoggedSession, Manifest, Sessions, SourceInfo};
@@ -50,3 +51,7 @@ pub use play::{
 pub use progress::{Progress, Silent};
 pub use rng::{CounterRng, Stream};
 pub use sessions::SessionRules;
+pub use synthetic::{
+    BehaviourConfig, CatalogConfig, Heard, LeavingConfig, Listener, ListenerConfig, ResponseConfig,
+    ResponseProbabilities, SessionState, SizeConfig, SkipHazard, SyntheticConfig, SyntheticWorld, synthesize,
+};

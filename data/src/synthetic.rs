@@ -1,0 +1,82 @@
+//! Synthetic listeners: a world whose laws are known, so that what is learnt from its logs can be compared with how
+//! its listeners really respond. Formulas, sources and calibration: `docs/synthetic-listeners.md`.
+//!
+//! The response model is a set of pure functions of listener, session so far and track, so that the same code that
+//! writes a log answers a policy live:
+//!
+//! ```
+//! use listening_data::{Context, CounterRng, SessionRules, Stream, SyntheticConfig, SyntheticWorld};
+//!
+//! let rules = SessionRules::default();
+//! let world = SyntheticWorld::new(&SyntheticConfig::default(), 1)?;
+//! let mut listener = world.listener(7);
+//! let mut rng = CounterRng::new(1, Stream::Response, 0, 0);
+//! let mut session = world.begin_session(Context::default(), &mut rng);
+//! for track in [3, 14, 15] {
+//!     let hazard = world.skip_hazard(&listener, &session, track);
+//!     let expected = hazard.probabilities(&rules);
+//!     assert!((expected.complete + expected.skip + expected.interrupted - 1.0).abs() < 1e-9);
+//!     let heard = hazard.draw(&rules, &mut rng);
+//!     world.observe(&mut session, track, heard.ms_played, heard.responses);
+//!     listener.remember(&world, track, heard.responses);
+//!     let leaves = world.leave_probability(&session);
+//!     assert!((0.0..=1.0).contains(&leaves));
+//! }
+//! # Ok::<(), listening_data::DataError>(())
+//! ```
+
+mod behaviour;
+mod catalog;
+mod config;
+mod draws;
+mod generate;
+mod hazard;
+mod listener;
+mod names;
+mod response;
+
+pub use config::{
+    BehaviourConfig, CatalogConfig, LeavingConfig, ListenerConfig, ResponseConfig, SizeConfig, SyntheticConfig,
+};
+pub use generate::synthesize;
+pub use hazard::{Heard, ResponseProbabilities, SkipHazard};
+pub use listener::Listener;
+pub use response::SessionState;
+
+use catalog::Catalog;
+
+use crate::{Result, Track};
+
+/// The catalog with its hidden vectors, and the laws by which listeners respond.
+#[derive(Clone, Debug)]
+pub struct SyntheticWorld {
+    config: SyntheticConfig,
+    seed: u64,
+    catalog: Catalog,
+}
+
+impl SyntheticWorld {
+    /// Makes the catalog: a pure function of settings and seed.
+    pub fn new(config: &SyntheticConfig, seed: u64) -> Result<Self> {
+        config.validate()?;
+        Ok(Self { config: config.clone(), seed, catalog: Catalog::new(&config.catalog, seed) })
+    }
+
+    /// The settings.
+    pub fn config(&self) -> &SyntheticConfig {
+        &self.config
+    }
+
+    /// The tracks as a dataset shows them.
+    pub fn tracks(&self) -> &[Track] {
+        &self.catalog.tracks
+    }
+
+    /// The hidden latent vector of a track, of length 1.
+    pub fn track_vector(&self, track: u32) -> &[f32] {
+        self.catalog.vector(track)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,164 @@
+//! When in a track the listener skips: proportional hazards over the seconds of the track.
+//!
+//! The cumulative hazard up to second s of a track of D seconds is
+//! `H(s) = exp(log_hazard) * (early_share * (1 - exp(-s / early_s)) / (1 - exp(-D / early_s))
+//!                           + (1 - early_share) * s / D)`,
+//! so that `H(D) = exp(log_hazard)`, and most of it lies in the first seconds.
+
+use super::config::ResponseConfig;
+use super::draws::{exponential, uniform};
+use crate::{CounterRng, Responses, SessionRules};
+
+/// The hazard of one play.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct SkipHazard {
+    /// Logarithm of the hazard accumulated over the whole track.
+    pub log_hazard: f64,
+    /// Length of the track in seconds.
+    pub duration_s: f64,
+    /// Probability that a play which is not skipped is interrupted before it counts as complete.
+    pub interruption: f64,
+    early_share: f64,
+    early_s: f64,
+}
+
+/// Probabilities of the responses to one play. `complete`, `skip` and `interrupted` sum to 1.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ResponseProbabilities {
+    /// Played to its end.
+    pub complete: f64,
+    /// The listener moves on before the end.
+    pub skip: f64,
+    /// The session stops before the end.
+    pub interrupted: f64,
+    /// Played past the threshold.
+    pub past_threshold: f64,
+}
+
+/// What became of one play.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Heard {
+    /// How long it played.
+    pub ms_played: u32,
+    /// The responses that follow from it. Neither complete nor skip: interrupted.
+    pub responses: Responses,
+}
+
+impl SkipHazard {
+    pub(super) fn new(config: &ResponseConfig, log_hazard: f64, duration_s: f64, interruption: f64) -> Self {
+        Self { log_hazard, duration_s, interruption, early_share: config.early_share, early_s: config.early_s }
+    }
+
+    /// Probability that the play is not skipped before `seconds`.
+    pub fn survival(&self, seconds: f64) -> f64 {
+        let seconds = seconds.min(self.duration_s);
+        let early = (-seconds / self.early_s).exp_m1() / (-self.duration_s / self.early_s).exp_m1();
+        let late = seconds / self.duration_s;
+        (-self.log_hazard.exp() * (self.early_share * early + (1.0 - self.early_share) * late)).exp()
+    }
+
+    /// The exact probabilities of the responses.
+    pub fn probabilities(&self, rules: &SessionRules) -> ResponseProbabilities {
+        let end = rules.complete_share * self.duration_s;
+        let heard_out = self.survival(end);
+        let interrupted = heard_out * self.interruption;
+        let past_threshold = if rules.threshold_seconds > self.duration_s {
+            0.0
+        } else {
+            // Interruptions are uniform over the time up to the end.
+            let before_threshold = interrupted * (rules.threshold_seconds / end).min(1.0);
+            (self.survival(rules.threshold_seconds) - before_threshold).max(0.0)
+        };
+        ResponseProbabilities { complete: heard_out - interrupted, skip: 1.0 - heard_out, interrupted, past_threshold }
+    }
+
+    /// Draws how the play goes. Always takes the same number of random draws.
+    pub fn draw(&self, rules: &SessionRules, rng: &mut CounterRng) -> Heard {
+        let (early, late) = (exponential(rng), exponential(rng));
+        let (interruption, moment) = (uniform(rng), uniform(rng));
+        // Two independent clocks whose hazards add up to that of the play.
+        let skip_s = self.early_moment(early).min(self.late_moment(late));
+        let end = rules.complete_share * self.duration_s;
+        let interrupted = skip_s >= end && interruption < self.interruption;
+        let played_s = if interrupted { moment * end } else { skip_s.min(self.duration_s) };
+        let finished = !interrupted && skip_s >= self.duration_s;
+        let skipped = !interrupted && !finished;
+        // Rounded down: what stops before a mark in time must not reach it in milliseconds.
+        let ms_played = (1_000.0 * played_s) as u32;
+        let duration_ms = (1_000.0 * self.duration_s).round() as u32;
+        let responses = rules.responses(ms_played, Some(duration_ms), Some(finished), Some(skipped));
+        Heard { ms_played, responses }
+    }
+
+    /// When the early hazard reaches `hazard`; never, if it does not within the track.
+    fn early_moment(&self, hazard: f64) -> f64 {
+        let share = hazard / (self.log_hazard.exp() * self.early_share);
+        let fall = share * (-self.duration_s / self.early_s).exp_m1();
+        if share < 1.0 { -self.early_s * fall.ln_1p() } else { f64::INFINITY }
+    }
+
+    /// When the late hazard reaches `hazard`; never, if it does not within the track.
+    fn late_moment(&self, hazard: f64) -> f64 {
+        let share = hazard / (self.log_hazard.exp() * (1.0 - self.early_share));
+        if share < 1.0 { share * self.duration_s } else { f64::INFINITY }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Stream;
+
+    fn hazard(log_hazard: f64, duration_s: f64) -> SkipHazard {
+        let config = ResponseConfig { early_share: 0.75, early_s: 10.0, ..ResponseConfig::default() };
+        SkipHazard::new(&config, log_hazard, duration_s, 0.1)
+    }
+
+    #[test]
+    fn probabilities_are_those_computed_by_hand() {
+        let rules = SessionRules::default();
+        // Hazard 1 over 200 s; at 30 s: 0.75 (1 - e^-3) + 0.25 * 0.15; at 190 s: 0.75 + 0.25 * 0.95.
+        let found = hazard(0.0, 200.0).probabilities(&rules);
+        let at_30 = (-(0.75 * (1.0 - (-3f64).exp()) + 0.0375)).exp();
+        let at_190 = (-(0.75 + 0.2375f64)).exp();
+        assert!((found.skip - (1.0 - at_190)).abs() < 1e-6, "{found:?}");
+        assert!((found.complete - 0.9 * at_190).abs() < 1e-6);
+        assert!((found.interrupted - 0.1 * at_190).abs() < 1e-6);
+        assert!((found.past_threshold - (at_30 - 0.1 * at_190 * 30.0 / 190.0)).abs() < 1e-6);
+        assert_eq!(hazard(0.0, 20.0).probabilities(&rules).past_threshold, 0.0);
+        // The extremes are reached.
+        assert!(hazard(5.0, 200.0).probabilities(&rules).skip > 0.999);
+        assert!(hazard(-9.0, 200.0).probabilities(&rules).skip < 0.001);
+    }
+
+    #[test]
+    fn draws_agree_with_the_probabilities_and_responses_with_each_other() {
+        let rules = SessionRules::default();
+        for (case, (log_hazard, duration_s)) in
+            [(-1.5, 180.0), (0.0, 215.0), (1.0, 40.0), (0.5, 31.0)].iter().enumerate()
+        {
+            let hazard = hazard(*log_hazard, *duration_s);
+            let expected = hazard.probabilities(&rules);
+            let mut counts = [0.0; 4];
+            let draws = 40_000;
+            for draw in 0..draws {
+                let mut rng = CounterRng::new(8, Stream::Response, draw, case as u32);
+                let heard = hazard.draw(&rules, &mut rng);
+                let Responses { complete, skip, past_threshold } = heard.responses;
+                let (complete, skip, past) = (complete.unwrap(), skip.unwrap(), past_threshold.unwrap());
+                assert!(!(complete && skip));
+                assert!(f64::from(heard.ms_played) <= 1_000.0 * duration_s);
+                assert_eq!(past, heard.ms_played >= 30_000);
+                for (count, holds) in counts.iter_mut().zip([complete, skip, !complete && !skip, past]) {
+                    *count += f64::from(u8::from(holds));
+                }
+            }
+            let expected = [expected.complete, expected.skip, expected.interrupted, expected.past_threshold];
+            for (count, probability) in counts.iter().zip(expected) {
+                // Four standard errors, at most 0.01.
+                let error = (probability * (1.0 - probability) / draws as f64).sqrt();
+                assert!((count / draws as f64 - probability).abs() < 4.0 * error + 1e-9, "{count} {probability}");
+            }
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! A listener: taste, habits, and what was heard before.
+
+use std::collections::BTreeMap;
+
+use super::SyntheticWorld;
+use super::draws::{dot, exponential, normal, normal_vector, normalise, soft_choice, uniform};
+use crate::{CounterRng, Responses, Stream};
+
+/// One listener's hidden state.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Listener {
+    /// Number in the dataset: the row in the table of users.
+    pub number: u32,
+    /// Slow taste: a vector of length 1 in the tracks' space.
+    pub taste: Vec<f32>,
+    /// Added to the log hazard of skipping.
+    pub skip_habit: f64,
+    /// Mean sessions per day.
+    pub sessions_per_day: f64,
+    /// Preferred hours of the day: one early, one late.
+    pub hours: [f64; 2],
+    /// Share of sessions around the early hour.
+    pub early_share: f64,
+    /// Whether the listener pays.
+    pub premium: bool,
+    /// Whether the listener has a car.
+    pub drives: bool,
+    library: Vec<u32>,
+    hearings: BTreeMap<u32, u32>,
+}
+
+impl Listener {
+    /// Tracks that the listener has kept, in the order in which they came.
+    pub fn library(&self) -> &[u32] {
+        &self.library
+    }
+
+    /// How often the listener has heard a track out.
+    pub fn hearings(&self, track: u32) -> u32 {
+        self.hearings.get(&track).copied().unwrap_or(0)
+    }
+
+    /// Takes a play into memory: a track heard out is more familiar, and joins the library where it is liked enough.
+    pub fn remember(&mut self, world: &SyntheticWorld, track: u32, responses: Responses) {
+        if responses.complete == Some(true) {
+            *self.hearings.entry(track).or_default() += 1;
+            let liked = world.affinity(self, track) >= world.config.listeners.library_affinity;
+            if liked && !self.library.contains(&track) {
+                self.library.push(track);
+            }
+        }
+    }
+}
+
+impl SyntheticWorld {
+    /// The listener of a number, as before the first session: a pure function of settings, seed and number.
+    pub fn listener(&self, number: u32) -> Listener {
+        let config = &self.config.listeners;
+        let mut rng = CounterRng::new(self.seed, Stream::Listener, u64::from(number), 0);
+        let skip_habit = config.skip_habit_spread * normal(&mut rng);
+        // The mean of the log-normal is the setting, whatever the spread.
+        let activity = (config.activity_spread * normal(&mut rng) - config.activity_spread.powi(2) / 2.0).exp();
+        let mut listener = Listener {
+            number,
+            taste: self.taste(&mut rng),
+            skip_habit,
+            sessions_per_day: config.sessions_per_week / 7.0 * activity,
+            hours: [8.5 + 1.5 * normal(&mut rng), 18.5 + 2.0 * normal(&mut rng)],
+            early_share: 0.6 * uniform(&mut rng),
+            premium: uniform(&mut rng) < config.premium_share,
+            drives: uniform(&mut rng) < 0.4,
+            library: Vec::new(),
+            hearings: BTreeMap::new(),
+        };
+        for _ in 0..config.library_tracks {
+            if let Some(track) = self.liked_track(&listener, &mut rng) {
+                let hearings = (config.library_hearings * exponential(&mut rng)).round() as u32;
+                if listener.hearings.insert(track, hearings).is_none() {
+                    listener.library.push(track);
+                }
+            }
+        }
+        listener
+    }
+
+    /// A mixture of styles, weighted by chance, plus a direction of the listener's own.
+    fn taste(&self, rng: &mut CounterRng) -> Vec<f32> {
+        let config = &self.config.listeners;
+        let mut taste = vec![0.0; self.config.catalog.dimension as usize];
+        for _ in 0..config.styles {
+            // The style of a popular track: tastes gather where the hits are.
+            let style = self.catalog.styles[self.catalog.popular_track(rng) as usize];
+            let weight = exponential(rng) as f32;
+            for (value, direction) in taste.iter_mut().zip(&self.catalog.style_vectors[style as usize]) {
+                *value += weight * direction;
+            }
+        }
+        normalise(&mut taste);
+        let own = normal_vector(taste.len(), config.own_direction, rng);
+        taste.iter_mut().zip(own).for_each(|(value, own)| *value += own);
+        normalise(&mut taste);
+        taste
+    }
+
+    /// How well a track fits a listener's taste, -1 to 1.
+    pub fn affinity(&self, listener: &Listener, track: u32) -> f64 {
+        dot(&listener.taste, self.catalog.vector(track))
+    }
+
+    /// A popular track of the listener's liking.
+    pub(super) fn liked_track(&self, listener: &Listener, rng: &mut CounterRng) -> Option<u32> {
+        let behaviour = &self.config.behaviour;
+        let considered: Vec<u32> = (0..behaviour.considered).map(|_| self.catalog.popular_track(rng)).collect();
+        soft_choice(considered.into_iter(), |track| behaviour.sharpness * self.affinity(listener, track), rng)
+    }
+}

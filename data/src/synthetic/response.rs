@@ -1,0 +1,139 @@
+//! The laws of response: how taste, memory and the session so far make the hazard of skipping, and when a listener
+//! leaves.
+
+use super::draws::normal;
+use super::hazard::SkipHazard;
+use super::{Listener, SyntheticWorld};
+use crate::{Context, CounterRng, Device, Responses};
+
+/// Recent hearings that satiation looks back on. At the default decay of 0.7 the eleventh weighs 0.03.
+const HEARINGS_REMEMBERED: usize = 10;
+
+/// What a listener carries through one session.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SessionState {
+    context: Context,
+    /// Added to the log odds of leaving throughout the session.
+    restlessness: f64,
+    /// Tracks played, in order, with the share of each that was heard.
+    plays: Vec<(u32, f64)>,
+    skips_in_a_row: u32,
+    /// Satiation of the last track when it began.
+    last_satiation: f64,
+    interrupted: bool,
+}
+
+impl SessionState {
+    /// A session that begins. `restlessness` is added to the log odds of leaving.
+    pub fn new(context: Context, restlessness: f64) -> Self {
+        Self { context, restlessness, plays: Vec::new(), skips_in_a_row: 0, last_satiation: 0.0, interrupted: false }
+    }
+
+    /// The circumstances at the start.
+    pub fn context(&self) -> &Context {
+        &self.context
+    }
+
+    /// Number of plays so far.
+    pub fn position(&self) -> usize {
+        self.plays.len()
+    }
+
+    /// Whether a track was played in this session.
+    pub fn has_played(&self, track: u32) -> bool {
+        self.plays.iter().any(|&(played, _)| played == track)
+    }
+}
+
+impl SyntheticWorld {
+    /// Begins a session, with a restlessness drawn for it.
+    pub fn begin_session(&self, context: Context, rng: &mut CounterRng) -> SessionState {
+        SessionState::new(context, self.config.leaving.session_spread * normal(rng))
+    }
+
+    /// The hazard of skipping a track if it were played next.
+    pub fn skip_hazard(&self, listener: &Listener, session: &SessionState, track: u32) -> SkipHazard {
+        let config = &self.config.response;
+        let log_hazard = config.base + listener.skip_habit
+            - config.affinity * self.affinity(listener, track)
+            - config.familiarity * self.familiarity(listener, track)
+            - config.coherence * self.coherence(session, track)
+            + self.satiation(session, track)
+            + config.streak * self.streak(session)
+            + config.position * (session.position() as f64).ln_1p()
+            + config.device * device_offset(session.context.device);
+        let duration_s = self.catalog.duration_s(track);
+        let interruption = -(-self.config.leaving.interruptions_per_hour * duration_s / 3_600.0).exp_m1();
+        SkipHazard::new(config, log_hazard, duration_s, interruption)
+    }
+
+    /// Inverted U over the times a track was heard out: 0 for a new track, 1 at the peak, towards 0 beyond.
+    pub fn familiarity(&self, listener: &Listener, track: u32) -> f64 {
+        let ratio = f64::from(listener.hearings(track)) / self.config.response.familiarity_peak;
+        ratio * (1.0 - ratio).exp()
+    }
+
+    /// How tired the listener is of such a track: recent hearings of its artist and of tracks too similar to it, each
+    /// weighed by the share that was heard and by how recent it was.
+    pub fn satiation(&self, session: &SessionState, track: u32) -> f64 {
+        let config = &self.config.response;
+        let artist = self.catalog.artists[track as usize];
+        let mut weight = 1.0;
+        let mut satiation = 0.0;
+        for &(earlier, share) in session.plays.iter().rev().take(HEARINGS_REMEMBERED) {
+            let excess = (self.catalog.similarity(track, earlier) - config.satiation_threshold).max(0.0);
+            let same_artist = f64::from(u8::from(self.catalog.artists[earlier as usize] == artist));
+            satiation +=
+                weight * share * (config.satiation_artist * same_artist + config.satiation_similarity * excess);
+            weight *= config.satiation_decay;
+        }
+        satiation
+    }
+
+    /// Cosine to the track before, 0 at the start of a session.
+    fn coherence(&self, session: &SessionState, track: u32) -> f64 {
+        session.plays.last().map_or(0.0, |&(previous, _)| self.catalog.similarity(track, previous))
+    }
+
+    /// Skips in a row, up to the limit.
+    fn streak(&self, session: &SessionState) -> f64 {
+        f64::from(session.skips_in_a_row.min(self.config.response.streak_limit))
+    }
+
+    /// Carries a play and its responses into the session's state.
+    pub fn observe(&self, session: &mut SessionState, track: u32, ms_played: u32, responses: Responses) {
+        let skipped = responses.skip == Some(true);
+        session.last_satiation = self.satiation(session, track);
+        session.skips_in_a_row = if skipped { session.skips_in_a_row + 1 } else { 0 };
+        session.interrupted = !skipped && responses.complete != Some(true);
+        let share = (f64::from(ms_played) / 1_000.0 / self.catalog.duration_s(track)).min(1.0);
+        session.plays.push((track, share));
+    }
+
+    /// Probability that the listener leaves after the last play observed.
+    pub fn leave_probability(&self, session: &SessionState) -> f64 {
+        if session.interrupted {
+            return 1.0;
+        }
+        let config = &self.config.leaving;
+        let log_odds = config.base
+            + session.restlessness
+            + config.streak * self.streak(session)
+            + config.satiation * session.last_satiation;
+        1.0 / (1.0 + (-log_odds).exp())
+    }
+}
+
+/// What the device adds to the log hazard: a phone in the hand invites skips, a car or a speaker does not. The order
+/// is plausible and the sizes are ours.
+fn device_offset(device: Option<Device>) -> f64 {
+    match device {
+        Some(Device::Phone) => 0.15,
+        Some(Device::Speaker | Device::Television) => -0.3,
+        Some(Device::Car) => -0.4,
+        Some(Device::Tablet | Device::Computer | Device::Web) | None => 0.0,
+    }
+}
+
+#[cfg(test)]
+mod tests;

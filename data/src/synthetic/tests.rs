@@ -1,0 +1,130 @@
+//! The log as a whole: deterministic, consistent, with the propensities that it claims.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::behaviour::Behaviour;
+use super::*;
+use crate::{BehaviourPolicy, Context, CounterRng, Dataset, SessionRules, Silent, Stream};
+
+fn small(users: u32) -> SyntheticConfig {
+    let mut config = SyntheticConfig::default();
+    config.size = SizeConfig { users, days: 14 };
+    config.catalog = CatalogConfig { tracks: 400, artists: 80, ..CatalogConfig::default() };
+    config
+}
+
+fn fingerprint(config: &SyntheticConfig, seed: u64) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("synthetic");
+    synthesize(config, &SessionRules::default(), seed, &path, &Silent).unwrap().fingerprint
+}
+
+#[test]
+fn the_seed_determines_the_data() {
+    let config = small(30);
+    assert_eq!(fingerprint(&config, 1), fingerprint(&config, 1));
+    assert_ne!(fingerprint(&config, 1), fingerprint(&config, 2));
+}
+
+#[test]
+fn what_is_written_is_the_listeners_history_however_many_there_are() {
+    let rules = SessionRules::default();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("synthetic");
+    let manifest = synthesize(&small(20), &rules, 5, &path, &Silent).unwrap();
+    let dataset = Dataset::open(&path).unwrap();
+    let written: Vec<_> = dataset.sessions().unwrap().map(|logged| logged.unwrap().session).collect();
+    let world = SyntheticWorld::new(&small(9_999), 5).unwrap();
+    assert!(written.iter().cloned().eq((0..20).flat_map(|number| world.history(&rules, number))));
+    assert_eq!(dataset.catalog().unwrap(), world.tracks());
+    assert_eq!(manifest.source.format, "synthetic");
+    assert_eq!(manifest.source.details["seed"], 5);
+    let config: SyntheticConfig = serde_json::from_value(manifest.source.details["config"].clone()).unwrap();
+    assert_eq!(config, small(20));
+}
+
+#[test]
+fn sessions_stay_apart_and_their_responses_agree() {
+    let rules = SessionRules::default();
+    let world = SyntheticWorld::new(&small(40), 3).unwrap();
+    let (mut plays, mut complete, mut sessions) = (0, 0, 0);
+    for number in 0..40 {
+        let history = world.history(&rules, number);
+        for pair in history.windows(2) {
+            let last = pair[0].plays.last().unwrap();
+            assert!(rules.opens_session(last.start_ms + i64::from(last.ms_played), pair[1].start_ms));
+        }
+        for session in &history {
+            sessions += 1;
+            let tracks: BTreeSet<u32> = session.plays.iter().map(|play| play.track).collect();
+            assert_eq!(tracks.len(), session.plays.len(), "a track came twice");
+            for (position, play) in session.plays.iter().enumerate() {
+                plays += 1;
+                complete += usize::from(play.responses.complete == Some(true));
+                let duration_ms = world.tracks()[play.track as usize].duration_ms.unwrap();
+                let nearly_all = f64::from(play.ms_played) >= rules.complete_share * f64::from(duration_ms);
+                assert_eq!(play.responses.complete, Some(nearly_all));
+                assert!(!(nearly_all && play.responses.skip == Some(true)));
+                assert_eq!(play.responses.past_threshold, Some(play.ms_played >= 30_000));
+                let interrupted = !nearly_all && play.responses.skip == Some(false);
+                assert!(!interrupted || position + 1 == session.plays.len(), "an interruption ends the session");
+            }
+        }
+    }
+    // Wide bounds: the calibration at full size stands in docs/synthetic-listeners.md.
+    let completion = complete as f64 / plays as f64;
+    assert!((0.4..0.65).contains(&completion), "{completion}");
+    let length = plays as f64 / f64::from(sessions);
+    assert!((8.0..20.0).contains(&length), "{length}");
+}
+
+#[test]
+fn only_shuffled_sessions_have_propensities_and_they_are_right() {
+    let world = SyntheticWorld::new(&small(40), 3).unwrap();
+    let mut seen = BTreeMap::new();
+    for session in (0..40).flat_map(|number| world.history(&SessionRules::default(), number)) {
+        let policy = session.context.behaviour_policy.unwrap();
+        *seen.entry(policy.name()).or_insert(0) += 1;
+        assert_eq!(session.context.shuffle, Some(policy == BehaviourPolicy::Shuffled));
+        if policy != BehaviourPolicy::Shuffled {
+            assert!(session.plays.iter().all(|play| play.propensity.is_none()));
+            continue;
+        }
+        let pool = (1.0 / session.plays[0].propensity.unwrap()).round() as usize;
+        assert!((20..=100).contains(&pool) && session.plays.len() <= pool, "{pool}");
+        for (position, play) in session.plays.iter().enumerate() {
+            assert_eq!(play.propensity, Some(1.0 / (pool - position) as f32));
+        }
+    }
+    assert_eq!(seen.len(), 3, "{seen:?}");
+}
+
+#[test]
+fn shuffled_order_is_uniform() {
+    let world = SyntheticWorld::new(&small(1), 3).unwrap();
+    let listener = world.listener(0);
+    let session = SessionState::new(Context::default(), 0.0);
+    let mut counts = BTreeMap::new();
+    let orders = 12_000;
+    for number in 0..orders {
+        let mut rng = CounterRng::new(11, Stream::Listening, number, 0);
+        let mut shuffled = Behaviour::Shuffled { remaining: vec![10, 20, 30, 40] };
+        let mut next = || shuffled.next(&world, &listener, &session, &mut rng);
+        let order: Vec<u32> = std::iter::from_fn(&mut next).map(|(track, _)| track).collect();
+        *counts.entry(order).or_insert(0.0) += 1.0;
+    }
+    assert_eq!(counts.len(), 24);
+    let expected = orders as f64 / 24.0;
+    let chi_square: f64 = counts.values().map(|count: &f64| (count - expected).powi(2) / expected).sum();
+    // 23 degrees of freedom: exceeds 49.7 once in a thousand.
+    assert!(chi_square < 49.7, "{chi_square}");
+}
+
+#[test]
+fn a_catalog_of_one_track_still_makes_sessions() {
+    let mut config = small(3);
+    config.catalog = CatalogConfig { tracks: 1, artists: 1, genres: 1, styles_per_genre: 1, ..config.catalog };
+    let world = SyntheticWorld::new(&config, 1).unwrap();
+    let sessions = world.history(&SessionRules::default(), 0);
+    assert!(!sessions.is_empty() && sessions.iter().all(|session| session.plays.len() == 1));
+}
