@@ -11,7 +11,7 @@ use bytemuck::Pod;
 use crate::{DataError, Result};
 
 /// Records held in memory before a run is written (times the record's size: 1 Mi records of 40 bytes are 40 MiB).
-const RUN_RECORDS: usize = 1 << 20;
+pub(crate) const RUN_RECORDS: usize = 1 << 20;
 /// Records read ahead per run while merging.
 const READ_AHEAD: usize = 1 << 12;
 
@@ -31,7 +31,7 @@ impl<T: Pod + Ord> ExternalSort<T> {
         Self::with_run_records(folder, RUN_RECORDS)
     }
 
-    fn with_run_records(folder: impl AsRef<Path>, run_records: usize) -> Self {
+    pub(crate) fn with_run_records(folder: impl AsRef<Path>, run_records: usize) -> Self {
         Self { folder: folder.as_ref().to_owned(), run: Vec::new(), run_records, spilled: None }
     }
 
@@ -59,8 +59,12 @@ impl<T: Pod + Ord> ExternalSort<T> {
 
     /// The records in order.
     pub fn sorted(mut self) -> Result<impl Iterator<Item = Result<T>>> {
-        if self.spilled.is_some() && !self.run.is_empty() {
-            self.spill()?;
+        if self.spilled.is_some() {
+            if !self.run.is_empty() {
+                self.spill()?;
+            }
+            // A cleared run still holds its memory, which the merge has no use for.
+            self.run = Vec::new();
         }
         self.run.sort_unstable();
         let mut runs = vec![Run::memory(std::mem::take(&mut self.run))];

@@ -34,8 +34,10 @@ mod dataset;
 mod error;
 mod external_sort;
 mod files;
+mod importers;
 mod play;
 mod progress;
+mod response_shares;
 mod rng;
 mod sessions;
 mod synthetic;
@@ -45,10 +47,12 @@ pub use dataset::{Dataset, DatasetWriter, FORMAT_VERSION, LoggedSession, Manifes
 pub use error::{DataError, Result};
 pub use external_sort::ExternalSort;
 pub use files::{fingerprint_of_file, fingerprint_of_text, write_atomically};
+pub use importers::{DroppedRows, ImportOptions, ImportReport, SpotifyCounts, import_spotify_extended};
 pub use play::{
     AUDIO_FEATURES, AudioFeatures, BehaviourPolicy, Context, Device, Play, Responses, Session, Source, Track, User,
 };
 pub use progress::{Progress, Silent};
+pub use response_shares::{ResponseShare, ResponseShares};
 pub use rng::{CounterRng, Stream};
 pub use sessions::SessionRules;
 pub use synthetic::{

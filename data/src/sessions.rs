@@ -61,6 +61,51 @@ impl SessionRules {
             (Some(true), _) => Some(false),
             (_, known) => known,
         };
-        Responses { complete, skip, past_threshold: Some(f64::from(ms_played) >= self.threshold_seconds * 1000.0) }
+        // A complete play can have a short time of its own, where it was resumed: the track as a whole is past it.
+        let past = |ms: u32| f64::from(ms) >= self.threshold_seconds * 1000.0;
+        let whole = complete == Some(true) && duration_ms.is_some_and(past);
+        Responses { complete, skip, past_threshold: Some(whole || past(ms_played)) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn responses_follow_their_definitions() {
+        let rules = SessionRules::default();
+        let of = |ms, duration, finished, moved_on| {
+            let Responses { complete, skip, past_threshold } = rules.responses(ms, duration, finished, moved_on);
+            (complete, skip, past_threshold)
+        };
+        let (yes, no) = (Some(true), Some(false));
+        assert_eq!(of(200_000, None, yes, no), (yes, no, yes));
+        assert_eq!(of(10_000, Some(200_000), no, yes), (no, yes, no));
+        assert_eq!(of(30_000, Some(200_000), no, yes), (no, yes, yes));
+        // 95 % of the duration is complete, whatever the end reason says.
+        assert_eq!(of(190_000, Some(200_000), no, yes), (yes, no, yes));
+        assert_eq!(of(189_999, Some(200_000), no, yes), (no, yes, yes));
+        // Nothing is known: missing, not false.
+        assert_eq!(of(10_000, None, None, None), (None, None, no));
+        assert_eq!(of(10_000, Some(200_000), None, None), (no, None, no));
+        // The rest of a resumed play.
+        assert_eq!(of(10_000, Some(200_000), yes, no), (yes, no, yes));
+        // A track that is shorter than the threshold.
+        assert_eq!(of(20_000, Some(20_000), yes, no), (yes, no, no));
+    }
+
+    #[test]
+    fn rules_that_make_no_sense_are_refused() {
+        let rules = |gap, threshold, share| SessionRules {
+            session_gap_minutes: gap,
+            threshold_seconds: threshold,
+            complete_share: share,
+        };
+        assert!(rules(20.0, 0.0, 1.0).validate().is_ok());
+        for bad in [rules(0.0, 30.0, 0.95), rules(20.0, -1.0, 0.95), rules(20.0, 30.0, 1.1), rules(f64::NAN, 30.0, 0.9)]
+        {
+            assert!(bad.validate().is_err(), "{bad:?}");
+        }
     }
 }

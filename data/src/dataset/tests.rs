@@ -79,6 +79,8 @@ fn sessions_out_of_order_are_refused() {
     let mut writer = DatasetWriter::create(folder.path().join("d")).unwrap();
     writer.write_session(&session(1, 0, 1)).unwrap();
     assert!(writer.write_session(&session(0, 5, 1)).is_err());
+    drop(writer);
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "an unfinished dataset leaves nothing behind");
 }
 
 #[test]

@@ -16,7 +16,7 @@ const GROUP_PLAYS: usize = 1 << 16;
 /// Writes sessions in order of user, then time.
 pub struct DatasetWriter {
     path: PathBuf,
-    partial: PathBuf,
+    partial: PartialFolder,
     sessions: TableWriter,
     plays: TableWriter,
     pending: Vec<Session>,
@@ -40,9 +40,10 @@ impl DatasetWriter {
             fs::remove_dir_all(&partial).map_err(|e| DataError::file("remove the unfinished", &partial, e))?;
         }
         fs::create_dir_all(&partial).map_err(|e| DataError::file("create", &partial, e))?;
+        let partial = PartialFolder(partial);
         Ok(Self {
-            sessions: TableWriter::create(&partial.join(SESSIONS_FILE), SESSIONS)?,
-            plays: TableWriter::create(&partial.join(PLAYS_FILE), PLAYS)?,
+            sessions: TableWriter::create(&partial.0.join(SESSIONS_FILE), SESSIONS)?,
+            plays: TableWriter::create(&partial.0.join(PLAYS_FILE), PLAYS)?,
             path,
             partial,
             pending: Vec::new(),
@@ -55,7 +56,7 @@ impl DatasetWriter {
 
     /// A folder for temporary files, on the dataset's own disk.
     pub fn temporary_folder(&self) -> &Path {
-        &self.partial
+        &self.partial.0
     }
 
     /// Adds a session with at least one play. Sessions come in order of user, then start.
@@ -89,12 +90,12 @@ impl DatasetWriter {
         }
         self.sessions.close()?;
         self.plays.close()?;
-        write_table(&self.partial.join(CATALOG_FILE), CATALOG, &catalog_columns(catalog))?;
+        write_table(&self.partial.0.join(CATALOG_FILE), CATALOG, &catalog_columns(catalog))?;
         let ids = Column::Text(users.iter().map(|user| Some(user.id.clone())).collect());
-        write_table(&self.partial.join(USERS_FILE), USERS, &[indices(users.len()), ids])?;
+        write_table(&self.partial.0.join(USERS_FILE), USERS, &[indices(users.len()), ids])?;
         let mut fingerprints = String::new();
         for file in [CATALOG_FILE, USERS_FILE, SESSIONS_FILE, PLAYS_FILE] {
-            fingerprints.push_str(&fingerprint_of_file(self.partial.join(file))?);
+            fingerprints.push_str(&fingerprint_of_file(self.partial.0.join(file))?);
         }
         let manifest = Manifest {
             format_version: FORMAT_VERSION,
@@ -107,9 +108,19 @@ impl DatasetWriter {
         };
         let text =
             serde_json::to_string_pretty(&manifest).map_err(|e| DataError::file("write", &self.path, e.into()))?;
-        write_atomically(self.partial.join(MANIFEST_FILE), text.as_bytes())?;
-        fs::rename(&self.partial, &self.path).map_err(|e| DataError::file("rename to", &self.path, e))?;
+        write_atomically(self.partial.0.join(MANIFEST_FILE), text.as_bytes())?;
+        fs::rename(&self.partial.0, &self.path).map_err(|e| DataError::file("rename to", &self.path, e))?;
         Ok(manifest)
+    }
+}
+
+/// A folder that vanishes when dropped, unless it was renamed before: a failed import leaves nothing behind.
+struct PartialFolder(PathBuf);
+
+impl Drop for PartialFolder {
+    fn drop(&mut self) {
+        // The failure that ends an import is worth more than that of the clean-up; the next run removes what stays.
+        let _ = fs::remove_dir_all(&self.0);
     }
 }
 

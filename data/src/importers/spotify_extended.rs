@@ -1,0 +1,317 @@
+//! Spotify's extended streaming history. The format, its traps and what is made of them are documented in
+//! `docs/formats/spotify-extended.md`.
+//!
+//! Rows stream from the files into records that are sorted outside the memory (`record`), are cleaned and understood
+//! in the order of time (`clean`, `reasons`), and become sessions (`build`). Only tracks and users stay in memory.
+
+mod archive;
+mod build;
+mod clean;
+mod dictionary;
+mod durations;
+mod platform;
+mod reasons;
+mod record;
+mod row;
+
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use self::archive::{Source, Sources};
+use self::build::SessionBuilder;
+use self::clean::Cleaner;
+use self::dictionary::{Tracks, Users};
+use self::durations::DurationEstimate;
+use self::reasons::{Outcome, Reason};
+use self::record::{Listen, NO_TRACK, Record, device_code, flag, pack};
+use self::row::{Content, Row};
+use super::json_rows::{JsonRows, RowsError};
+use super::report::{DroppedRows, ImportReport, SpotifyCounts};
+use super::track_features::read_track_features;
+use crate::external_sort::RUN_RECORDS;
+use crate::{DataError, DatasetWriter, ExternalSort, Progress, Result, SessionRules, SourceInfo, Track};
+
+/// Bytes read between two reports of progress.
+const PROGRESS_BYTES: u64 = 1 << 18;
+
+/// Settings of an import.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct ImportOptions {
+    /// Definitions of session and responses.
+    pub rules: SessionRules,
+    /// Whether bad rows are skipped and counted, and files that end too early are read up to there.
+    pub lenient: bool,
+    /// Minutes between UTC and the listener's local time, e.g. 60 for UTC+1. Exports are in UTC and tell no zone.
+    pub utc_offset_minutes: i32,
+    /// A CSV file of audio features and durations, keyed by `uri`.
+    pub track_features: Option<PathBuf>,
+}
+
+/// Imports Spotify extended streaming histories into a new dataset at `out`.
+///
+/// Each input is the zip of an export, a folder, or a JSON file. A zip is one listener, called by its file name; the
+/// JSON files in a folder are one listener, called by the folder's name; a folder of zips holds one listener per zip.
+/// Rows that carry a `username` (exports before 2022) belong to that user wherever they lie.
+pub fn import_spotify_extended(
+    inputs: &[PathBuf],
+    out: &Path,
+    options: &ImportOptions,
+    progress: &dyn Progress,
+) -> Result<ImportReport> {
+    import(inputs, out, options, progress, RUN_RECORDS)
+}
+
+fn import(
+    inputs: &[PathBuf],
+    out: &Path,
+    options: &ImportOptions,
+    progress: &dyn Progress,
+    run_records: usize,
+) -> Result<ImportReport> {
+    options.rules.validate()?;
+    if options.utc_offset_minutes.abs() > 24 * 60 {
+        let problem = "must lie within a day (-1440 to 1440)".to_owned();
+        return Err(DataError::Setting { setting: "utc_offset_minutes", problem });
+    }
+    let sources = Sources::find(inputs)?;
+    let mut writer = DatasetWriter::create(out)?;
+    let folder = writer.temporary_folder().to_owned();
+
+    let mut reading = Reading::new(options, ExternalSort::with_run_records(&folder, run_records));
+    reading.read_all(&sources, progress)?;
+    let Reading { records, mut tracks, users, mut counts, left_out, .. } = reading;
+
+    progress.begin("cleaning plays", counts.rows_read, "rows");
+    let mut estimate = DurationEstimate::new(&folder, tracks.tracks.len(), run_records);
+    let mut listens = ExternalSort::with_run_records(&folder, run_records);
+    let mut cleaner = Cleaner::new(&options.rules, |listen: Listen| {
+        if Outcome::from_code(listen.outcome) == Outcome::Finished {
+            estimate.push(listen.track, listen.ms_played)?;
+        }
+        listens.push(listen)
+    });
+    for (done, record) in records.sorted()?.enumerate() {
+        cleaner.push(record?)?;
+        if done % 65_536 == 0 {
+            progress.advance(done as u64);
+        }
+    }
+    let dropped = cleaner.finish()?;
+    progress.end();
+    counts.dropped = vec![
+        DroppedRows { reason: "exact duplicate", rows: dropped.exact_duplicate },
+        DroppedRows { reason: "sent again", rows: dropped.sent_again },
+        DroppedRows { reason: "arrived late without its time", rows: dropped.arrived_late },
+        DroppedRows { reason: "nothing played", rows: dropped.nothing_played },
+        DroppedRows { reason: "podcast", rows: left_out.podcast },
+        DroppedRows { reason: "audiobook", rows: left_out.audiobook },
+        DroppedRows { reason: "no track uri", rows: left_out.no_track_uri },
+    ];
+
+    add_features(&mut tracks, options, &mut counts)?;
+    let durations = durations(&mut tracks.tracks, estimate)?;
+    progress.begin("writing sessions", counts.rows_read, "plays");
+    let mut builder = SessionBuilder::new(&options.rules, &mut writer, &durations, users.users.len(), &mut counts);
+    for listen in listens.sorted()? {
+        let listen = listen?;
+        builder.push(&listen)?;
+        if listen.place % 65_536 == 0 {
+            progress.advance(listen.place);
+        }
+    }
+    let (track_numbers, user_numbers) = builder.finish()?;
+    progress.end();
+    if counts.rows_kept == 0 {
+        let problem = format!("holds no plays of tracks ({} rows read)", counts.rows_read);
+        return Err(DataError::bad_file(
+            &inputs[0],
+            problem,
+            "check that the export is complete, or download it again",
+        ));
+    }
+
+    let catalog: Vec<Track> =
+        track_numbers.old.iter().map(|&track| std::mem::take(&mut tracks.tracks[track as usize])).collect();
+    let listeners: Vec<_> = user_numbers.old.iter().map(|&user| users.users[user as usize].clone()).collect();
+    count_tracks(&catalog, &mut counts);
+    let details = serde_json::json!({ "settings": options, "counts": counts });
+    let source = SourceInfo { format: "spotify-extended".to_owned(), details };
+    let manifest = writer.finish(&catalog, &listeners, &source)?;
+    Ok(ImportReport { manifest, counts })
+}
+
+/// Rows left out while reading: they play no track.
+#[derive(Default)]
+struct LeftOut {
+    podcast: u64,
+    audiobook: u64,
+    no_track_uri: u64,
+}
+
+/// The first pass: from files to records.
+struct Reading<'a> {
+    options: &'a ImportOptions,
+    records: ExternalSort<Record>,
+    tracks: Tracks,
+    users: Users,
+    counts: SpotifyCounts,
+    left_out: LeftOut,
+}
+
+impl<'a> Reading<'a> {
+    fn new(options: &'a ImportOptions, records: ExternalSort<Record>) -> Self {
+        let (tracks, users) = (Tracks::default(), Users::default());
+        Self { options, records, tracks, users, counts: SpotifyCounts::default(), left_out: LeftOut::default() }
+    }
+
+    fn read_all(&mut self, sources: &Sources, progress: &dyn Progress) -> Result<()> {
+        progress.begin("reading plays", sources.files.iter().map(|source| source.bytes).sum(), "bytes");
+        let mut before = 0;
+        for source in &sources.files {
+            source.open(|reader| {
+                self.read_file(JsonRows::new(reader), source, sources, &|bytes| {
+                    progress.advance(before + bytes);
+                })
+            })?;
+            before += source.bytes;
+            self.counts.files += 1;
+        }
+        progress.end();
+        Ok(())
+    }
+
+    fn read_file(
+        &mut self,
+        mut rows: JsonRows<&mut dyn std::io::BufRead>,
+        source: &Source,
+        sources: &Sources,
+        advance: &dyn Fn(u64),
+    ) -> Result<()> {
+        let (mut number, mut reported) = (0, 0);
+        loop {
+            number += 1;
+            match rows.next_row() {
+                Ok(None) => return Ok(()),
+                Ok(Some(text)) => {
+                    self.counts.rows_read += 1;
+                    match Row::parse(text) {
+                        Ok(row) => self.add(&row, source.owner, sources)?,
+                        Err(_) if self.options.lenient => self.counts.rows_bad += 1,
+                        Err(problem) => return Err(problem.at(source.label(), number)),
+                    }
+                }
+                Err(RowsError::NotAnArray) => return Err(not_an_array(source)),
+                Err(RowsError::Cut | RowsError::Io(_)) if self.options.lenient => {
+                    self.counts.files_cut += 1;
+                    return Ok(());
+                }
+                Err(RowsError::Cut) => return Err(cut(source, number, "it ends there")),
+                Err(RowsError::Io(error)) => return Err(cut(source, number, &error.to_string())),
+            }
+            if rows.bytes() - reported >= PROGRESS_BYTES {
+                reported = rows.bytes();
+                advance(reported);
+            }
+        }
+    }
+
+    fn add(&mut self, row: &Row<'_>, owner: usize, sources: &Sources) -> Result<()> {
+        let track = match &row.content {
+            Content::Track(uri) => self.tracks.number(uri, row),
+            Content::Podcast => {
+                self.left_out.podcast += 1;
+                NO_TRACK
+            }
+            Content::Audiobook => {
+                self.left_out.audiobook += 1;
+                NO_TRACK
+            }
+            Content::Nothing => {
+                self.left_out.no_track_uri += 1;
+                NO_TRACK
+            }
+        };
+        let user = self.users.number(row.username.as_deref(), owner, &sources.owners)?;
+        let mut flags = pack(row.shuffle, flag::SHUFFLE_KNOWN, flag::SHUFFLE);
+        flags |= pack(row.skipped, flag::SKIPPED_KNOWN, flag::SKIPPED);
+        let mut end_ms = row.end_ms;
+        if let Some(start_ms) = row.offline_start_ms {
+            flags |= flag::PLACED_BY_OFFLINE_TIME;
+            end_ms = start_ms + i64::from(row.ms_played);
+        }
+        let sequence = self.counts.rows_read;
+        let (reason_start, reason_end) = (self.reason(&row.reason_start), self.reason(&row.reason_end));
+        self.records.push(Record {
+            end_ms: end_ms + i64::from(self.options.utc_offset_minutes) * 60_000,
+            sequence,
+            user,
+            track,
+            ms_played: row.ms_played,
+            reason_start,
+            reason_end,
+            device: device_code(platform::device_of(&row.platform)),
+            flags,
+        })
+    }
+
+    fn reason(&mut self, word: &str) -> u8 {
+        let known = Reason::from_word(word);
+        // New words are reported; a damaged file must not fill the memory with them.
+        if known.is_none()
+            && (self.counts.unfamiliar_reasons.len() < 32 || self.counts.unfamiliar_reasons.contains_key(word))
+        {
+            *self.counts.unfamiliar_reasons.entry(word.to_owned()).or_default() += 1;
+        }
+        known.unwrap_or(Reason::Unknown).code()
+    }
+}
+
+impl row::RowProblem {
+    fn at(self, file: String, row: u64) -> DataError {
+        DataError::BadRow { file, row, field: self.field.into(), expected: self.expected.into(), found: self.found }
+    }
+}
+
+fn not_an_array(source: &Source) -> DataError {
+    let remedy = "pass the files as Spotify sent them; each is a JSON list of plays, in UTF-8";
+    DataError::bad_file(source.label(), "is not a JSON list", remedy)
+}
+
+fn cut(source: &Source, row: u64, reason: &str) -> DataError {
+    let problem = format!("is cut short or damaged at row {row} ({reason})");
+    let remedy = format!("download the export again, or pass --lenient to keep the {} rows before", row - 1);
+    DataError::bad_file(source.label(), problem, remedy)
+}
+
+/// Audio features and durations from the table, for tracks that were played.
+fn add_features(tracks: &mut Tracks, options: &ImportOptions, counts: &mut SpotifyCounts) -> Result<()> {
+    let Some(path) = &options.track_features else { return Ok(()) };
+    counts.feature_rows_bad = read_track_features(path, options.lenient, |features| {
+        if let Some(track) = tracks.by_uri(&features.track_id) {
+            track.duration_ms = features.duration_ms.or(track.duration_ms);
+            track.audio_features = features.audio_features.or(track.audio_features);
+        }
+    })?;
+    Ok(())
+}
+
+/// The durations by track: given where they are, else estimated.
+fn durations(tracks: &mut [Track], estimate: DurationEstimate) -> Result<Vec<Option<u32>>> {
+    for (track, estimate) in tracks.iter_mut().zip(estimate.finish()?) {
+        track.duration_estimated = track.duration_ms.is_none() && estimate.is_some();
+        track.duration_ms = track.duration_ms.or(estimate);
+    }
+    Ok(tracks.iter().map(|track| track.duration_ms).collect())
+}
+
+fn count_tracks(catalog: &[Track], counts: &mut SpotifyCounts) {
+    let count = |wanted: fn(&Track) -> bool| catalog.iter().filter(|track| wanted(track)).count() as u64;
+    counts.durations_estimated = count(|track| track.duration_estimated);
+    counts.durations_unknown = count(|track| track.duration_ms.is_none());
+    counts.durations_given = counts.tracks - counts.durations_estimated - counts.durations_unknown;
+    counts.audio_features_matched = count(|track| track.audio_features.is_some());
+}
+
+#[cfg(test)]
+mod tests;

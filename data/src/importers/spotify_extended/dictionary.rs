@@ -1,0 +1,120 @@
+//! Tracks and users by number; all that an import keeps in memory.
+
+use std::collections::HashMap;
+
+use super::archive::Owner;
+use super::row::Row;
+use crate::{DataError, Result, Track, User};
+
+/// Tracks by their uri, with what the first row says of them.
+#[derive(Default)]
+pub(super) struct Tracks {
+    numbers: HashMap<String, u32>,
+    pub(super) tracks: Vec<Track>,
+}
+
+impl Tracks {
+    /// The number of a row's track.
+    pub(super) fn number(&mut self, uri: &str, row: &Row<'_>) -> u32 {
+        if let Some(&number) = self.numbers.get(uri) {
+            return number;
+        }
+        let number = self.tracks.len() as u32;
+        let mut track = local_file(uri).unwrap_or_default();
+        track.id = uri.to_owned();
+        for (field, text) in
+            [(&mut track.name, &row.name), (&mut track.artist, &row.artist), (&mut track.album, &row.album)]
+        {
+            if !text.is_empty() {
+                *field = text.clone().into_owned();
+            }
+        }
+        self.tracks.push(track);
+        self.numbers.insert(uri.to_owned(), number);
+        number
+    }
+
+    /// The track of a uri, if some row played it.
+    pub(super) fn by_uri(&mut self, uri: &str) -> Option<&mut Track> {
+        self.numbers.get(uri).map(|&number| &mut self.tracks[number as usize])
+    }
+}
+
+/// The track of `spotify:local:<artist>:<album>:<title>:<seconds>`: such rows have no other names.
+fn local_file(uri: &str) -> Option<Track> {
+    let mut parts = uri.strip_prefix("spotify:local:")?.split(':');
+    let (artist, album, name) = (parts.next()?, parts.next()?, parts.next()?);
+    let seconds = parts.next().and_then(|text| text.parse::<u32>().ok()).filter(|&seconds| seconds > 0);
+    Some(Track {
+        artist: decoded(artist),
+        album: decoded(album),
+        name: decoded(name),
+        duration_ms: seconds.and_then(|seconds| seconds.checked_mul(1000)),
+        ..Track::default()
+    })
+}
+
+/// Text without the percent signs and pluses of a uri.
+fn decoded(text: &str) -> String {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let [byte, tail @ ..] = rest {
+        let hex = tail.get(..2).filter(|hex| *byte == b'%' && hex.iter().all(u8::is_ascii_hexdigit));
+        let escaped = hex.and_then(|hex| u8::from_str_radix(std::str::from_utf8(hex).ok()?, 16).ok());
+        bytes.push(escaped.unwrap_or(if *byte == b'+' { b' ' } else { *byte }));
+        rest = if escaped.is_some() { &tail[2..] } else { tail };
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+/// Users by their id.
+#[derive(Default)]
+pub(super) struct Users {
+    numbers: HashMap<String, u32>,
+    pub(super) users: Vec<User>,
+    /// Owners whose rows carry no username, by the user they became.
+    claims: HashMap<u32, usize>,
+}
+
+impl Users {
+    /// The user of a row: its username, else the owner of its file.
+    pub(super) fn number(&mut self, username: Option<&str>, owner: usize, owners: &[Owner]) -> Result<u32> {
+        if let Some(username) = username {
+            return Ok(self.by_id(username));
+        }
+        let number = self.by_id(&owners[owner].user);
+        let claimant = *self.claims.entry(number).or_insert(owner);
+        if claimant == owner {
+            return Ok(number);
+        }
+        let problem =
+            format!("would have the same user id `{}` as {}", owners[owner].user, owners[claimant].origin.display());
+        let remedy = "rename one of the two if they are different people; put the files of one person into one folder \
+                      and pass that, so that rows in both are counted once";
+        Err(DataError::bad_file(&owners[owner].origin, problem, remedy))
+    }
+
+    fn by_id(&mut self, id: &str) -> u32 {
+        if let Some(&number) = self.numbers.get(id) {
+            return number;
+        }
+        let number = self.users.len() as u32;
+        self.users.push(User { id: id.to_owned() });
+        self.numbers.insert(id.to_owned(), number);
+        number
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn local_files_carry_their_names_in_the_uri() {
+        let track = local_file("spotify:local:The+Band:A%26B:50%25+Caf%C3%A9:213").unwrap();
+        assert_eq!((track.artist.as_str(), track.album.as_str()), ("The Band", "A&B"));
+        assert_eq!((track.name.as_str(), track.duration_ms), ("50% Café", Some(213_000)));
+        assert_eq!(local_file("spotify:local:::x%2:").unwrap().name, "x%2");
+        assert_eq!(local_file("spotify:track:abc"), None);
+    }
+}

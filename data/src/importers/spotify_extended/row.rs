@@ -1,0 +1,327 @@
+//! One row of an export, checked field by field: a wrong one is named.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::Deserialize;
+use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+
+use super::super::time::parse_utc;
+
+/// What a row plays.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Content<'a> {
+    /// A track, by its uri.
+    Track(Cow<'a, str>),
+    /// A podcast's episode.
+    Podcast,
+    /// A chapter of an audiobook.
+    Audiobook,
+    /// The row names nothing.
+    Nothing,
+}
+
+/// A checked row.
+#[derive(Debug)]
+pub(super) struct Row<'a> {
+    pub(super) username: Option<Cow<'a, str>>,
+    pub(super) content: Content<'a>,
+    pub(super) name: Cow<'a, str>,
+    pub(super) artist: Cow<'a, str>,
+    pub(super) album: Cow<'a, str>,
+    /// End of the play, UTC.
+    pub(super) end_ms: i64,
+    pub(super) ms_played: u32,
+    /// Start of an offline play, UTC.
+    pub(super) offline_start_ms: Option<i64>,
+    pub(super) platform: Cow<'a, str>,
+    pub(super) reason_start: Cow<'a, str>,
+    pub(super) reason_end: Cow<'a, str>,
+    pub(super) shuffle: Option<bool>,
+    pub(super) skipped: Option<bool>,
+}
+
+/// What is wrong with a row.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct RowProblem {
+    pub(super) field: &'static str,
+    pub(super) expected: &'static str,
+    pub(super) found: String,
+}
+
+/// An offline play reaches Spotify when the device is online again, which it must be every 30 days to keep its
+/// downloads; a few days more are allowed for a device that was left in a drawer.
+const LONGEST_OFFLINE_MS: i64 = 40 * 24 * 3_600_000;
+
+impl<'a> Row<'a> {
+    /// Parses and checks one row.
+    pub(super) fn parse(text: &'a [u8]) -> Result<Self, RowProblem> {
+        let whole = |expected, found| RowProblem { field: "(whole row)", expected, found };
+        let text = std::str::from_utf8(text).map_err(|e| {
+            let byte = text.get(e.valid_up_to()).copied().unwrap_or_default();
+            whole("UTF-8 text", format!("byte 0x{byte:02x} after {} bytes of the row", e.valid_up_to()))
+        })?;
+        if !text.starts_with('{') {
+            return Err(whole("a JSON object", text.chars().take(40).collect()));
+        }
+        let raw: RawRow<'a> = serde_json::from_str(text).map_err(|e| whole("a JSON object", e.to_string()))?;
+        raw.check()
+    }
+}
+
+/// A row as it stands in the file. A missing field is `Field::Absent`; unknown fields are ignored.
+#[derive(Deserialize)]
+struct RawRow<'a> {
+    #[serde(borrow, default)]
+    ts: Field<'a>,
+    #[serde(borrow, default)]
+    username: Field<'a>,
+    #[serde(borrow, default)]
+    platform: Field<'a>,
+    #[serde(borrow, default)]
+    ms_played: Field<'a>,
+    #[serde(borrow, default)]
+    master_metadata_track_name: Field<'a>,
+    #[serde(borrow, default)]
+    master_metadata_album_artist_name: Field<'a>,
+    #[serde(borrow, default)]
+    master_metadata_album_album_name: Field<'a>,
+    #[serde(borrow, default)]
+    spotify_track_uri: Field<'a>,
+    #[serde(borrow, default)]
+    spotify_episode_uri: Field<'a>,
+    #[serde(borrow, default)]
+    audiobook_uri: Field<'a>,
+    #[serde(borrow, default)]
+    reason_start: Field<'a>,
+    #[serde(borrow, default)]
+    reason_end: Field<'a>,
+    #[serde(borrow, default)]
+    shuffle: Field<'a>,
+    #[serde(borrow, default)]
+    skipped: Field<'a>,
+    #[serde(borrow, default)]
+    offline: Field<'a>,
+    #[serde(borrow, default)]
+    offline_timestamp: Field<'a>,
+}
+
+impl<'a> RawRow<'a> {
+    fn check(self) -> Result<Row<'a>, RowProblem> {
+        let end_ms = self.ts.moment("ts")?;
+        let offline = self.offline.boolean("offline")?.unwrap_or(false);
+        let offline_timestamp = self.offline_timestamp.number("offline_timestamp")?;
+        let track = self.spotify_track_uri.text("spotify_track_uri")?;
+        let episode = self.spotify_episode_uri.text("spotify_episode_uri")?;
+        let audiobook = self.audiobook_uri.text("audiobook_uri")?;
+        let content = if !episode.is_empty() || track.starts_with("spotify:episode:") {
+            Content::Podcast
+        } else if !audiobook.is_empty() {
+            Content::Audiobook
+        } else if matches!(self.spotify_track_uri, Field::Absent) {
+            return Err(self.spotify_track_uri.problem("spotify_track_uri", "a Spotify uri or null"));
+        } else if track.is_empty() {
+            Content::Nothing
+        } else if track.starts_with("spotify:") {
+            Content::Track(track)
+        } else {
+            return Err(self.spotify_track_uri.problem("spotify_track_uri", "a Spotify uri such as spotify:track:..."));
+        };
+        Ok(Row {
+            username: Some(self.username.text("username")?).filter(|name| !name.is_empty()),
+            content,
+            name: self.master_metadata_track_name.text("master_metadata_track_name")?,
+            artist: self.master_metadata_album_artist_name.text("master_metadata_album_artist_name")?,
+            album: self.master_metadata_album_album_name.text("master_metadata_album_album_name")?,
+            end_ms,
+            ms_played: self.ms_played.milliseconds("ms_played")?,
+            offline_start_ms: offline_timestamp.filter(|_| offline).and_then(|stamp| offline_start(stamp, end_ms)),
+            platform: self.platform.text("platform")?,
+            reason_start: self.reason_start.text("reason_start")?,
+            reason_end: self.reason_end.text("reason_end")?,
+            shuffle: self.shuffle.boolean("shuffle")?,
+            skipped: self.skipped.boolean("skipped")?,
+        })
+    }
+}
+
+/// The start of an offline play, from seconds or milliseconds since 1970; `None` where it cannot be: 0, after the
+/// arrival, or longer before it than a device may stay offline.
+fn offline_start(stamp: f64, arrival_ms: i64) -> Option<i64> {
+    // Seconds stay below 1e11 until the year 5138; milliseconds have been above since 1973.
+    let ms = if stamp < 1e11 { stamp * 1000.0 } else { stamp } as i64;
+    (ms > 0 && (arrival_ms - LONGEST_OFFLINE_MS..=arrival_ms).contains(&ms)).then_some(ms)
+}
+
+/// A field of any type.
+#[derive(Clone, Debug, Default, PartialEq)]
+enum Field<'a> {
+    #[default]
+    Absent,
+    Null,
+    Boolean(bool),
+    Number(f64),
+    Text(Cow<'a, str>),
+    List,
+    Object,
+}
+
+impl<'a> Field<'a> {
+    fn problem(&self, field: &'static str, expected: &'static str) -> RowProblem {
+        let found = match self {
+            Self::Absent => "nothing (the field is missing)".to_owned(),
+            Self::Null => "null".to_owned(),
+            Self::Boolean(value) => value.to_string(),
+            Self::Number(value) => value.to_string(),
+            Self::Text(text) => format!("{:?}", text.chars().take(60).collect::<String>()),
+            Self::List => "a list".to_owned(),
+            Self::Object => "an object".to_owned(),
+        };
+        RowProblem { field, expected, found }
+    }
+
+    /// Text, empty where null or absent.
+    fn text(&self, field: &'static str) -> Result<Cow<'a, str>, RowProblem> {
+        match self {
+            Self::Absent | Self::Null => Ok(Cow::Borrowed("")),
+            Self::Text(text) => Ok(text.clone()),
+            _ => Err(self.problem(field, "text or null")),
+        }
+    }
+
+    fn boolean(&self, field: &'static str) -> Result<Option<bool>, RowProblem> {
+        match self {
+            Self::Absent | Self::Null => Ok(None),
+            Self::Boolean(value) => Ok(Some(*value)),
+            _ => Err(self.problem(field, "true, false or null")),
+        }
+    }
+
+    fn number(&self, field: &'static str) -> Result<Option<f64>, RowProblem> {
+        match self {
+            Self::Absent | Self::Null => Ok(None),
+            Self::Number(value) => Ok(Some(*value)),
+            _ => Err(self.problem(field, "a number or null")),
+        }
+    }
+
+    fn milliseconds(&self, field: &'static str) -> Result<u32, RowProblem> {
+        match self {
+            Self::Number(ms) if ms.fract() == 0.0 && (0.0..=f64::from(i32::MAX)).contains(ms) => Ok(*ms as u32),
+            _ => Err(self.problem(field, "a whole number of milliseconds from 0 to 2147483647")),
+        }
+    }
+
+    fn moment(&self, field: &'static str) -> Result<i64, RowProblem> {
+        match self {
+            Self::Text(text) => parse_utc(text),
+            _ => None,
+        }
+        .ok_or_else(|| self.problem(field, "a UTC time such as 2014-07-27T20:34:47Z"))
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Field<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(FieldVisitor)
+    }
+}
+
+struct FieldVisitor;
+
+impl<'de> Visitor<'de> for FieldVisitor {
+    type Value = Field<'de>;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("any JSON value")
+    }
+
+    fn visit_unit<E>(self) -> Result<Self::Value, E> {
+        Ok(Field::Null)
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Self::Value, E> {
+        Ok(Field::Boolean(value))
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Self::Value, E> {
+        Ok(Field::Number(value as f64))
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Self::Value, E> {
+        Ok(Field::Number(value as f64))
+    }
+
+    fn visit_f64<E>(self, value: f64) -> Result<Self::Value, E> {
+        Ok(Field::Number(value))
+    }
+
+    fn visit_borrowed_str<E>(self, value: &'de str) -> Result<Self::Value, E> {
+        Ok(Field::Text(Cow::Borrowed(value)))
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Self::Value, E> {
+        Ok(Field::Text(Cow::Owned(value.to_owned())))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
+        while list.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(Field::List)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut object: A) -> Result<Self::Value, A::Error> {
+        while object.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        Ok(Field::Object)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn offline(stamp: &str, offline: &str) -> Option<i64> {
+        let text = format!(
+            "{{\"ts\": \"2021-11-15T13:41:44Z\", \"ms_played\": 1, \"spotify_track_uri\": \"spotify:track:a\", \
+             \"offline\": {offline}, \"offline_timestamp\": {stamp}}}"
+        );
+        Row::parse(text.as_bytes()).unwrap().offline_start_ms
+    }
+
+    #[test]
+    fn offline_times_are_seconds_or_milliseconds_and_plausible() {
+        assert_eq!(offline("1636983621", "true"), Some(1_636_983_621_000));
+        assert_eq!(offline("1636983621468", "true"), Some(1_636_983_621_468));
+        for implausible in ["0", "null", "-5", "1e300", "1836983621", "1436983621"] {
+            assert_eq!(offline(implausible, "true"), None, "{implausible}");
+        }
+        assert_eq!(offline("1636983621", "false"), None);
+        assert_eq!(offline("1636983621", "null"), None);
+    }
+
+    #[test]
+    fn problems_name_field_expectation_and_finding() {
+        let good = r#"{"ts": "2021-11-15T13:41:44Z", "ms_played": 1, "spotify_track_uri": null}"#;
+        assert_eq!(Row::parse(good.as_bytes()).unwrap().content, Content::Nothing);
+        for (from, to, field, found) in [
+            ("\"2021-11-15T13:41:44Z\"", "17", "ts", "17"),
+            ("2021-11-15", "2021-11-31", "ts", "\"2021-11-31T13:41:44Z\""),
+            ("\"ts\"", "\"time\"", "ts", "nothing (the field is missing)"),
+            (": 1,", ": -1,", "ms_played", "-1"),
+            (": 1,", ": 1.5,", "ms_played", "1.5"),
+            (": 1,", ": \"1\",", "ms_played", "\"1\""),
+            (": 1,", ": null,", "ms_played", "null"),
+            (": 1,", ": 1, \"shuffle\": [{}],", "shuffle", "a list"),
+            (": 1,", ": 1, \"platform\": {\"a\": 1},", "platform", "an object"),
+            (": null", ": true", "spotify_track_uri", "true"),
+            (": null", ": \"http://x\"", "spotify_track_uri", "\"http://x\""),
+            ("\"spotify_track_uri\"", "\"uri\"", "spotify_track_uri", "nothing (the field is missing)"),
+        ] {
+            let text = good.replace(from, to);
+            let problem = Row::parse(text.as_bytes()).unwrap_err();
+            assert_eq!((problem.field, problem.found.as_str()), (field, found), "{text}");
+        }
+        assert_eq!(Row::parse(b"17").unwrap_err().expected, "a JSON object");
+        assert_eq!(Row::parse(b"{\"ts\": }").unwrap_err().field, "(whole row)");
+        assert!(Row::parse(b"{\"ts\": \"\xe9\"}").unwrap_err().found.contains("0xe9"));
+    }
+}

@@ -1,0 +1,100 @@
+//! Times in logs, as milliseconds since 1970 UTC.
+
+/// The moment of `2014-07-27T20:34:47Z`, also with a fraction of a second, with `+02:00` for `Z`, or in the older
+/// form `2014-07-27 20:34:47` (UTC). `None` where the text is no such moment.
+pub(super) fn parse_utc(text: &str) -> Option<i64> {
+    let (date, clock) = (text.get(..10)?, text.get(11..)?);
+    if !matches!(text.as_bytes().get(10), Some(b'T' | b' ')) {
+        return None;
+    }
+    let mut parts = date.splitn(3, '-').map(digits);
+    let days = days_since_1970(parts.next()??, parts.next()??, parts.next()??)?;
+    let (time, rest) = (clock.get(..8)?, clock.get(8..)?);
+    let mut parts = time.splitn(3, ':').map(digits);
+    let (hour, minute, second) = (parts.next()??, parts.next()??, parts.next()??);
+    // A leap second (60) is counted as the second after it.
+    if hour > 23 || minute > 59 || second > 60 {
+        return None;
+    }
+    let (fraction_ms, zone) = fraction(rest)?;
+    Some((((days * 24 + hour) * 60 + minute) * 60 + second) * 1000 + fraction_ms - offset_ms(zone)?)
+}
+
+fn digits(text: &str) -> Option<i64> {
+    if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) { text.parse().ok() } else { None }
+}
+
+/// Days from 1970-01-01 to a date of the Gregorian calendar; `None` for a day that does not exist.
+fn days_since_1970(year: i64, month: i64, day: i64) -> Option<i64> {
+    let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    let length = match month {
+        2 => 28 + i64::from(leap),
+        4 | 6 | 9 | 11 => 30,
+        1..=12 => 31,
+        _ => return None,
+    };
+    if !(1..=length).contains(&day) {
+        return None;
+    }
+    // Years that begin in March put the leap day last, so that months have a closed form.
+    let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
+    let day_of_year = (153 * month + 2) / 5 + day - 1;
+    Some(365 * year + year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400) + day_of_year - 719_468)
+}
+
+/// Splits `.123Z` into 123 ms and `Z`.
+fn fraction(rest: &str) -> Option<(i64, &str)> {
+    let Some(rest) = rest.strip_prefix('.') else { return Some((0, rest)) };
+    let length = rest.bytes().take_while(u8::is_ascii_digit).count();
+    let thousandths: String = rest[..length].chars().chain("000".chars()).take(3).collect();
+    if length == 0 { None } else { Some((digits(&thousandths)?, &rest[length..])) }
+}
+
+fn offset_ms(zone: &str) -> Option<i64> {
+    let sign = match zone.as_bytes().first() {
+        None => return Some(0),
+        Some(b'Z') if zone.len() == 1 => return Some(0),
+        Some(b'+') => 1,
+        Some(b'-') => -1,
+        _ => return if zone == " UTC" { Some(0) } else { None },
+    };
+    let (hours, minutes) = (digits(zone.get(1..3)?)?, digits(zone.get(zone.len() - 2..)?)?);
+    let well_formed = matches!(zone.len(), 5) || (zone.len() == 6 && zone.as_bytes()[3] == b':');
+    (well_formed && hours < 24 && minutes < 60).then_some(sign * (hours * 60 + minutes) * 60_000)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn moments_are_those_of_the_calendar() {
+        // date -u -d '...' +%s
+        assert_eq!(parse_utc("2014-07-27T20:34:47Z"), Some(1_406_493_287_000));
+        assert_eq!(parse_utc("2014-07-27 20:34:47"), Some(1_406_493_287_000));
+        assert_eq!(parse_utc("2014-07-27 20:34:47 UTC"), Some(1_406_493_287_000));
+        assert_eq!(parse_utc("2014-07-27T20:34:47.25Z"), Some(1_406_493_287_250));
+        assert_eq!(parse_utc("2014-07-27T22:34:47+02:00"), Some(1_406_493_287_000));
+        assert_eq!(parse_utc("2024-02-29T00:00:00Z"), Some(1_709_164_800_000));
+        assert_eq!(parse_utc("1969-12-31T23:59:59Z"), Some(-1000));
+    }
+
+    #[test]
+    fn what_is_no_moment_is_refused() {
+        for text in [
+            "",
+            "yesterday",
+            "2014-07-27",
+            "2014-13-01T00:00:00Z",
+            "2023-02-29T00:00:00Z",
+            "2014-07-27T24:00:00Z",
+            "2014-07-27T20:34:47Zebra",
+            "2014-07-27T20:34:47+2",
+            "2014-07-27T20:34:4é",
+            "2014-07-+7T20:34:47Z",
+            "１２３４-07-27T20:34:47Z",
+        ] {
+            assert_eq!(parse_utc(text), None, "{text}");
+        }
+    }
+}
