@@ -1,4 +1,5 @@
-//! Writes the path of libtorch into the `sim` binary, so that it runs with no environment variable set.
+//! Writes the path of libtorch into binaries, tests and benchmarks, so that they run with no environment variable set.
+//! Shared by all crates that use libtorch: link arguments do not pass from a library to what links it.
 
 fn main() {
     // torch-sys hands this over through Cargo's `links` metadata.

@@ -1,1 +1,23 @@
-//! playlist-envs
+//! Simulated listening: a world model, candidate pools, and an environment that steps many sessions at once.
+//!
+//! A *session* here is an episode: a user, a context and a candidate pool are drawn, a policy plays one candidate after
+//! the other, the user responds to each, and the session ends when the listener leaves (*terminated*) or when it has
+//! reached its length or the end of its pool (*truncated*).
+
+mod batch;
+mod error;
+mod pools;
+mod responses;
+mod settings;
+mod simulated;
+mod vec_env;
+mod world;
+
+pub use batch::{FinishedSession, SessionBatch, SessionView};
+pub use error::{EnvError, Result};
+pub use pools::draw_pool;
+pub use responses::{PlayResponses, consistent_probabilities, sample_responses};
+pub use settings::{PoolSettings, RewardKind, RewardSettings, WorldSettings};
+pub use simulated::{SavedSession, SimulatedEnv};
+pub use vec_env::{StepBatch, VecEnv, check_env};
+pub use world::{Catalog, StartsPart, World};

@@ -62,8 +62,10 @@ impl TimeSplit {
     /// The part of a user's `position`-th session.
     fn of(&self, user: u32, position: u32) -> Split {
         let count = f64::from(self.sessions_of_user[user as usize]);
-        let test_from = (count * (1.0 - self.shares.test)).ceil();
-        let validation_from = (count * (1.0 - self.shares.test - self.shares.validation)).ceil();
+        // Rounded up, but not for a rounding error's sake.
+        let from = |share: f64| (count * share - 1e-9).ceil();
+        let test_from = from(1.0 - self.shares.test);
+        let validation_from = from(1.0 - self.shares.test - self.shares.validation);
         match f64::from(position) {
             position if position < validation_from => Split::Train,
             position if position < test_from => Split::Validation,

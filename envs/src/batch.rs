@@ -1,0 +1,175 @@
+//! The state of many sessions, as a structure of arrays.
+
+use listening_data::{CounterRng, Stream};
+
+use crate::{PlayResponses, World, draw_pool};
+
+/// One session, as a policy or a learner sees it.
+#[derive(Clone, Copy, Debug)]
+pub struct SessionView<'a> {
+    /// The session's number: names all its draws.
+    pub number: u64,
+    /// Its row in the world's session starts.
+    pub start: usize,
+    /// The candidate pool: slots of the session start.
+    pub pool: &'a [u16],
+    /// What was played so far, in order: places in the pool.
+    pub played: &'a [u16],
+    /// The responses to what was played.
+    pub responses: &'a [PlayResponses],
+}
+
+impl<'a> SessionView<'a> {
+    /// Tracks played so far.
+    pub fn position(&self) -> usize {
+        self.played.len()
+    }
+
+    /// Places in the pool that may still be played, ascending.
+    pub fn remaining(&self) -> impl Iterator<Item = u16> + use<'a> {
+        let played = self.played;
+        (0..self.pool.len() as u16).filter(move |place| !played.contains(place))
+    }
+
+    /// The same session after its first `position` tracks.
+    pub fn at(&self, position: usize) -> SessionView<'a> {
+        SessionView { played: &self.played[..position], responses: &self.responses[..position], ..*self }
+    }
+
+    /// The track at a place of the pool.
+    pub fn track(&self, world: &World, place: u16) -> u32 {
+        world.starts.tracks(self.start)[usize::from(self.pool[usize::from(place)])]
+    }
+}
+
+/// A session that has ended, with all that a learner needs of it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FinishedSession {
+    /// The session's number.
+    pub number: u64,
+    /// Its row in the world's session starts.
+    pub start: u32,
+    /// The candidate pool: slots of the session start.
+    pub pool: Vec<u16>,
+    /// What was played, in order: places in the pool.
+    pub played: Vec<u16>,
+    /// The responses.
+    pub responses: Vec<PlayResponses>,
+    /// The rewards.
+    pub rewards: Vec<f32>,
+    /// Whether the listener left (otherwise the session was truncated).
+    pub terminated: bool,
+}
+
+impl FinishedSession {
+    /// The session after its last track.
+    pub fn view(&self) -> SessionView<'_> {
+        SessionView {
+            number: self.number,
+            start: self.start as usize,
+            pool: &self.pool,
+            played: &self.played,
+            responses: &self.responses,
+        }
+    }
+
+    /// Sum of the rewards.
+    pub fn total_reward(&self) -> f64 {
+        self.rewards.iter().map(|&reward| f64::from(reward)).sum()
+    }
+}
+
+/// The sessions of an environment. Arrays have one stride per session, so that nothing is allocated while stepping.
+#[derive(Clone, Debug)]
+pub struct SessionBatch {
+    max_length: usize,
+    max_pool: usize,
+    numbers: Vec<u64>,
+    starts: Vec<u32>,
+    pools: Vec<u16>,
+    pool_sizes: Vec<u32>,
+    lengths: Vec<u32>,
+    played: Vec<u16>,
+    responses: Vec<PlayResponses>,
+    rewards: Vec<f32>,
+}
+
+impl SessionBatch {
+    /// Room for `sessions` sessions of a world; none has begun.
+    pub fn new(world: &World, sessions: usize) -> Self {
+        let (max_length, max_pool) = (world.settings.max_length, world.settings.pool.max_size);
+        Self {
+            max_length,
+            max_pool,
+            numbers: vec![0; sessions],
+            starts: vec![0; sessions],
+            pools: vec![0; sessions * max_pool],
+            pool_sizes: vec![0; sessions],
+            lengths: vec![0; sessions],
+            played: vec![0; sessions * max_length],
+            responses: vec![PlayResponses::default(); sessions * max_length],
+            rewards: vec![0.0; sessions * max_length],
+        }
+    }
+
+    /// Number of sessions.
+    pub fn len(&self) -> usize {
+        self.numbers.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.numbers.is_empty()
+    }
+
+    /// One session.
+    pub fn view(&self, index: usize) -> SessionView<'_> {
+        let length = self.lengths[index] as usize;
+        SessionView {
+            number: self.numbers[index],
+            start: self.starts[index] as usize,
+            pool: &self.pools[index * self.max_pool..][..self.pool_sizes[index] as usize],
+            played: &self.played[index * self.max_length..][..length],
+            responses: &self.responses[index * self.max_length..][..length],
+        }
+    }
+
+    /// Begins the session of a number: its start and its pool are functions of the world's seed and the number.
+    pub fn begin(&mut self, world: &World, index: usize, number: u64) {
+        let start = CounterRng::new(world.seed, Stream::SessionStart, number, 0).below(world.starts.len());
+        let pool = draw_pool(&world.starts, start, &world.settings.pool, world.seed, number);
+        self.pools[index * self.max_pool..][..pool.len()].copy_from_slice(&pool);
+        self.pool_sizes[index] = pool.len() as u32;
+        self.numbers[index] = number;
+        self.starts[index] = start as u32;
+        self.lengths[index] = 0;
+    }
+
+    /// Adds a play to a session.
+    pub fn record(&mut self, index: usize, place: u16, responses: PlayResponses, reward: f32) {
+        let slot = index * self.max_length + self.lengths[index] as usize;
+        self.played[slot] = place;
+        self.responses[slot] = responses;
+        self.rewards[slot] = reward;
+        self.lengths[index] += 1;
+    }
+
+    /// A copy of a session that has ended.
+    pub fn finished(&self, index: usize, terminated: bool) -> FinishedSession {
+        let view = self.view(index);
+        FinishedSession {
+            number: view.number,
+            start: view.start as u32,
+            pool: view.pool.to_vec(),
+            played: view.played.to_vec(),
+            responses: view.responses.to_vec(),
+            rewards: self.rewards(index).to_vec(),
+            terminated,
+        }
+    }
+
+    /// The rewards of a session so far.
+    pub fn rewards(&self, index: usize) -> &[f32] {
+        &self.rewards[index * self.max_length..][..self.lengths[index] as usize]
+    }
+}

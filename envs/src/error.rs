@@ -1,0 +1,49 @@
+//! What can go wrong in simulation.
+
+/// Result of this crate.
+pub type Result<T> = std::result::Result<T, EnvError>;
+
+/// Failure to build or step an environment.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum EnvError {
+    /// A model failed.
+    #[error(transparent)]
+    Model(#[from] listening_models::ModelError),
+    /// A policy chose what may not be played.
+    #[error(
+        "session {session}, step {step}: action {action} may not be played (pool of {pool}, {remaining} remaining); \
+         actions are places in the pool that have not been played in this session"
+    )]
+    InvalidAction {
+        /// The session's number.
+        session: u64,
+        /// Steps taken before.
+        step: u32,
+        /// The action.
+        action: u32,
+        /// Size of the pool.
+        pool: usize,
+        /// Candidates not yet played.
+        remaining: usize,
+    },
+    /// The number of actions is not the number of sessions.
+    #[error("{found} actions for {expected} parallel sessions")]
+    ActionCount {
+        /// Parallel sessions.
+        expected: usize,
+        /// Actions given.
+        found: usize,
+    },
+    /// A setting that makes no sense.
+    #[error("{setting}: {problem}")]
+    Setting {
+        /// The setting's name in the config.
+        setting: &'static str,
+        /// What is wrong and what is allowed.
+        problem: String,
+    },
+    /// An environment broke its contract; found by [`crate::check_env`].
+    #[error("environment check: {0}")]
+    Contract(String),
+}

@@ -1,0 +1,151 @@
+//! The environment made of a world and a learnt user-response model.
+
+use std::sync::Arc;
+
+use listening_data::{CounterRng, Stream};
+use listening_models::user_response::{ContextualModel, Predictions, Rows};
+
+use crate::{
+    EnvError, Result, RewardKind, SessionBatch, StepBatch, VecEnv, World, consistent_probabilities, sample_responses,
+};
+
+/// Sessions whose listeners answer by a user-response model.
+pub struct SimulatedEnv {
+    world: Arc<World>,
+    user_model: ContextualModel,
+    sessions: SessionBatch,
+    /// The number that the next new session takes, and the distance to the one after it.
+    next_number: u64,
+    stride: u64,
+    rows: Rows,
+    predictions: Vec<Predictions>,
+}
+
+impl SimulatedEnv {
+    /// An environment of `sessions` parallel sessions with the numbers `first`, `first + stride`, ... in the order in
+    /// which they begin.
+    pub fn new(world: Arc<World>, user_model: ContextualModel, sessions: usize, first: u64, stride: u64) -> Self {
+        let mut env = Self {
+            sessions: SessionBatch::new(&world, sessions),
+            world,
+            user_model,
+            next_number: first,
+            stride,
+            rows: Rows::default(),
+            predictions: Vec::new(),
+        };
+        (0..sessions).for_each(|index| env.begin(index));
+        env
+    }
+
+    fn begin(&mut self, index: usize) {
+        self.sessions.begin(&self.world, index, self.next_number);
+        self.next_number += self.stride;
+    }
+
+    /// The number that the next new session takes.
+    pub fn next_number(&self) -> u64 {
+        self.next_number
+    }
+
+    /// Puts the environment back where it was: sessions as given (in order), then new ones from `next_number`.
+    ///
+    /// Start and pool follow from the number, so a saved session is its number and what was played in it.
+    pub fn restore<'a>(&mut self, saved: impl Iterator<Item = SavedSession<'a>>, next_number: u64) {
+        for (index, session) in saved.enumerate() {
+            self.sessions.begin(&self.world, index, session.number);
+            for ((&place, &bits), &reward) in session.played.iter().zip(session.responses).zip(session.rewards) {
+                self.sessions.record(index, place, crate::PlayResponses::from_bits(bits), reward);
+            }
+        }
+        self.next_number = next_number;
+    }
+
+    fn check(&self, actions: &[u32]) -> Result<()> {
+        if actions.len() != self.sessions.len() {
+            return Err(EnvError::ActionCount { expected: self.sessions.len(), found: actions.len() });
+        }
+        for (index, &action) in actions.iter().enumerate() {
+            let view = self.sessions.view(index);
+            let playable = (action as usize) < view.pool.len() && !view.played.contains(&(action as u16));
+            if !playable {
+                return Err(EnvError::InvalidAction {
+                    session: view.number,
+                    step: view.position() as u32,
+                    action,
+                    pool: view.pool.len(),
+                    remaining: view.pool.len() - view.position(),
+                });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A session to go on with.
+pub struct SavedSession<'a> {
+    /// Its number.
+    pub number: u64,
+    /// What was played: places in the pool.
+    pub played: &'a [u16],
+    /// The responses, as bits.
+    pub responses: &'a [u8],
+    /// The rewards.
+    pub rewards: &'a [f32],
+}
+
+impl VecEnv for SimulatedEnv {
+    fn world(&self) -> &World {
+        &self.world
+    }
+
+    fn sessions(&self) -> &SessionBatch {
+        &self.sessions
+    }
+
+    fn step(&mut self, actions: &[u32], step: &mut StepBatch) -> Result<()> {
+        self.check(actions)?;
+        step.clear();
+        self.rows.clear();
+        self.predictions.clear();
+        let world = Arc::clone(&self.world);
+        for (index, &action) in actions.iter().enumerate() {
+            let view = self.sessions.view(index);
+            let slot = usize::from(view.pool[action as usize]);
+            let track = world.catalog.row(world.starts.tracks(view.start)[slot]);
+            let session = world.starts.session_features(view.start);
+            self.rows.push(session, track, world.starts.relation(view.start, slot), view.position() as u32);
+        }
+        self.user_model.predict(&self.rows, &mut self.predictions)?;
+        let settings = &world.settings;
+        for (index, &action) in actions.iter().enumerate() {
+            let view = self.sessions.view(index);
+            let place = action as u16;
+            let longer = world.catalog.longer_than_threshold[view.track(&world, place) as usize];
+            let predicted = &self.predictions[index];
+            let probabilities = consistent_probabilities(predicted, longer);
+            let mut rng = CounterRng::new(world.seed, Stream::Response, view.number, view.position() as u32);
+            let responses = sample_responses(probabilities, longer, &mut rng);
+            let left = rng.uniform() < predicted[3];
+            let reward = settings.reward.of(match settings.reward.kind {
+                RewardKind::Sampled => responses.as_floats(),
+                RewardKind::Expected => probabilities,
+            });
+            self.sessions.record(index, place, responses, reward);
+            let view = self.sessions.view(index);
+            let streak = view.responses.iter().rev().take_while(|responses| responses.skip).count();
+            let fed_up = settings.skips_in_a_row > 0 && streak >= settings.skips_in_a_row as usize;
+            let terminated = (settings.session_end && left) || fed_up;
+            let exhausted = view.position() == settings.max_length || view.position() == view.pool.len();
+            step.rewards.push(reward);
+            step.responses.push(responses);
+            step.terminated.push(terminated);
+            step.truncated.push(exhausted && !terminated);
+            if terminated || exhausted {
+                step.finished.push(self.sessions.finished(index, terminated));
+                self.begin(index);
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,91 @@
+//! All that a simulated world holds and that does not change: catalog, session starts, user-response model.
+
+use std::sync::Arc;
+
+use listening_data::Track;
+use listening_models::SessionStarts;
+use listening_models::features::{TRACK_EXTRAS, TrackTotals, track_features};
+use listening_models::track_embeddings::TrackVectors;
+use serde::{Deserialize, Serialize};
+
+use crate::{Result, WorldSettings};
+
+/// What is known of the tracks.
+pub struct Catalog {
+    /// Track vectors.
+    pub vectors: Arc<TrackVectors>,
+    /// Each track's artist, by number.
+    pub artists: Vec<u32>,
+    /// Each track's plays in the training sessions.
+    pub plays: Vec<u32>,
+    /// Whether a complete play of the track is past the threshold.
+    pub longer_than_threshold: Vec<bool>,
+    features: Vec<f32>,
+}
+
+impl Catalog {
+    /// Gathers what is known of the tracks. `threshold_ms` is that of the response "past threshold".
+    pub fn new(
+        tracks: &[Track],
+        artists: Vec<u32>,
+        vectors: Arc<TrackVectors>,
+        totals: &TrackTotals,
+        threshold_ms: u32,
+    ) -> Self {
+        let features = track_features(tracks, &vectors, totals);
+        let plays = totals.tracks.iter().map(|tally| tally.plays).collect();
+        // A track of unknown length is taken to be longer: few are not.
+        let longer_than_threshold = tracks.iter().map(|track| track.duration_ms.is_none_or(|ms| ms > threshold_ms));
+        Self { vectors, artists, plays, longer_than_threshold: longer_than_threshold.collect(), features }
+    }
+
+    /// Number of tracks.
+    pub fn tracks(&self) -> usize {
+        self.artists.len()
+    }
+
+    /// Features per track.
+    pub fn feature_width(&self) -> usize {
+        self.vectors.dimension() + TRACK_EXTRAS
+    }
+
+    /// The feature table `[tracks, feature_width]`, row by row.
+    pub fn features(&self) -> &[f32] {
+        &self.features
+    }
+
+    /// The features of one track.
+    pub fn row(&self, track: u32) -> &[f32] {
+        &self.features[track as usize * self.feature_width()..][..self.feature_width()]
+    }
+}
+
+/// Which session starts a world draws from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum StartsPart {
+    /// Starts of training sessions: agents are trained on them.
+    Training,
+    /// Starts of held-out sessions: policies are compared on them.
+    HeldOut,
+}
+
+/// The public part of a world: what a policy may look at.
+pub struct World {
+    /// The tracks.
+    pub catalog: Arc<Catalog>,
+    /// The session starts that sessions are drawn from.
+    pub starts: Arc<SessionStarts>,
+    /// How sessions go.
+    pub settings: WorldSettings,
+    /// Seed of all draws of the world.
+    pub seed: u64,
+}
+
+impl World {
+    /// A world over these starts.
+    pub fn new(catalog: Arc<Catalog>, starts: Arc<SessionStarts>, settings: WorldSettings, seed: u64) -> Result<Self> {
+        settings.validate()?;
+        Ok(Self { catalog, starts, settings, seed })
+    }
+}
