@@ -140,7 +140,7 @@ impl Default for ListenerConfig {
 pub struct ResponseConfig {
     /// Log hazard of a whole track with all terms at 0; calibrated to the share of skips.
     pub base: f64,
-    /// Share of the hazard that lies in the first moments (real exports: three quarters of skips come before 30 s).
+    /// Share of the hazard that lies in the first moments (real exports: 0.76 to 0.90 of skips come before 30 s).
     pub early_share: f64,
     /// Seconds over which the early hazard falls to 1/e.
     pub early_s: f64,

@@ -7,10 +7,11 @@ use super::*;
 use crate::{BehaviourPolicy, Context, CounterRng, Dataset, SessionRules, Silent, Stream};
 
 fn small(users: u32) -> SyntheticConfig {
-    let mut config = SyntheticConfig::default();
-    config.size = SizeConfig { users, days: 14 };
-    config.catalog = CatalogConfig { tracks: 400, artists: 80, ..CatalogConfig::default() };
-    config
+    SyntheticConfig {
+        size: SizeConfig { users, days: 14 },
+        catalog: CatalogConfig { tracks: 400, artists: 80, ..CatalogConfig::default() },
+        ..SyntheticConfig::default()
+    }
 }
 
 fn fingerprint(config: &SyntheticConfig, seed: u64) -> String {
