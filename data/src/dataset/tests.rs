@@ -13,9 +13,9 @@ fn session(user: u32, start_ms: i64, plays: usize) -> Session {
         responses: Responses {
             complete: [None, Some(true), Some(false)][position % 3],
             skip: [None, Some(false), Some(true)][position % 3],
-            past_threshold: Some(position % 2 == 0),
+            past_threshold: Some(position.is_multiple_of(2)),
         },
-        propensity: (position % 2 == 0).then_some(0.25),
+        propensity: (position.is_multiple_of(2)).then_some(0.25),
     };
     Session {
         user,

@@ -197,6 +197,9 @@ impl<'a> Reading<'a> {
                     self.counts.rows_read += 1;
                     match Row::parse(text) {
                         Ok(row) => self.add(&row, source.owner, sources)?,
+                        Err(_) if Row::is_of_account_export(text) => {
+                            return Err(archive::no_history(Path::new(&source.label()), true));
+                        }
                         Err(_) if self.options.lenient => self.counts.rows_bad += 1,
                         Err(problem) => return Err(problem.at(source.label(), number)),
                     }

@@ -54,6 +54,11 @@ pub(super) struct RowProblem {
 const LONGEST_OFFLINE_MS: i64 = 40 * 24 * 3_600_000;
 
 impl<'a> Row<'a> {
+    /// Whether this is a row of the yearly account export: it has the end's time under another name.
+    pub(super) fn is_of_account_export(text: &[u8]) -> bool {
+        serde_json::from_slice::<serde_json::Value>(text).is_ok_and(|row| row.get("endTime").is_some())
+    }
+
     /// Parses and checks one row.
     pub(super) fn parse(text: &'a [u8]) -> Result<Self, RowProblem> {
         let whole = |expected, found| RowProblem { field: "(whole row)", expected, found };
