@@ -25,7 +25,7 @@ def check(path):
         end = p['reason_end']; rep = False
         if end in ('', 'unknown') and n is not None:
             s, near = n['reason_start'], abs(n['start'] - p['end']) <= 5000
-            told = 'trackdone' if s == 'trackdone' else s if near and s in ('fwdbtn', 'backbtn', 'trackerror', 'appload') else 'endplay' if near and s in CLICK else None
+            told = s if s in ('trackdone', 'appload') else s if near and s in ('fwdbtn', 'backbtn', 'trackerror') else 'endplay' if near and s in CLICK else None
             if told: end, rep = told, True
         same = n is not None and n['spotify_track_uri'] == p['spotify_track_uri']
         if end == 'trackdone': o = 'finished'
@@ -56,4 +56,5 @@ def check(path):
         end = max(end, p['end'])
     tracks = {p['spotify_track_uri'] for p in kept}
     return dict(read=len(rows), late=late, again=again, silent=silent, kept=len(kept), repaired=repaired, restarts=restarts, tracks=len(tracks), estimated=len(dur), sessions=sessions, complete=comp, skip=skip, past=past, complete_missing=nc, skip_missing=ns)
-for path in sys.argv[1:]: print(check(path))
+for path in sys.argv[1:]:
+    print(check(path))

@@ -95,6 +95,7 @@ fn blank_end_reasons_are_told_by_the_row_that_follows_at_once() {
     assert_eq!(after("2017-01-01T10:01:05Z", "fwdbtn", "android"), (NO, YES, 1));
     assert_eq!(after("2017-01-01T10:01:06Z", "fwdbtn", "android"), (None, None, 0));
     assert_eq!(after("2017-01-01T10:11:00Z", "trackdone", "android"), (YES, NO, 1));
+    assert_eq!(after("2017-01-01T10:11:00Z", "appload", "android"), (NO, NO, 1));
     assert_eq!(after("2017-01-01T10:21:00Z", "trackdone", "android"), (None, None, 0));
     // Another device's row tells nothing.
     assert_eq!(after("2017-01-01T10:01:00Z", "trackdone", "web_player"), (None, None, 0));
