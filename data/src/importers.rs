@@ -3,7 +3,6 @@
 mod json_rows;
 mod report;
 mod spotify_extended;
-mod time;
 mod track_features;
 
 pub use report::{DroppedRows, ImportReport, SpotifyCounts};

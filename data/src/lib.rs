@@ -35,6 +35,7 @@ mod error;
 mod external_sort;
 mod files;
 mod importers;
+mod inspect;
 mod play;
 mod progress;
 mod response_shares;
@@ -42,12 +43,17 @@ mod rng;
 mod sessions;
 mod synthetic;
 mod table;
+mod time;
 
 pub use dataset::{Dataset, DatasetWriter, FORMAT_VERSION, LoggedSession, Manifest, Sessions, SourceInfo};
 pub use error::{DataError, Result};
 pub use external_sort::ExternalSort;
 pub use files::{fingerprint_of_file, fingerprint_of_text, write_atomically};
 pub use importers::{DroppedRows, ImportOptions, ImportReport, SpotifyCounts, import_spotify_extended};
+pub use inspect::{
+    ContextGroup, ContextShares, DatasetSummary, HistogramBucket, Popularity, PositionShares, Quantiles, RankedPlays,
+    SkipStreaks, TopShare, inspect,
+};
 pub use play::{
     AUDIO_FEATURES, AudioFeatures, BehaviourPolicy, Context, Device, Play, Responses, Session, Source, Track, User,
 };

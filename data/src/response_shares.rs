@@ -44,6 +44,14 @@ impl ResponseTally {
         }
     }
 
+    pub(crate) fn merge(&mut self, other: &Self) {
+        self.plays += other.plays;
+        for ((yes, known), (more_yes, more_known)) in self.counts.iter_mut().zip(other.counts) {
+            *yes += more_yes;
+            *known += more_known;
+        }
+    }
+
     pub(crate) fn shares(&self) -> ResponseShares {
         let [complete, skip, past_threshold] = self.counts.map(|(yes, known)| ResponseShare {
             share: (known > 0).then(|| yes as f64 / known as f64),

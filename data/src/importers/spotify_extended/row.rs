@@ -6,7 +6,7 @@ use std::fmt;
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-use super::super::time::parse_utc;
+use crate::time::parse_utc;
 
 /// What a row plays.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,8 +1,8 @@
-//! Times in logs, as milliseconds since 1970 UTC.
+//! Times as milliseconds since 1970, and as text.
 
 /// The moment of `2014-07-27T20:34:47Z`, also with a fraction of a second, with `+02:00` for `Z`, or in the older
 /// form `2014-07-27 20:34:47` (UTC). `None` where the text is no such moment.
-pub(super) fn parse_utc(text: &str) -> Option<i64> {
+pub(crate) fn parse_utc(text: &str) -> Option<i64> {
     let (date, clock) = (text.get(..10)?, text.get(11..)?);
     if !matches!(text.as_bytes().get(10), Some(b'T' | b' ')) {
         return None;
@@ -18,6 +18,19 @@ pub(super) fn parse_utc(text: &str) -> Option<i64> {
     }
     let (fraction_ms, zone) = fraction(rest)?;
     Some((((days * 24 + hour) * 60 + minute) * 60 + second) * 1000 + fraction_ms - offset_ms(zone)?)
+}
+
+/// The date of a moment, as `2014-07-27`.
+pub(crate) fn date_of(ms: i64) -> String {
+    let days = ms.div_euclid(86_400_000) + 719_468;
+    // The inverse of `days_since_1970`: eras of 400 years, years that begin in March.
+    let (era, day_of_era) = (days.div_euclid(146_097), days.rem_euclid(146_097));
+    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month + 2) / 5 + 1;
+    let (year, month) = (era * 400 + year_of_era, if month < 10 { month + 3 } else { month - 9 });
+    format!("{:04}-{month:02}-{day:02}", year + i64::from(month <= 2))
 }
 
 fn digits(text: &str) -> Option<i64> {
@@ -77,6 +90,15 @@ mod tests {
         assert_eq!(parse_utc("2014-07-27T22:34:47+02:00"), Some(1_406_493_287_000));
         assert_eq!(parse_utc("2024-02-29T00:00:00Z"), Some(1_709_164_800_000));
         assert_eq!(parse_utc("1969-12-31T23:59:59Z"), Some(-1000));
+    }
+
+    #[test]
+    fn dates_are_read_as_they_are_written() {
+        for day in -200_000..200_000 {
+            let date = date_of(day * 86_400_000 + 1);
+            assert_eq!(parse_utc(&format!("{date}T00:00:00Z")), Some(day * 86_400_000), "{date}");
+        }
+        assert_eq!(date_of(1_406_493_287_000), "2014-07-27");
     }
 
     #[test]
