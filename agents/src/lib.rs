@@ -1,1 +1,22 @@
-//! playlist-agents
+//! Policies that choose the next track: simple ones, greedy by a user-response model, and the Action-Head DQN with its
+//! trainer. And their evaluation by simulation.
+
+mod action_head_dqn;
+mod error;
+mod evaluation;
+mod policies;
+mod policy;
+mod recorder;
+mod settings;
+mod statistics;
+mod training;
+
+pub use action_head_dqn::{AgentModel, DqnPolicy};
+pub use error::{AgentError, Result};
+pub use evaluation::{Comparison, PolicySummary, SessionOutcome, Simulation, compare, simulate};
+pub use policies::{CosinePolicy, GreedyPolicy, PopularityPolicy, RandomPolicy};
+pub use policy::Policy;
+pub use recorder::Recorder;
+pub use settings::{AgentSettings, EvaluateSettings, TrainSettings};
+pub use statistics::Estimate;
+pub use training::{Checkpoints, Trainer, TrainerSetup, TrainerStop, TrainingMetrics};

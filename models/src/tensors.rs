@@ -39,6 +39,11 @@ impl<'a> SavedTensor<'a> {
         Self { dtype: Dtype::U8, shape: vec![values.len()], bytes: Cow::Borrowed(values) }
     }
 
+    /// The same tensor with a copy of its values.
+    pub fn into_owned(self) -> SavedTensor<'static> {
+        SavedTensor { dtype: self.dtype, shape: self.shape, bytes: Cow::Owned(self.bytes.into_owned()) }
+    }
+
     /// A libtorch tensor of 32-bit floats, from any device.
     pub fn from_tensor(tensor: &tch::Tensor) -> Result<SavedTensor<'static>> {
         let shape = tensor.size().iter().map(|&size| size as usize).collect();

@@ -15,7 +15,7 @@ fn session(user: u32, start_ms: i64, plays: usize) -> Session {
             skip: [None, Some(false), Some(true)][position % 3],
             past_threshold: Some(position.is_multiple_of(2)),
         },
-        propensity: position.is_multiple_of(2).then_some(0.25),
+        propensity: (position.is_multiple_of(2)).then_some(0.25),
     };
     Session {
         user,

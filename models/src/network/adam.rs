@@ -38,6 +38,11 @@ impl Adam {
         Self { settings, steps: 0, first: zeros(), second: zeros() }
     }
 
+    /// Changes the step size.
+    pub fn set_learning_rate(&mut self, learning_rate: f64) {
+        self.settings.learning_rate = learning_rate;
+    }
+
     /// One step down the gradients of `loss`. Returns the gradient's norm before it was limited.
     pub fn step(&mut self, parameters: &mut Parameters, loss: &Tensor) -> Result<f64> {
         let tensors: Vec<&Tensor> = parameters.tensors().collect();

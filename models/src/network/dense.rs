@@ -14,8 +14,19 @@ pub struct Dense {
 impl Dense {
     /// Adds a layer's parameters `<name>.weight` `[outputs, inputs]` and `<name>.bias` `[outputs]`.
     pub fn new(parameters: &mut Parameters, name: &str, inputs: usize, outputs: usize) -> Result<Self> {
+        Self::with_fan_in(parameters, name, inputs, outputs, inputs)
+    }
+
+    /// As [`Self::new`], with initial weights for a fan-in of which `inputs` are a part.
+    pub fn with_fan_in(
+        parameters: &mut Parameters,
+        name: &str,
+        inputs: usize,
+        outputs: usize,
+        fan_in: usize,
+    ) -> Result<Self> {
         Ok(Self {
-            weight: parameters.weight(&format!("{name}.weight"), outputs, inputs, inputs)?,
+            weight: parameters.weight(&format!("{name}.weight"), outputs, inputs, fan_in)?,
             bias: parameters.bias(&format!("{name}.bias"), outputs)?,
         })
     }

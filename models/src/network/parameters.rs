@@ -52,16 +52,21 @@ impl Parameters {
         self.named.iter().map(|(_, tensor)| tensor)
     }
 
+    /// The tensors with their names, in order.
+    pub fn named(&self) -> impl Iterator<Item = (&str, &Tensor)> {
+        self.named.iter().map(|(name, tensor)| (name.as_str(), tensor))
+    }
+
     /// Number of scalars.
     pub fn count(&self) -> usize {
         self.tensors().map(Tensor::numel).sum()
     }
 
-    /// Copies the values of another network of the same shape.
-    pub fn copy_from(&mut self, other: &Parameters) -> Result<()> {
+    /// Moves the values the share `tau` of the way to those of another network of the same shape.
+    pub fn move_towards(&mut self, other: &Parameters, tau: f64) -> Result<()> {
         tch::no_grad(|| {
             for ((_, target), source) in self.named.iter_mut().zip(other.tensors()) {
-                target.f_copy_(source)?;
+                let _ = target.f_lerp_(source, tau)?;
             }
             Ok(())
         })

@@ -224,7 +224,8 @@ fn zip_error(path: &Path, error: zip::result::ZipError) -> DataError {
     DataError::bad_file(path, problem, "copy or download the export again, or pass the JSON files unpacked from it")
 }
 
-fn no_history(path: &Path, account_export: bool) -> DataError {
+/// An input that is no extended export, perhaps because it is the other one.
+pub(super) fn no_history(path: &Path, account_export: bool) -> DataError {
     if account_export {
         let problem = "is Spotify's account data with one year of history (StreamingHistory*.json), a format that \
                        this version does not read yet";

@@ -7,7 +7,7 @@ use bytemuck::{Pod, Zeroable};
 use crate::{ExternalSort, Result};
 
 /// A play that "ran to its end" in less than this is the rest of a play that was paused or handed over, as a rule:
-/// among tracks with several such plays, 95 % lie within 5 % of their median, and those below 30 s are nearly all far
+/// among tracks with several such plays, 94 % lie within 5 % of their median, and those below 30 s are nearly all far
 /// from it. Tracks that are truly shorter stay without a duration.
 const SHORTEST_MS: u32 = 30_000;
 
@@ -38,7 +38,7 @@ impl DurationEstimate {
         self.plays.push(FullPlay { track, ms_played })
     }
 
-    /// The estimates by track. One full play suffices: at the 95 % above, one is worth more than none. Of an even
+    /// The estimates by track. One full play suffices: at the 94 % above, one is worth more than none. Of an even
     /// number the lower middle is taken, which is the length of a play that took place.
     pub(super) fn finish(self) -> Result<Vec<Option<u32>>> {
         let mut medians = vec![None; self.counts.len()];

@@ -1,0 +1,176 @@
+//! Learns Q from the replay.
+//!
+//! Target of a transition at position t with n steps of reward (n_step, or fewer where the session ends before):
+//! y = sum_{k<n} gamma^k r_{t+k} + gamma^n (1 - terminated) Q'(s_{t+n}, argmax_a Q(s_{t+n}, a)), where a runs over the
+//! candidates that remain at t + n and Q' is the target network (double DQN). A session that was truncated bootstraps
+//! from its final state; only the listener's leaving stops it. Where nothing remains, the future is worth 0.
+
+use listening_models::network::{Adam, AdamSettings};
+use listening_models::{SavedTensor, TensorFile};
+use playlist_envs::World;
+use tch::{Device, Kind, Reduction, Tensor};
+
+use super::network::{QNetwork, Shape};
+use super::replay::{Replay, Transition};
+use super::scorer::Scorer;
+use crate::policy::best_remaining;
+use crate::{AgentSettings, Result};
+
+/// Networks, optimiser and counters.
+pub(crate) struct Learner {
+    settings: AgentSettings,
+    seed: u64,
+    online: QNetwork,
+    target: QNetwork,
+    adam: Adam,
+    scorer: Scorer,
+    gradient_steps: u64,
+}
+
+/// Means over some gradient steps.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct LearnerReport {
+    pub(crate) steps: u64,
+    pub(crate) td_loss: f64,
+    pub(crate) q_mean: f64,
+    pub(crate) target_mean: f64,
+    pub(crate) gradient_norm: f64,
+}
+
+impl Learner {
+    pub(crate) fn new(world: &World, settings: &AgentSettings, seed: u64, device: Device) -> Result<Self> {
+        let shape = Shape::new(world, &settings.hidden);
+        let online = QNetwork::new(&shape, seed, device)?;
+        let target = QNetwork::new(&shape, seed, device)?;
+        let adam = AdamSettings {
+            learning_rate: settings.learning_rate,
+            weight_decay: 0.0,
+            gradient_norm: settings.gradient_norm,
+        };
+        let adam = Adam::new(&online.parameters, adam);
+        let scorer = Scorer::new(world, device)?;
+        Ok(Self { settings: settings.clone(), seed, online, target, adam, scorer, gradient_steps: 0 })
+    }
+
+    pub(crate) fn gradient_steps(&self) -> u64 {
+        self.gradient_steps
+    }
+
+    /// A copy of the online weights, for actors.
+    pub(crate) fn weights(&self) -> Vec<Tensor> {
+        self.online.parameters.snapshot()
+    }
+
+    /// Takes `steps` gradient steps. `progress` is the share of the training done: it sets the step size.
+    pub(crate) fn learn(
+        &mut self,
+        world: &World,
+        replay: &Replay,
+        steps: usize,
+        progress: f64,
+    ) -> Result<LearnerReport> {
+        let settings = &self.settings;
+        let share = 1.0 - (1.0 - settings.final_learning_rate) * progress.clamp(0.0, 1.0);
+        self.adam.set_learning_rate(settings.learning_rate * share);
+        let mut report = LearnerReport::default();
+        for _ in 0..steps {
+            let batch = replay.sample(self.settings.batch, self.seed, self.gradient_steps);
+            let targets = self.targets(world, &batch)?;
+            let chosen = batch.iter().map(|t| (t.session.view().at(t.position), t.session.played[t.position]));
+            let values = self.scorer.score_chosen(&self.online, world, chosen)?;
+            let target_tensor = Tensor::f_from_slice(&targets)?.f_to_device(self.online.parameters.device())?;
+            let loss = values.f_smooth_l1_loss(&target_tensor, Reduction::Mean, 1.0)?;
+            let norm = self.adam.step(&mut self.online.parameters, &loss)?;
+            self.gradient_steps += 1;
+            if self.gradient_steps.is_multiple_of(self.settings.target_update_period) {
+                self.target.parameters.move_towards(&self.online.parameters, self.settings.target_update_tau)?;
+            }
+            let mean = 1.0 / steps as f64;
+            report.steps += 1;
+            report.td_loss += mean * loss.f_double_value(&[])?;
+            report.q_mean += mean * values.f_mean(Kind::Float)?.f_double_value(&[])?;
+            report.target_mean += mean * targets.iter().map(|&y| f64::from(y)).sum::<f64>() / targets.len() as f64;
+            report.gradient_norm += mean * norm;
+        }
+        Ok(report)
+    }
+
+    fn targets(&mut self, world: &World, batch: &[Transition<'_>]) -> Result<Vec<f32>> {
+        let gamma = self.settings.gamma;
+        let mut targets = Vec::with_capacity(batch.len());
+        let mut bootstraps = Vec::with_capacity(batch.len());
+        for (index, transition) in batch.iter().enumerate() {
+            let (reward, after) = n_step_reward(transition, self.settings.n_step, gamma);
+            targets.push(reward);
+            let left = transition.session.terminated && after == transition.session.played.len();
+            if !left && after < transition.session.pool.len() {
+                bootstraps.push((index, transition.session.view().at(after)));
+            }
+        }
+        let rows = bootstraps.iter().map(|(_, view)| view.pool.len() - view.position()).sum();
+        let parts = self.scorer.track_parts(&self.online, rows)?;
+        let mut best = vec![0; batch.len()];
+        let remaining = bootstraps.iter().copied();
+        self.scorer.score_remaining(&self.online, &parts, world, remaining, |index, places, values| {
+            best[index] = best_remaining(places.iter().copied().zip(values.iter().copied())) as u16;
+        })?;
+        if bootstraps.is_empty() {
+            return Ok(targets);
+        }
+        let chosen = bootstraps.iter().map(|&(index, view)| (view, best[index]));
+        let values = tch::no_grad(|| self.scorer.score_chosen(&self.target, world, chosen))?;
+        for (&(index, view), value) in bootstraps.iter().zip(Vec::<f32>::try_from(values)?) {
+            let steps = view.position() - batch[index].position;
+            targets[index] += gamma.powi(steps as i32) * value;
+        }
+        Ok(targets)
+    }
+
+    /// Networks and optimiser for a file.
+    pub(crate) fn saved(&self) -> Result<Vec<(String, SavedTensor<'static>)>> {
+        let mut saved = self.online.parameters.saved("online.")?;
+        saved.extend(self.target.parameters.saved("target.")?);
+        saved.extend(self.adam.saved("adam.")?);
+        Ok(saved)
+    }
+
+    /// Reads what [`Self::saved`] gave.
+    pub(crate) fn load(&mut self, file: &TensorFile, gradient_steps: u64) -> Result<()> {
+        self.online.load(file, "online.")?;
+        self.target.load(file, "target.")?;
+        self.adam.load(file, "adam.")?;
+        self.gradient_steps = gradient_steps;
+        Ok(())
+    }
+}
+
+/// Discounted reward of up to `n` steps from a transition, and the position after them.
+fn n_step_reward(transition: &Transition<'_>, n: usize, gamma: f32) -> (f32, usize) {
+    let after = transition.session.played.len().min(transition.position + n);
+    let rewards = &transition.session.rewards[transition.position..after];
+    (rewards.iter().rev().fold(0.0, |sum, reward| reward + gamma * sum), after)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use playlist_envs::{FinishedSession, PlayResponses};
+
+    #[test]
+    fn n_step_rewards_are_discounted_and_end_with_the_session() {
+        let session = FinishedSession {
+            number: 0,
+            start: 0,
+            pool: (0..9).collect(),
+            played: vec![0, 1, 2],
+            responses: vec![PlayResponses::default(); 3],
+            rewards: vec![1.0, 2.0, 4.0],
+            terminated: true,
+        };
+        let reward = |position, n| n_step_reward(&Transition { session: &session, position }, n, 0.5);
+        assert_eq!(reward(0, 1), (1.0, 1));
+        assert_eq!(reward(0, 2), (2.0, 2));
+        assert_eq!(reward(0, 9), (3.0, 3));
+        assert_eq!(reward(2, 2), (4.0, 3));
+    }
+}

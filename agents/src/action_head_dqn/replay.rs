@@ -1,0 +1,175 @@
+//! The replay of transitions.
+//!
+//! Stored by session: start, pool (2 bytes per candidate), what was played, responses and rewards. A transition is a
+//! session and a position; its state, its remaining candidates and those of the state after it follow from the prefix.
+//! For a pool of K and sessions of length T this takes about 9 + (2 K + 100) / T bytes per transition: 24 bytes at
+//! K = 100, T = 20, where K feature vectors of 19 numbers would take 7,600.
+
+use std::collections::VecDeque;
+
+use listening_data::{CounterRng, Stream};
+use listening_models::{SavedTensor, TensorFile};
+use playlist_envs::{FinishedSession, PlayResponses};
+
+use crate::Result;
+
+/// A transition: a session and the position of the action in it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Transition<'a> {
+    pub(crate) session: &'a FinishedSession,
+    pub(crate) position: usize,
+}
+
+/// Holds the latest transitions, whole sessions at a time.
+pub(crate) struct Replay {
+    capacity: usize,
+    sessions: VecDeque<FinishedSession>,
+    /// Per session, how many transitions came before its end since the beginning.
+    ends: VecDeque<u64>,
+    dropped: u64,
+}
+
+impl Replay {
+    pub(crate) fn new(capacity: usize) -> Self {
+        Self { capacity, sessions: VecDeque::new(), ends: VecDeque::new(), dropped: 0 }
+    }
+
+    /// Number of transitions.
+    pub(crate) fn len(&self) -> usize {
+        (self.ends.back().copied().unwrap_or(0) - self.dropped) as usize
+    }
+
+    /// Adds a session and drops the oldest ones that no longer fit.
+    pub(crate) fn push(&mut self, session: FinishedSession) {
+        let end = self.ends.back().copied().unwrap_or(0) + session.played.len() as u64;
+        self.ends.push_back(end);
+        self.sessions.push_back(session);
+        while self.len() > self.capacity && self.sessions.len() > 1 {
+            self.sessions.pop_front();
+            self.dropped = self.ends.pop_front().unwrap_or(0);
+        }
+    }
+
+    /// Draws `count` transitions evenly, with replacement; a function of the seed, the gradient step and the contents.
+    pub(crate) fn sample(&self, count: usize, seed: u64, gradient_step: u64) -> Vec<Transition<'_>> {
+        let mut rng = CounterRng::new(seed, Stream::Replay, gradient_step, 0);
+        (0..count).map(|_| self.at(rng.below(self.len()))).collect()
+    }
+
+    fn at(&self, place: usize) -> Transition<'_> {
+        let place = self.dropped + place as u64;
+        let index = self.ends.partition_point(|&end| end <= place);
+        let session = &self.sessions[index];
+        let first = self.ends[index] - session.played.len() as u64;
+        Transition { session, position: (place - first) as usize }
+    }
+
+    /// The contents for a file.
+    pub(crate) fn saved(&self) -> Vec<(String, SavedTensor<'static>)> {
+        let numbers: Vec<u32> = self.sessions.iter().flat_map(|s| [s.number as u32, (s.number >> 32) as u32]).collect();
+        let heads: Vec<u32> = self
+            .sessions
+            .iter()
+            .flat_map(|s| [s.start, s.pool.len() as u32, s.played.len() as u32, u32::from(s.terminated)])
+            .collect();
+        let bytes = |values: Vec<u16>| values.iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<u8>>();
+        let pools = bytes(self.sessions.iter().flat_map(|s| s.pool.iter().copied()).collect());
+        let played = bytes(self.sessions.iter().flat_map(|s| s.played.iter().copied()).collect());
+        let responses: Vec<u8> = self.sessions.iter().flat_map(|s| s.responses.iter().map(|r| r.bits())).collect();
+        let rewards: Vec<f32> = self.sessions.iter().flat_map(|s| s.rewards.iter().copied()).collect();
+        let counts = [self.dropped as u32, (self.dropped >> 32) as u32];
+        vec![
+            ("counts".into(), SavedTensor::integers(&[2], &counts).into_owned()),
+            ("numbers".into(), SavedTensor::integers(&[numbers.len()], &numbers).into_owned()),
+            ("heads".into(), SavedTensor::integers(&[heads.len()], &heads).into_owned()),
+            ("pools".into(), SavedTensor::bytes(&pools).into_owned()),
+            ("played".into(), SavedTensor::bytes(&played).into_owned()),
+            ("responses".into(), SavedTensor::bytes(&responses).into_owned()),
+            ("rewards".into(), SavedTensor::floats(&[rewards.len()], &rewards).into_owned()),
+        ]
+    }
+
+    /// Reads what [`Self::saved`] gave.
+    pub(crate) fn load(capacity: usize, file: &TensorFile) -> Result<Self> {
+        let (counts, numbers, heads) = (file.integers("counts")?, file.integers("numbers")?, file.integers("heads")?);
+        let shorts = |bytes: &[u8]| -> Vec<u16> {
+            bytes.chunks_exact(2).map(|pair| u16::from_le_bytes([pair[0], pair[1]])).collect()
+        };
+        let (mut pools, mut played) =
+            (shorts(file.bytes("pools")?).into_iter(), shorts(file.bytes("played")?).into_iter());
+        let mut responses = file.bytes("responses")?.iter().map(|&bits| PlayResponses::from_bits(bits));
+        let (_, rewards) = file.floats("rewards")?;
+        let mut rewards = rewards.into_iter();
+        let wide = |pair: &[u32]| u64::from(pair[0]) | u64::from(pair[1]) << 32;
+        let dropped = wide(&counts);
+        let mut replay = Self { dropped, ..Self::new(capacity) };
+        let mut end = dropped;
+        for (number, head) in numbers.chunks_exact(2).map(wide).zip(heads.chunks_exact(4)) {
+            let length = head[2] as usize;
+            end += length as u64;
+            replay.ends.push_back(end);
+            replay.sessions.push_back(FinishedSession {
+                number,
+                start: head[0],
+                pool: pools.by_ref().take(head[1] as usize).collect(),
+                played: played.by_ref().take(length).collect(),
+                responses: responses.by_ref().take(length).collect(),
+                rewards: rewards.by_ref().take(length).collect(),
+                terminated: head[3] == 1,
+            });
+        }
+        Ok(replay)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn session(number: u64, length: usize) -> FinishedSession {
+        FinishedSession {
+            number,
+            start: number as u32,
+            pool: (0..10).collect(),
+            played: (0..length as u16).collect(),
+            responses: vec![PlayResponses::from_bits(1); length],
+            rewards: (0..length).map(|t| number as f32 + t as f32 / 10.0).collect(),
+            terminated: number % 2 == 0,
+        }
+    }
+
+    #[test]
+    fn the_latest_transitions_are_kept_and_each_is_drawn_as_often() {
+        let mut replay = Replay::new(12);
+        for number in 0..6 {
+            replay.push(session(number, 1 + number as usize));
+        }
+        // Lengths 5 and 6 fit into 12, and 4 more does not.
+        assert_eq!(replay.len(), 11);
+        let mut drawn = std::collections::HashMap::new();
+        for step in 0..2000 {
+            for transition in replay.sample(11, 1, step) {
+                *drawn.entry((transition.session.number, transition.position)).or_insert(0) += 1;
+            }
+        }
+        assert_eq!(drawn.len(), 11);
+        // 2000 draws expected each, standard deviation 43.
+        assert!(drawn.values().all(|&count: &i32| (count - 2000).abs() < 220), "{drawn:?}");
+    }
+
+    #[test]
+    fn a_saved_replay_gives_the_same_draws() {
+        let mut replay = Replay::new(30);
+        (0..20).for_each(|number| replay.push(session(number, 1 + number as usize % 7)));
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("replay.safetensors");
+        listening_models::save_tensors(&path, &replay.saved()).unwrap();
+        let loaded = Replay::load(30, &TensorFile::open(&path).unwrap()).unwrap();
+        assert_eq!(loaded.sessions, replay.sessions);
+        for step in 0..10 {
+            let key = |t: &Transition<'_>| (t.session.number, t.position);
+            let drawn = |replay: &Replay| replay.sample(8, 5, step).iter().map(key).collect::<Vec<_>>();
+            assert_eq!(drawn(&loaded), drawn(&replay));
+        }
+    }
+}

@@ -1,0 +1,11 @@
+//! Policies that need no training of their own.
+
+mod cosine;
+mod greedy;
+mod popularity;
+mod random;
+
+pub use cosine::CosinePolicy;
+pub use greedy::GreedyPolicy;
+pub use popularity::PopularityPolicy;
+pub use random::RandomPolicy;

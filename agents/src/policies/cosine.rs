@@ -1,0 +1,34 @@
+//! The track nearest to the user state first.
+
+use listening_models::track_embeddings::dot;
+use playlist_envs::{SessionBatch, World};
+
+use crate::policy::best_remaining;
+use crate::{Policy, Result};
+
+/// Plays the remaining candidate of highest cosine to the user state.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct CosinePolicy;
+
+impl Policy for CosinePolicy {
+    fn name(&self) -> &str {
+        "cosine"
+    }
+
+    fn choose(&mut self, world: &World, sessions: &SessionBatch, actions: &mut Vec<u32>) -> Result<()> {
+        let vectors = &world.catalog.vectors;
+        actions.clear();
+        actions.extend((0..sessions.len()).map(|index| {
+            let view = sessions.view(index);
+            // The user state comes first among the session features; both vectors have unit length.
+            let state = &world.starts.session_features(view.start)[..vectors.dimension()];
+            let cosine = |place| dot(state, vectors.vector(view.track(world, place)));
+            best_remaining(view.remaining().map(|place| (place, cosine(place))))
+        }));
+        Ok(())
+    }
+
+    fn fork(&self) -> Result<Box<dyn Policy>> {
+        Ok(Box::new(*self))
+    }
+}

@@ -1,0 +1,9 @@
+//! Trains the Action-Head DQN: rounds of playing and learning, logs, evaluations, checkpoints.
+
+mod checkpoint;
+mod metrics;
+mod trainer;
+
+pub use checkpoint::Checkpoints;
+pub use metrics::TrainingMetrics;
+pub use trainer::{Trainer, TrainerSetup, TrainerStop};

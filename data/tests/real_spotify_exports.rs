@@ -1,0 +1,97 @@
+//! Import of real exports, where they lie beside the workspace (`../shared/data`); skipped loudly elsewhere.
+
+#![allow(clippy::unwrap_used, missing_docs)]
+
+use std::path::PathBuf;
+
+use listening_data::{
+    Dataset, Device, ImportOptions, ImportReport, ResponseShare, Silent, import_spotify_extended, inspect,
+};
+
+fn data() -> Option<PathBuf> {
+    let path = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/data"));
+    if path.join("spotify-extended").is_dir() {
+        return Some(path);
+    }
+    eprintln!("SKIPPED: no real exports at {}", path.display());
+    None
+}
+
+/// How many plays gave a response, and of how many it is missing.
+fn counts(share: ResponseShare, plays: u64) -> (u64, u64) {
+    let missing = (share.missing * plays as f64).round();
+    ((share.share.unwrap_or(0.0) * (plays as f64 - missing)).round() as u64, missing as u64)
+}
+
+fn dropped(report: &ImportReport, reason: &str) -> u64 {
+    report.counts.dropped.iter().find(|dropped| dropped.reason == reason).unwrap().rows
+}
+
+/// The totals were computed by another program from the same rules:
+/// `python3 data/tests/check_spotify_extended.py ../shared/data/spotify-extended/listener-0*.zip`.
+#[test]
+fn totals_are_those_of_an_independent_program() {
+    let Some(data) = data() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    // read, late, again, silent, kept, repaired, restarts, tracks, estimated, sessions
+    let totals = [
+        [40974, 201, 15, 194, 40564, 1945, 270, 8386, 4988, 4105],
+        [30218, 2422, 30, 683, 27083, 60, 204, 6844, 3732, 1568],
+        [15239, 4575, 12, 7, 10645, 6265, 318, 4708, 1979, 438],
+    ];
+    // (given, missing) of complete, skip and past threshold
+    let responses = [
+        [(23664, 125), (13150, 513), (29277, 0)],
+        [(15892, 159), (9829, 205), (17583, 0)],
+        [(4336, 638), (4729, 1164), (6840, 0)],
+    ];
+    for listener in 0..3 {
+        let input = data.join(format!("spotify-extended/listener-0{}.zip", listener + 1));
+        let out = folder.path().join(listener.to_string());
+        let report = import_spotify_extended(&[input], &out, &ImportOptions::default(), &Silent).unwrap();
+        let c = &report.counts;
+        let found = [
+            c.rows_read,
+            dropped(&report, "arrived late without its time"),
+            dropped(&report, "sent again"),
+            dropped(&report, "nothing played"),
+            c.rows_kept,
+            c.end_reasons_repaired,
+            c.restarts,
+            c.tracks,
+            c.durations_estimated,
+            c.sessions,
+        ];
+        assert_eq!(found, totals[listener], "listener {}", listener + 1);
+        let r = c.responses;
+        let found = [r.complete, r.skip, r.past_threshold].map(|share| counts(share, r.plays));
+        assert_eq!(found, responses[listener], "listener {}", listener + 1);
+        assert!(c.unfamiliar_reasons.is_empty());
+    }
+}
+
+#[test]
+fn a_folder_of_exports_gives_one_user_per_zip_and_a_summary() {
+    let Some(data) = data() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let options = ImportOptions {
+        track_features: Some(data.join("track-features/audio_features.csv")),
+        ..ImportOptions::default()
+    };
+    let out = folder.path().join("all");
+    let report = import_spotify_extended(&[data.join("spotify-extended")], &out, &options, &Silent).unwrap();
+    assert_eq!((report.counts.users, report.counts.rows_read), (3, 40_974 + 30_218 + 15_239));
+    assert_eq!(report.counts.audio_features_matched, 1387);
+
+    let dataset = Dataset::open(&out).unwrap();
+    let users: Vec<String> = dataset.users().unwrap().into_iter().map(|user| user.id).collect();
+    assert_eq!(users, ["listener-01", "listener-02", "listener-03"]);
+    let summary = inspect(&dataset, &Silent).unwrap();
+    assert_eq!((summary.sessions, summary.plays), (4105 + 1568 + 438, 40_564 + 27_083 + 10_645));
+    assert_eq!((summary.first_date.as_deref(), summary.last_date.as_deref()), (Some("2013-07-16"), Some("2025-07-23")));
+    assert_eq!((summary.sessions_per_user.min, summary.sessions_per_user.max), (438, 4105));
+    let device = summary.by_context.iter().find(|shares| shares.part == "device").unwrap();
+    assert_eq!(device.groups[0].value, Device::Phone.name());
+    let (after_skip, after_no_skip) = (summary.skip_streaks.after_skip, summary.skip_streaks.after_no_skip);
+    assert!(after_skip > after_no_skip, "skips come in streaks: {after_skip:?} {after_no_skip:?}");
+}
