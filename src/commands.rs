@@ -1,0 +1,7 @@
+//! The commands. Each file holds its options, which teach by their help, and `run`.
+
+pub mod completions;
+pub mod import;
+pub mod inspect;
+pub mod show_config;
+pub mod synthesize;

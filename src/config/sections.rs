@@ -1,0 +1,183 @@
+//! Sections of the config that join or rename settings of the libraries.
+
+use std::path::PathBuf;
+
+use listening_data::{DataError, SessionRules, SyntheticConfig};
+use listening_models::user_response::ContextualSettings;
+use listening_models::user_state::RecencyWeightedMeanSettings;
+use serde::{Deserialize, Serialize};
+
+use crate::failure::UsageError;
+
+/// Where the listening data come from.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DataConfig {
+    /// The kind of source.
+    pub source: DataSource,
+    /// The exports (zips, folders or JSON files), or the one dataset's folder; none for synthetic listeners.
+    pub paths: Vec<PathBuf>,
+    /// Whether bad rows are skipped and counted instead of refused.
+    pub lenient: bool,
+    /// Minutes between UTC and the listeners' local time, e.g. 60 for UTC+1; exports tell no time zone.
+    pub utc_offset_minutes: i32,
+    /// A CSV file of audio features and durations, keyed by `uri`; empty for none.
+    pub track_features: PathBuf,
+    /// Definitions of session and responses.
+    pub rules: SessionRules,
+    /// The synthetic listeners.
+    pub synthetic: SyntheticConfig,
+}
+
+/// Kinds of listening data.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DataSource {
+    /// Listeners made up by `data.synthetic`.
+    #[default]
+    Synthetic,
+    /// Spotify's extended streaming histories at `data.paths`.
+    SpotifyExtended,
+    /// A dataset that `sim import` or `sim synthesize` has made.
+    Dataset,
+}
+
+impl DataConfig {
+    /// Refuses settings that make no sense.
+    pub fn validate(&self) -> anyhow::Result<()> {
+        let wrong = |problem: String| Err(UsageError(problem).into());
+        let paths = self.paths.len();
+        match self.source {
+            DataSource::Synthetic if paths > 0 => {
+                return wrong(format!(
+                    "data.paths: synthetic listeners need no paths, found {paths}; set data.source to \
+                     `spotify-extended` or `dataset` to use them"
+                ));
+            }
+            DataSource::SpotifyExtended if paths == 0 => {
+                return wrong("data.paths: name at least one export, e.g. [\"my_spotify_data.zip\"]".into());
+            }
+            DataSource::Dataset if paths != 1 => {
+                return wrong(format!("data.paths: name the one dataset's folder, found {paths} paths"));
+            }
+            _ => {}
+        }
+        if self.utc_offset_minutes.abs() > 24 * 60 {
+            return wrong(format!(
+                "data.utc_offset_minutes: must be in -1440..=1440, found {}",
+                self.utc_offset_minutes
+            ));
+        }
+        under("data.rules", self.rules.validate())?;
+        under("data.synthetic", self.synthetic.validate())
+    }
+}
+
+/// Gives a setting's name its place in the config.
+fn under(section: &str, outcome: listening_data::Result<()>) -> anyhow::Result<()> {
+    outcome.map_err(|error| match error {
+        DataError::Setting { setting, problem } => UsageError(format!("{section}.{setting}: {problem}")).into(),
+        other => other.into(),
+    })
+}
+
+/// How a user's history becomes a vector.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct UserStateConfig {
+    /// The encoder.
+    pub kind: UserStateKind,
+    /// Plays after which a play weighs half.
+    pub half_life_plays: f32,
+    /// Weight of a skipped play against 1 for the others.
+    pub skipped_weight: f32,
+}
+
+/// Encoders of user states.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum UserStateKind {
+    /// The recency-weighted mean of the vectors of the tracks that the user listened to.
+    #[default]
+    RecencyWeightedMean,
+}
+
+impl Default for UserStateConfig {
+    fn default() -> Self {
+        let RecencyWeightedMeanSettings { half_life_plays, skipped_weight } = RecencyWeightedMeanSettings::default();
+        Self { kind: UserStateKind::default(), half_life_plays, skipped_weight }
+    }
+}
+
+impl From<&UserStateConfig> for RecencyWeightedMeanSettings {
+    fn from(config: &UserStateConfig) -> Self {
+        Self { half_life_plays: config.half_life_plays, skipped_weight: config.skipped_weight }
+    }
+}
+
+impl UserStateConfig {
+    /// Refuses settings that make no sense.
+    pub fn validate(&self) -> anyhow::Result<()> {
+        if self.half_life_plays.is_nan() || self.half_life_plays <= 0.0 {
+            let found = self.half_life_plays;
+            return Err(UsageError(format!("user_state.half_life_plays: must be above 0, found {found}")).into());
+        }
+        if !(0.0..=1.0).contains(&self.skipped_weight) {
+            let found = self.skipped_weight;
+            return Err(UsageError(format!("user_state.skipped_weight: must be in 0..=1, found {found}")).into());
+        }
+        Ok(())
+    }
+}
+
+/// The user-response model and its training.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct UserModelConfig {
+    /// The model.
+    pub kind: UserModelKind,
+    /// Widths of the hidden layers.
+    pub hidden: Vec<usize>,
+    /// Step size of Adam.
+    pub learning_rate: f64,
+    /// Decoupled weight decay of Adam.
+    pub weight_decay: f64,
+    /// Plays per gradient step.
+    pub batch: usize,
+    /// Largest number of passes over the training plays.
+    pub max_epochs: usize,
+    /// Passes without a better validation loss after which training stops.
+    pub patience: usize,
+}
+
+/// User-response models.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum UserModelKind {
+    /// The contextual world model: responses from user, context and track.
+    #[default]
+    Cwm,
+}
+
+impl Default for UserModelConfig {
+    fn default() -> Self {
+        let ContextualSettings { hidden, learning_rate, weight_decay, batch, max_epochs, patience } =
+            ContextualSettings::default();
+        Self { kind: UserModelKind::default(), hidden, learning_rate, weight_decay, batch, max_epochs, patience }
+    }
+}
+
+impl From<&UserModelConfig> for ContextualSettings {
+    fn from(config: &UserModelConfig) -> Self {
+        let UserModelConfig { kind: _, hidden, learning_rate, weight_decay, batch, max_epochs, patience } =
+            config.clone();
+        Self { hidden, learning_rate, weight_decay, batch, max_epochs, patience }
+    }
+}
+
+impl UserModelConfig {
+    /// Refuses settings that make no sense.
+    pub fn validate(&self) -> anyhow::Result<()> {
+        Ok(ContextualSettings::from(self).validate()?)
+    }
+}
