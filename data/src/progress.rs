@@ -4,7 +4,7 @@
 pub trait Progress: Sync {
     /// Begins a stage of `total` units (0 where the total is unknown).
     fn begin(&self, stage: &str, total: u64, unit: &'static str);
-    /// Work done since the begin.
+    /// All work done since the begin, in units of the stage.
     fn advance(&self, done: u64);
     /// A short remark shown beside the bar, such as the current loss.
     fn remark(&self, text: &str);
