@@ -11,6 +11,8 @@ use crate::tables::{duration, rate, share, size};
 
 /// A stage that is done before this needs no bar.
 const BAR_AFTER: Duration = Duration::from_secs(1);
+/// Work reported this soon was done before.
+const AT_ONCE: Duration = Duration::from_millis(1);
 /// Time between two lines in a log.
 const LINE_EVERY: Duration = Duration::from_secs(5);
 
@@ -33,6 +35,8 @@ struct Stage {
     total: u64,
     unit: &'static str,
     done: u64,
+    /// The part of `done` that a resumed stage began with.
+    before: u64,
     remark: String,
     started: Instant,
     last_line: Instant,
@@ -75,11 +79,18 @@ impl Progress for TerminalProgress {
         self.end();
         let now = Instant::now();
         let (name, remark) = (stage.to_owned(), String::new());
-        *self.stage() = Some(Stage { name, total, unit, done: 0, remark, started: now, last_line: now, bar: None });
+        *self.stage() =
+            Some(Stage { name, total, unit, done: 0, before: 0, remark, started: now, last_line: now, bar: None });
     }
 
-    fn advance(&self, done: u64) {
-        self.update(|stage| stage.done = done);
+    fn advance(&self, more: u64) {
+        self.update(|stage| {
+            // What was done before a resumed stage began counts towards the amount, not towards the rate.
+            if stage.done == 0 && stage.started.elapsed() < AT_ONCE {
+                stage.before = more;
+            }
+            stage.done += more;
+        });
     }
 
     fn remark(&self, text: &str) {
@@ -133,10 +144,9 @@ impl Stage {
         let Self { total, unit, done, .. } = *self;
         let mut parts = vec![size(done, unit)];
         if total > 0 {
-            parts = vec![format!("{} of {}", share(done as f64 / total as f64), size(total, unit))];
+            parts = vec![format!("{} of {}", share((done as f64 / total as f64).min(1.0)), size(total, unit))];
         }
-        if done > 0 && !elapsed.is_zero() {
-            let per_second = done as f64 / elapsed.as_secs_f64();
+        if let Some(per_second) = self.per_second(elapsed) {
             parts.push(rate(per_second, unit));
             if total > done {
                 let left = Duration::try_from_secs_f64((total - done) as f64 / per_second).unwrap_or(Duration::MAX);
@@ -149,6 +159,11 @@ impl Stage {
         parts.join(", ")
     }
 
+    fn per_second(&self, elapsed: Duration) -> Option<f64> {
+        let done = self.done - self.before;
+        (done > 0 && !elapsed.is_zero()).then(|| done as f64 / elapsed.as_secs_f64())
+    }
+
     /// What is left of a stage when it has ended.
     fn summary(&self, elapsed: Duration) -> String {
         let mut text = format!("{}: ", self.name);
@@ -156,8 +171,8 @@ impl Stage {
             text.push_str(&format!("{} in ", size(self.done, self.unit)));
         }
         text.push_str(&duration(elapsed));
-        if self.done > 0 && elapsed >= Duration::from_millis(50) {
-            text.push_str(&format!(", {}", rate(self.done as f64 / elapsed.as_secs_f64(), self.unit)));
+        if let Some(per_second) = self.per_second(elapsed) {
+            text.push_str(&format!(", {}", rate(per_second, self.unit)));
         }
         if !self.remark.is_empty() {
             text.push_str(&format!(", {}", self.remark));
@@ -183,7 +198,7 @@ mod tests {
     fn stage(total: u64, done: u64, remark: &str) -> Stage {
         let now = Instant::now();
         let (name, remark) = ("training".to_owned(), remark.to_owned());
-        Stage { name, total, unit: "steps", done, remark, started: now, last_line: now, bar: None }
+        Stage { name, total, unit: "steps", done, before: 0, remark, started: now, last_line: now, bar: None }
     }
 
     #[test]
@@ -202,5 +217,24 @@ mod tests {
             "training: 4,000 steps in 1 min 40 s, 40.0 steps/s, loss 0.25"
         );
         assert_eq!(stage(10, 0, "").summary(Duration::from_millis(300)), "training: 0.3 s");
+    }
+
+    #[test]
+    fn what_was_done_before_a_resume_is_no_speed() {
+        let resumed = Stage { before: 3_000, ..stage(4_000, 3_500, "") };
+        let text = resumed.status(Duration::from_secs(10));
+        assert_eq!(text, "87.5 % of 4,000 steps, 50.0 steps/s, 10.0 s left");
+    }
+
+    #[test]
+    fn threads_count_together() {
+        let progress = TerminalProgress { manner: Manner::Lines, stage: Mutex::new(None) };
+        progress.begin("counting", 800, "steps");
+        std::thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| (0..100).for_each(|_| progress.advance(1)));
+            }
+        });
+        assert_eq!(progress.stage().as_ref().unwrap().done, 800);
     }
 }

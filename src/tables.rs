@@ -6,7 +6,7 @@ use std::fmt;
 
 use comfy_table::{CellAlignment, Table, presets};
 
-pub use self::numbers::{count, duration, estimate, rate, share, size};
+pub use self::numbers::{count, duration, estimate, number, optional_share, rate, share, size};
 
 /// A table with a heading; the first column is text, the others are numbers.
 pub struct Columns(Table);
@@ -30,7 +30,7 @@ impl Columns {
 
 impl fmt::Display for Columns {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&trimmed(&self.0))
+        f.write_str(&plain_text(&self.0))
     }
 }
 
@@ -51,7 +51,7 @@ impl Pairs {
 
 impl fmt::Display for Pairs {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&trimmed(&self.0))
+        f.write_str(&plain_text(&self.0))
     }
 }
 
@@ -62,7 +62,46 @@ fn plain() -> Table {
     table
 }
 
-fn trimmed(table: &Table) -> String {
-    let lines: Vec<String> = table.lines().map(|line| line.trim_end().to_owned()).collect();
-    lines.join("\n")
+fn plain_text(table: &Table) -> String {
+    // Each cell has a space on both sides; a section indents by itself.
+    let line = |line: String| line.strip_prefix(' ').unwrap_or(&line).trim_end().to_owned();
+    table.lines().map(line).collect::<Vec<_>>().join("\n")
+}
+
+/// A part of a report: its title, then its content, indented, then an empty line.
+pub fn section(title: &str, content: impl fmt::Display) -> String {
+    let lines = content.to_string();
+    let indented = lines.lines().map(|line| format!("  {line}").trim_end().to_owned() + "\n");
+    format!("{title}\n{}\n", indented.collect::<String>())
+}
+
+/// A bar whose length tells a value against the largest of its kind.
+pub fn bar(value: u64, largest: u64) -> String {
+    const LENGTH: u64 = 40;
+    let length = (value * LENGTH + largest / 2).checked_div(largest).unwrap_or(0);
+    // What occurs at all is seen.
+    "#".repeat(length.max(u64::from(value > 0)) as usize)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tables_are_plain_text_with_numbers_to_the_right() {
+        let mut table = Columns::new(["rows", "count"]);
+        table.add(["read".into(), count(1_234)]);
+        table.add(["kept".into(), count(7)]);
+        assert_eq!(section("Rows", &table), "Rows\n  rows  count\n  read  1,234\n  kept      7\n\n");
+        let mut pairs = Pairs::new();
+        pairs.add("seed", "1".into());
+        pairs.add("fingerprint", "abc".into());
+        assert_eq!(pairs.to_string(), "seed         1\nfingerprint  abc");
+    }
+
+    #[test]
+    fn bars_compare_with_the_largest() {
+        assert_eq!([0, 1, 50, 100].map(|value| bar(value, 100).len()), [0, 1, 20, 40]);
+        assert_eq!(bar(0, 0), "");
+    }
 }

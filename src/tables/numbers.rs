@@ -44,11 +44,12 @@ pub fn optional_share(value: Option<f64>) -> String {
     value.map_or_else(|| "-".to_owned(), share)
 }
 
-/// A length of time: 0.3 s, 12.3 s, 3 min 20 s, 2 h 05 min.
+/// A length of time: 8 ms, 0.3 s, 12.3 s, 3 min 20 s, 2 h 05 min.
 pub fn duration(value: Duration) -> String {
     let seconds = value.as_secs_f64();
     let whole = seconds.round() as u64;
     match whole {
+        0 if seconds < 0.1 => format!("{:.0} ms", 1000.0 * seconds),
         0..60 => format!("{seconds:.1} s"),
         60..3600 => format!("{} min {:02} s", whole / 60, whole % 60),
         _ => format!("{} h {:02} min", whole / 3600, whole % 3600 / 60),
@@ -84,6 +85,7 @@ mod tests {
         assert_eq!(number(-2000.0), "-2,000");
         assert_eq!((share(0.1234), optional_share(None)), ("12.3 %".into(), "-".into()));
         let of = |seconds| duration(Duration::from_secs_f64(seconds));
+        assert_eq!(of(0.0082), "8 ms");
         assert_eq!(
             [0.31, 59.4, 59.7, 200.0, 7500.0].map(of),
             ["0.3 s", "59.4 s", "1 min 00 s", "3 min 20 s", "2 h 05 min"]

@@ -43,14 +43,8 @@ impl<'a> Reading<'a> {
 
     pub(super) fn read_all(&mut self, sources: &Sources, progress: &dyn Progress) -> Result<()> {
         progress.begin("reading plays", sources.files.iter().map(|source| source.bytes).sum(), "bytes");
-        let mut before = 0;
         for source in &sources.files {
-            source.open(|reader| {
-                self.read_file(JsonRows::new(reader), source, sources, &|bytes| {
-                    progress.advance(before + bytes);
-                })
-            })?;
-            before += source.bytes;
+            source.open(|reader| self.read_file(JsonRows::new(reader), source, sources, progress))?;
             self.counts.files += 1;
         }
         progress.end();
@@ -62,13 +56,16 @@ impl<'a> Reading<'a> {
         mut rows: JsonRows<&mut dyn BufRead>,
         source: &Source,
         sources: &Sources,
-        advance: &dyn Fn(u64),
+        progress: &dyn Progress,
     ) -> Result<()> {
         let (mut number, mut reported) = (0, 0);
         loop {
             number += 1;
             match rows.next_row() {
-                Ok(None) => return Ok(()),
+                Ok(None) => {
+                    progress.advance(rows.bytes() - reported);
+                    return Ok(());
+                }
                 Ok(Some(text)) => {
                     self.counts.rows_read += 1;
                     match Row::parse(text) {
@@ -89,8 +86,8 @@ impl<'a> Reading<'a> {
                 Err(RowsError::Io(error)) => return Err(cut(source, number, &error.to_string())),
             }
             if rows.bytes() - reported >= PROGRESS_BYTES {
+                progress.advance(rows.bytes() - reported);
                 reported = rows.bytes();
-                advance(reported);
             }
         }
     }

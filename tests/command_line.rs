@@ -1,0 +1,69 @@
+//! What every command promises: help that teaches, exit codes, errors that name the remedy.
+
+mod support;
+
+use std::fs;
+
+use support::sim;
+use tempfile::tempdir;
+
+/// Names of the commands in a help text.
+fn commands_in(help: &str) -> Vec<String> {
+    let list = help.split("Commands:\n").nth(1).unwrap_or_default();
+    let lines = list.lines().take_while(|line| !line.is_empty());
+    let names = lines.filter(|line| line.starts_with("  ") && !line.starts_with("   "));
+    names.filter_map(|line| line.split_whitespace().next()).filter(|&name| name != "help").map(str::to_owned).collect()
+}
+
+#[test]
+fn help_of_every_command_teaches_by_an_example() {
+    let folder = tempdir().unwrap();
+    let mut open = vec![String::new()];
+    let mut seen = 0;
+    while let Some(command) = open.pop() {
+        let help = sim(folder.path(), &format!("{command} --help")).expect(0).out;
+        assert!(help.contains("Example:") && help.contains("\n  sim "), "`sim {command} --help`:\n{help}");
+        open.extend(commands_in(&help).iter().map(|name| format!("{command} {name}")));
+        seen += 1;
+    }
+    assert!(seen >= 7, "sim itself, five commands and a kind of import, found {seen}");
+}
+
+#[test]
+fn wrong_usage_is_told_from_failure() {
+    let folder = tempdir().unwrap();
+    sim(folder.path(), "").expect(2);
+    sim(folder.path(), "synthesise --out x").expect(2).says(&["synthesize"]);
+    sim(folder.path(), "inspect nowhere").expect(1).says(&["error: nowhere: does not exist", "sim import"]);
+    sim(folder.path(), "synthesize --out x --seed -1").expect(2);
+    sim(folder.path(), "synthesize --out x --set seed").expect(2).says(&["KEY=VALUE"]);
+    assert!(!folder.path().join("x").exists());
+}
+
+#[test]
+fn unknown_keys_are_refused_with_the_nearest() {
+    let folder = tempdir().unwrap();
+    fs::write(folder.path().join("my.toml"), "[data.synthetic.size]\nusers = 3\ndais = 2\n").unwrap();
+    sim(folder.path(), "synthesize --out x --config my.toml")
+        .expect(2)
+        .says(&["my.toml: unknown key `data.synthetic.size.dais`", "did you mean `data.synthetic.size.days`?"]);
+    sim(folder.path(), "show-config --set data.source=spotify").expect(2).says(&["`spotify-extended`?"]);
+    sim(folder.path(), "show-config --config none.toml").expect(2).says(&["none.toml"]);
+    sim(folder.path(), "show-config --set world.max_length=0").expect(2).says(&["world.max_length: must be"]);
+}
+
+#[test]
+fn the_effective_config_can_be_given_back() {
+    let folder = tempdir().unwrap();
+    let first =
+        sim(folder.path(), "show-config --set embeddings.dimension=32 --name mine --seed 5 --threads 2").expect(0);
+    assert!(first.out.contains("name = \"mine\"") && first.out.contains("dimension = 32"), "{}", first.out);
+    fs::write(folder.path().join("mine.toml"), &first.out).unwrap();
+    assert_eq!(sim(folder.path(), "show-config --config mine.toml").expect(0).out, first.out);
+}
+
+#[test]
+fn completions_are_printed() {
+    let folder = tempdir().unwrap();
+    assert!(sim(folder.path(), "completions bash").expect(0).out.contains("synthesize"));
+}
