@@ -21,10 +21,6 @@ use crate::progress::TerminalProgress;
 /// compares it with other policies, `sim generate-playlist` shows what it plays. `sim import` and `sim synthesize` make
 /// a dataset alone, and `sim inspect` shows what is in it.
 ///
-/// Example:
-///   sim train-agent --config configs/demo.toml
-///   sim evaluate-policy --run runs/demo
-///
 /// Exit codes: 0 done, 1 failed, 2 wrong usage or config, 130 interrupted.
 #[derive(Parser)]
 #[command(
@@ -32,8 +28,8 @@ use crate::progress::TerminalProgress;
     version,
     max_term_width = 100,
     after_help = "Example:
-  sim synthesize --out datasets/demo
-  sim inspect datasets/demo"
+  sim train-agent --config configs/demo.toml
+  sim evaluate-policy --run runs/demo"
 )]
 struct Cli {
     #[command(subcommand)]

@@ -31,12 +31,10 @@ const POLICIES: [&str; 5] = ["random", "popularity", "cosine", "greedy", "action
 /// simulated world; they say nothing of how far the world is from real listeners.
 ///
 /// evaluation/policies.json, policies.csv and sessions.csv go to the run's folder, or to --out.
-///
-/// Example:
-///   sim evaluate-policy --run runs/demo
-///   sim evaluate-policy --run runs/demo --policies random,greedy,action-head-dqn --sessions 10000
 #[derive(Args)]
-#[command(verbatim_doc_comment)]
+#[command(after_help = "Example:
+  sim evaluate-policy --run runs/demo
+  sim evaluate-policy --run runs/demo --policies random,greedy,action-head-dqn --sessions 10000")]
 pub struct Options {
     /// The run's folder
     #[arg(long, value_name = "RUN")]

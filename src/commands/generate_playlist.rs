@@ -26,12 +26,10 @@ const HOUR_MS: i64 = 3_600_000;
 /// the other. For each track it shows the agent's Q value (the discounted reward expected from here on) and the
 /// responses that the user-response model predicts. The agent is told after each track that the listener responded as
 /// is most probable. The same seed gives the same pool and playlist.
-///
-/// Example:
-///   sim generate-playlist --run runs/demo --user listener-00007
-///   sim generate-playlist --run runs/mine --user my_spotify_data --length 15 --hour 8 --json
 #[derive(Args)]
-#[command(verbatim_doc_comment)]
+#[command(after_help = "Example:
+  sim generate-playlist --run runs/demo --user listener-00007
+  sim generate-playlist --run runs/mine --user my_spotify_data --length 15 --hour 8 --json")]
 pub struct Options {
     /// The run's folder
     #[arg(long, value_name = "RUN")]

@@ -21,13 +21,11 @@ use crate::tables::{Columns, Pairs, count, duration, estimate};
 /// and reused while their settings stay the same), then trains the agent. The run's folder runs/<NAME> gets the
 /// effective config.toml, metrics.json, TensorBoard events, checkpoints and the trained agent. Ctrl-C stops with a
 /// checkpoint; --resume goes on from the newest whole one and gives the very run that was never interrupted.
-///
-/// Example:
-///   sim train-agent --config configs/demo.toml
-///   sim train-agent --config configs/spotify.toml --name mine --set data.paths='["my_spotify_data.zip"]'
-///   sim train-agent --resume --name mine
 #[derive(Args)]
-#[command(verbatim_doc_comment)]
+#[command(after_help = "Example:
+  sim train-agent --config configs/demo.toml
+  sim train-agent --config configs/spotify.toml --name mine --set data.paths='[\"my_spotify_data.zip\"]'
+  sim train-agent --resume --name mine")]
 pub struct Options {
     #[command(flatten)]
     run: RunArguments,

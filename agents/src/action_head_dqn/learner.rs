@@ -7,14 +7,18 @@
 
 use listening_models::network::{Adam, AdamSettings};
 use listening_models::{SavedTensor, TensorFile};
-use playlist_envs::World;
+use playlist_envs::{SessionView, World};
 use tch::{Device, Kind, Reduction, Tensor};
 
-use super::network::{QNetwork, Shape};
+use super::network::{QLayers, QNetwork, Shape};
 use super::replay::{Replay, Transition};
-use super::scorer::Scorer;
+use super::scorer::{Scorer, TrackParts};
 use crate::policy::best_remaining;
 use crate::{AgentSettings, Result};
+
+/// Parts of a batch whose next candidates may be scored at the same time. A constant: the pieces that go through the
+/// network, and so the result, do not depend on the number of threads.
+const PARTS: usize = 2;
 
 /// Networks, optimiser and counters.
 pub(crate) struct Learner {
@@ -24,6 +28,9 @@ pub(crate) struct Learner {
     target: QNetwork,
     adam: Adam,
     scorer: Scorer,
+    /// One scorer per part of a batch.
+    part_scorers: Vec<Scorer>,
+    threads: usize,
     gradient_steps: u64,
 }
 
@@ -38,7 +45,13 @@ pub(crate) struct LearnerReport {
 }
 
 impl Learner {
-    pub(crate) fn new(world: &World, settings: &AgentSettings, seed: u64, device: Device) -> Result<Self> {
+    pub(crate) fn new(
+        world: &World,
+        settings: &AgentSettings,
+        seed: u64,
+        device: Device,
+        threads: usize,
+    ) -> Result<Self> {
         let shape = Shape::new(world, &settings.hidden);
         let online = QNetwork::new(&shape, seed, device)?;
         let target = QNetwork::new(&shape, seed, device)?;
@@ -49,7 +62,9 @@ impl Learner {
         };
         let adam = Adam::new(&online.parameters, adam);
         let scorer = Scorer::new(world, device)?;
-        Ok(Self { settings: settings.clone(), seed, online, target, adam, scorer, gradient_steps: 0 })
+        let part_scorers = (0..PARTS).map(|_| scorer.another()).collect();
+        let settings = settings.clone();
+        Ok(Self { settings, seed, online, target, adam, scorer, part_scorers, threads, gradient_steps: 0 })
     }
 
     pub(crate) fn gradient_steps(&self) -> u64 {
@@ -77,7 +92,7 @@ impl Learner {
             let batch = replay.sample(self.settings.batch, self.seed, self.gradient_steps);
             let targets = self.targets(world, &batch)?;
             let chosen = batch.iter().map(|t| (t.session.view().at(t.position), t.session.played[t.position]));
-            let values = self.scorer.score_chosen(&self.online, world, chosen)?;
+            let values = self.scorer.score_chosen(&self.online.layers, world, chosen)?;
             let target_tensor = Tensor::f_from_slice(&targets)?.f_to_device(self.online.parameters.device())?;
             let loss = values.f_smooth_l1_loss(&target_tensor, Reduction::Mean, 1.0)?;
             let norm = self.adam.step(&mut self.online.parameters, &loss)?;
@@ -107,23 +122,61 @@ impl Learner {
                 bootstraps.push((index, transition.session.view().at(after)));
             }
         }
-        let rows = bootstraps.iter().map(|(_, view)| view.pool.len() - view.position()).sum();
-        let parts = self.scorer.track_parts(&self.online, rows)?;
-        let mut best = vec![0; batch.len()];
-        let remaining = bootstraps.iter().copied();
-        self.scorer.score_remaining(&self.online, &parts, world, remaining, |index, places, values| {
-            best[index] = best_remaining(places.iter().copied().zip(values.iter().copied())) as u16;
-        })?;
         if bootstraps.is_empty() {
             return Ok(targets);
         }
-        let chosen = bootstraps.iter().map(|&(index, view)| (view, best[index]));
-        let values = tch::no_grad(|| self.scorer.score_chosen(&self.target, world, chosen))?;
+        let best = self.best_next(world, &bootstraps)?;
+        let chosen = bootstraps.iter().zip(best).map(|(&(_, view), best)| (view, best));
+        let values = tch::no_grad(|| self.scorer.score_chosen(&self.target.layers, world, chosen))?;
         for (&(index, view), value) in bootstraps.iter().zip(Vec::<f32>::try_from(values)?) {
             let steps = view.position() - batch[index].position;
             targets[index] += gamma.powi(steps as i32) * value;
         }
         Ok(targets)
+    }
+
+    /// The remaining candidate of highest online Q in each of these states.
+    fn best_next(&mut self, world: &World, states: &[(usize, SessionView<'_>)]) -> Result<Vec<u16>> {
+        let rows = states.iter().map(|(_, view)| view.pool.len() - view.position()).sum();
+        let parts = self.scorer.track_parts(&self.online.layers, rows)?;
+        let mut best = vec![0; states.len()];
+        let size = states.len().div_ceil(PARTS);
+        let score = |scorer: &mut Scorer,
+                     layers: QLayers,
+                     parts: TrackParts,
+                     states: &[(usize, SessionView<'_>)],
+                     best: &mut [u16]| {
+            let views = states.iter().enumerate().map(|(place, &(_, view))| (place, view));
+            scorer.score_remaining(&layers, &parts, world, views, |place, places, values| {
+                best[place] = best_remaining(places.iter().copied().zip(values.iter().copied())) as u16;
+            })
+        };
+        let work: Vec<_> = self.part_scorers.iter_mut().zip(states.chunks(size)).zip(best.chunks_mut(size)).collect();
+        let handles = || (self.online.layers.shallow_clone(), parts.shallow_clone());
+        if self.threads > 1 {
+            std::thread::scope(|scope| {
+                let score = &score;
+                let running: Vec<_> = work
+                    .into_iter()
+                    .map(|((scorer, states), best)| {
+                        let (layers, parts) = handles();
+                        scope.spawn(move || {
+                            tch::set_num_threads(1);
+                            score(scorer, layers, parts, states, best)
+                        })
+                    })
+                    .collect();
+                running
+                    .into_iter()
+                    .try_for_each(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+            })?;
+        } else {
+            for ((scorer, states), best) in work {
+                let (layers, parts) = handles();
+                score(scorer, layers, parts, states, best)?;
+            }
+        }
+        Ok(best)
     }
 
     /// Networks and optimiser for a file.

@@ -26,8 +26,14 @@ impl Shape {
     }
 }
 
+/// The network with its parameters.
 pub(crate) struct QNetwork {
     pub(crate) parameters: Parameters,
+    pub(crate) layers: QLayers,
+}
+
+/// Handles on the layers; each thread has its own.
+pub(crate) struct QLayers {
     state: Dense,
     track: Tensor,
     candidate: Tensor,
@@ -47,7 +53,24 @@ impl QNetwork {
         let rest = DenseStack::new(&mut parameters, "hidden", first, shape.hidden.get(1..).unwrap_or(&[]))?;
         let last = shape.hidden.last().copied().unwrap_or(first);
         let value = Dense::new(&mut parameters, "value", last, 1)?;
-        Ok(Self { parameters, state, track, candidate, rest, value })
+        Ok(Self { parameters, layers: QLayers { state, track, candidate, rest, value } })
+    }
+
+    pub(crate) fn load(&mut self, file: &TensorFile, prefix: &str) -> Result<()> {
+        self.parameters.load(file, prefix)
+    }
+}
+
+impl QLayers {
+    /// Other handles on the same layers, for use on another thread.
+    pub(crate) fn shallow_clone(&self) -> Self {
+        Self {
+            state: self.state.shallow_clone(),
+            track: self.track.shallow_clone(),
+            candidate: self.candidate.shallow_clone(),
+            rest: self.rest.shallow_clone(),
+            value: self.value.shallow_clone(),
+        }
     }
 
     /// `[states, state features]` to the first layer's part of the states.
@@ -64,10 +87,6 @@ impl QNetwork {
     pub(crate) fn values(&self, state_part: &Tensor, track_part: &Tensor, candidates: &Tensor) -> Result<Tensor> {
         let first = track_part.f_addmm(candidates, &self.candidate.f_tr()?)?.f_add_(state_part)?.f_relu_()?;
         Ok(self.value.forward(&self.rest.forward(&first)?)?.f_squeeze_dim(1)?)
-    }
-
-    pub(crate) fn load(&mut self, file: &TensorFile, prefix: &str) -> Result<()> {
-        self.parameters.load(file, prefix)
     }
 }
 
@@ -87,8 +106,9 @@ mod tests {
         };
         let (states, tracks, candidates) =
             (input(9, 7, 0.1), input(9, 5, 0.2), input(9, CANDIDATE_FEATURES as i64, 0.3));
-        let found = network
-            .values(&network.state_part(&states).unwrap(), &network.track_part(&tracks).unwrap(), &candidates)
+        let layers = &network.layers;
+        let found = layers
+            .values(&layers.state_part(&states).unwrap(), &layers.track_part(&tracks).unwrap(), &candidates)
             .unwrap();
         let named: std::collections::HashMap<String, Tensor> =
             network.parameters.named().map(|(name, tensor)| (name.to_owned(), tensor.shallow_clone())).collect();

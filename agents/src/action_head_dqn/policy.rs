@@ -72,7 +72,7 @@ impl DqnPolicy {
         let network = model.network(&world, device)?;
         let scorer = Scorer::new(&world, device)?;
         // The weights do not change any more: the tracks' part always pays.
-        let parts = scorer.track_parts(&network, usize::MAX)?;
+        let parts = scorer.track_parts(&network.layers, usize::MAX)?;
         Ok(Self { world, model, device, network, scorer, parts })
     }
 
@@ -80,9 +80,15 @@ impl DqnPolicy {
     pub fn values(&mut self, view: SessionView<'_>) -> Result<Vec<(u16, f32)>> {
         let mut scored = Vec::new();
         let sessions = std::iter::once((0, view));
-        self.scorer.score_remaining(&self.network, &self.parts, &self.world, sessions, |_, places, values| {
-            scored.extend(places.iter().copied().zip(values.iter().copied()));
-        })?;
+        self.scorer.score_remaining(
+            &self.network.layers,
+            &self.parts,
+            &self.world,
+            sessions,
+            |_, places, values| {
+                scored.extend(places.iter().copied().zip(values.iter().copied()));
+            },
+        )?;
         Ok(scored)
     }
 }
@@ -96,7 +102,7 @@ impl Policy for DqnPolicy {
         actions.clear();
         actions.resize(sessions.len(), 0);
         let views = (0..sessions.len()).map(|index| (index, sessions.view(index)));
-        Ok(self.scorer.score_remaining(&self.network, &self.parts, world, views, |index, places, values| {
+        Ok(self.scorer.score_remaining(&self.network.layers, &self.parts, world, views, |index, places, values| {
             actions[index] = best_remaining(places.iter().copied().zip(values.iter().copied()));
         })?)
     }

@@ -4,7 +4,7 @@ use listening_models::Result;
 use playlist_envs::{SessionView, World};
 use tch::{Device, Tensor};
 
-use super::network::QNetwork;
+use super::network::QLayers;
 use super::observation::Observer;
 
 /// Candidates that go through the network at once. A constant, so that results do not depend on threads.
@@ -31,6 +31,13 @@ pub(crate) struct TrackParts {
     whole_catalog: Option<Tensor>,
 }
 
+impl TrackParts {
+    /// Another handle, for use on another thread.
+    pub(crate) fn shallow_clone(&self) -> Self {
+        Self { whole_catalog: self.whole_catalog.as_ref().map(Tensor::shallow_clone) }
+    }
+}
+
 impl Scorer {
     pub(crate) fn new(world: &World, device: Device) -> Result<Self> {
         let catalog = &world.catalog;
@@ -49,10 +56,25 @@ impl Scorer {
         })
     }
 
+    /// Another scorer of the same catalog, for use on another thread.
+    pub(crate) fn another(&self) -> Self {
+        Self {
+            device: self.device,
+            table: self.table.shallow_clone(),
+            observer: Observer::default(),
+            states: Vec::new(),
+            candidates: Vec::new(),
+            tracks: Vec::new(),
+            state_rows: Vec::new(),
+            places: Vec::new(),
+            ends: Vec::new(),
+        }
+    }
+
     /// Computes the tracks' part for the whole catalog where that is less work than for `rows` candidates.
-    pub(crate) fn track_parts(&self, network: &QNetwork, rows: usize) -> Result<TrackParts> {
+    pub(crate) fn track_parts(&self, layers: &QLayers, rows: usize) -> Result<TrackParts> {
         let worth_it = self.table.size()[0] as usize <= rows;
-        let whole_catalog = if worth_it { Some(tch::no_grad(|| network.track_part(&self.table))?) } else { None };
+        let whole_catalog = if worth_it { Some(tch::no_grad(|| layers.track_part(&self.table))?) } else { None };
         Ok(TrackParts { whole_catalog })
     }
 
@@ -84,23 +106,23 @@ impl Scorer {
     }
 
     /// Q values of the gathered rows. `parts` holds the tracks' part where it is known.
-    fn evaluate(&self, network: &QNetwork, parts: Option<&Tensor>) -> Result<Tensor> {
+    fn evaluate(&self, layers: &QLayers, parts: Option<&Tensor>) -> Result<Tensor> {
         let states = self.tensor(&self.states, self.ends.len())?;
         let candidates = self.tensor(&self.candidates, self.places.len())?;
         let index = |values: &[i64]| -> Result<Tensor> { Ok(Tensor::f_from_slice(values)?.f_to_device(self.device)?) };
         let tracks = index(&self.tracks)?;
         let track_part = match parts {
             Some(parts) => parts.f_index_select(0, &tracks)?,
-            None => network.track_part(&self.table.f_index_select(0, &tracks)?)?,
+            None => layers.track_part(&self.table.f_index_select(0, &tracks)?)?,
         };
-        let state_part = network.state_part(&states)?.f_index_select(0, &index(&self.state_rows)?)?;
-        network.values(&state_part, &track_part, &candidates)
+        let state_part = layers.state_part(&states)?.f_index_select(0, &index(&self.state_rows)?)?;
+        layers.values(&state_part, &track_part, &candidates)
     }
 
     /// Calls `each` with a session's index, its remaining places and their Q values, session by session.
     pub(crate) fn score_remaining<'a>(
         &mut self,
-        network: &QNetwork,
+        layers: &QLayers,
         parts: &TrackParts,
         world: &World,
         sessions: impl Iterator<Item = (usize, SessionView<'a>)>,
@@ -113,7 +135,7 @@ impl Scorer {
             let full = self.places.len() >= ROWS;
             if (full || sessions.peek().is_none()) && !self.places.is_empty() {
                 let values = tch::no_grad(|| -> Result<Vec<f32>> {
-                    Ok(Vec::<f32>::try_from(self.evaluate(network, parts.whole_catalog.as_ref())?)?)
+                    Ok(Vec::<f32>::try_from(self.evaluate(layers, parts.whole_catalog.as_ref())?)?)
                 })?;
                 let mut from = 0;
                 for &(index, end) in &self.ends {
@@ -129,7 +151,7 @@ impl Scorer {
     /// Q values `[rows]` of one chosen place per session, with gradient where the caller allows it.
     pub(crate) fn score_chosen<'a>(
         &mut self,
-        network: &QNetwork,
+        layers: &QLayers,
         world: &World,
         chosen: impl Iterator<Item = (SessionView<'a>, u16)>,
     ) -> Result<Tensor> {
@@ -137,6 +159,6 @@ impl Scorer {
         for (index, (view, place)) in chosen.enumerate() {
             self.push(world, index, &view, std::iter::once(place));
         }
-        self.evaluate(network, None)
+        self.evaluate(layers, None)
     }
 }

@@ -97,7 +97,7 @@ impl Trainer {
     pub fn new(setup: TrainerSetup) -> Result<Self> {
         setup.agent.validate()?;
         setup.train.validate()?;
-        let learner = Learner::new(&setup.world, &setup.agent, setup.seed, setup.device)?;
+        let learner = Learner::new(&setup.world, &setup.agent, setup.seed, setup.device, setup.threads)?;
         let actors = (0..setup.train.actors).map(|number| {
             let user_model = setup.user_model.shallow_clone();
             let place = (number, setup.train.actors);
