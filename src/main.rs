@@ -19,18 +19,21 @@ use crate::progress::TerminalProgress;
 /// Make a dataset with `sim import` from your own streaming history, or with `sim synthesize` from made-up listeners,
 /// and look at it with `sim inspect`.
 ///
-/// Example:
-///   sim synthesize --out datasets/demo
-///   sim inspect datasets/demo
-///
 /// Exit codes: 0 done, 1 failed, 2 wrong usage or config, 130 interrupted.
 #[derive(Parser)]
-#[command(name = "sim", version, verbatim_doc_comment, max_term_width = 100)]
+#[command(
+    name = "sim",
+    version,
+    max_term_width = 100,
+    after_help = "Example:
+  sim synthesize --out datasets/demo
+  sim inspect datasets/demo"
+)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
     /// Show no progress, only results and errors
-    #[arg(long, short, global = true)]
+    #[arg(long, short, global = true, display_order = 900)]
     quiet: bool,
 }
 

@@ -1,5 +1,7 @@
 //! What every command promises: help that teaches, exit codes, errors that name the remedy.
 
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
 mod support;
 
 use std::fs;

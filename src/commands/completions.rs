@@ -6,11 +6,9 @@ use clap_complete::Shell;
 use crate::output;
 
 /// Print the completion script of a shell
-///
-/// Example:
-///   sim completions bash > ~/.local/share/bash-completion/completions/sim
 #[derive(Args)]
-#[command(verbatim_doc_comment)]
+#[command(after_help = "Example:
+  sim completions bash > ~/.local/share/bash-completion/completions/sim")]
 pub struct Options {
     /// The shell
     shell: Shell,

@@ -11,11 +11,9 @@ use crate::output;
 use crate::tables::{Columns, count, optional_share, section, share};
 
 /// Make a dataset from listening logs
-///
-/// Example:
-///   sim import spotify-extended my_spotify_data.zip --out datasets/mine
 #[derive(Subcommand)]
-#[command(verbatim_doc_comment)]
+#[command(after_help = "Example:
+  sim import spotify-extended my_spotify_data.zip --out datasets/mine")]
 pub enum Source {
     SpotifyExtended(SpotifyExtended),
 }
@@ -27,12 +25,10 @@ pub enum Source {
 /// each, and the JSON files themselves. The format and what is made of it: docs/formats/spotify-extended.md.
 ///
 /// The dataset lies in the folder --out, which must not exist yet. Nothing leaves your machine.
-///
-/// Example:
-///   sim import spotify-extended my_spotify_data.zip --out datasets/mine
-///   sim import spotify-extended exports/ --out datasets/all --lenient --utc-offset-minutes 60
 #[derive(Args)]
-#[command(verbatim_doc_comment)]
+#[command(after_help = "Example:
+  sim import spotify-extended my_spotify_data.zip --out datasets/mine
+  sim import spotify-extended exports/ --out datasets/all --lenient --utc-offset-minutes 60")]
 pub struct SpotifyExtended {
     /// Zips, folders or JSON files as Spotify sent them
     #[arg(required = true, value_name = "INPUT")]
@@ -99,7 +95,8 @@ fn rows(counts: &SpotifyCounts) -> Columns {
     let mut add = |name: &str, rows: u64| {
         table.add([name.to_owned(), count(rows), share(rows as f64 / counts.rows_read.max(1) as f64)]);
     };
-    add(&format!("read from {} files", count(counts.files)), counts.rows_read);
+    let files = if counts.files == 1 { "file" } else { "files" };
+    add(&format!("read from {} {files}", count(counts.files)), counts.rows_read);
     add("kept as plays", counts.rows_kept);
     for dropped in counts.dropped.iter().filter(|dropped| dropped.rows > 0) {
         add(&format!("dropped: {}", dropped.reason), dropped.rows);

@@ -13,12 +13,10 @@ use crate::output;
 ///
 /// Counts and dates, sessions per user, session lengths, response shares overall, by position and by context, repeats,
 /// popularity and skip streaks.
-///
-/// Example:
-///   sim inspect datasets/demo
-///   sim inspect datasets/demo --json > demo.json
 #[derive(Args)]
-#[command(verbatim_doc_comment)]
+#[command(after_help = "Example:
+  sim inspect datasets/demo
+  sim inspect datasets/demo --json > demo.json")]
 pub struct Options {
     /// Folder of a dataset that `sim import` or `sim synthesize` has made
     dataset: PathBuf,

@@ -9,12 +9,10 @@ use crate::output;
 ///
 /// The keys come from the defaults, then the file, then --set. The result is a TOML file that can be given back with
 /// --config.
-///
-/// Example:
-///   sim show-config > my.toml
-///   sim show-config --config my.toml --set embeddings.dimension=32
 #[derive(Args)]
-#[command(verbatim_doc_comment)]
+#[command(after_help = "Example:
+  sim show-config > my.toml
+  sim show-config --config my.toml --set embeddings.dimension=32")]
 pub struct Options {
     #[command(flatten)]
     arguments: RunArguments,

@@ -13,15 +13,13 @@ use crate::tables::{Pairs, count};
 ///
 /// Their catalog, tastes and responses follow known laws (docs/synthetic-listeners.md), so that what is learnt from
 /// their log can be compared with how they really respond. The same settings and seed give the same dataset. The
-/// defaults make 1,500 listeners and 350,000 plays; the keys lie under `data.synthetic`.
+/// defaults make 1,500 listeners and about 330,000 plays; the keys lie under `data.synthetic`.
 ///
 /// The dataset lies in the folder --out, which must not exist yet.
-///
-/// Example:
-///   sim synthesize --out datasets/demo
-///   sim synthesize --out datasets/small --set data.synthetic.size.users=300 --seed 7
 #[derive(Args)]
-#[command(verbatim_doc_comment)]
+#[command(after_help = "Example:
+  sim synthesize --out datasets/demo
+  sim synthesize --out datasets/small --set data.synthetic.size.users=300 --seed 7")]
 pub struct Options {
     /// Folder of the new dataset
     #[arg(long, value_name = "DATASET")]
