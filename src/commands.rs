@@ -1,7 +1,10 @@
 //! The commands. Each file holds its options, which teach by their help, and `run`.
 
 pub mod completions;
+pub mod evaluate_policy;
+pub mod generate_playlist;
 pub mod import;
 pub mod inspect;
 pub mod show_config;
 pub mod synthesize;
+pub mod train_agent;

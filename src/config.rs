@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::arguments::{ConfigArguments, RunArguments};
 pub use self::load::Override;
-pub use self::sections::{DataConfig, UserModelConfig, UserStateConfig};
+pub use self::sections::{DataConfig, DataSource, UserModelConfig, UserStateConfig};
 use crate::failure::UsageError;
 
 /// The effective config of a run.

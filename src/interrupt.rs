@@ -34,7 +34,6 @@ pub fn install() {
 }
 
 /// From now on the first Ctrl-C only raises the flag returned here; the second ends the program at once.
-#[expect(dead_code, reason = "for commands that save before they stop, such as training")]
 pub fn stop_flag() -> &'static AtomicBool {
     GRACEFUL.store(true, Ordering::SeqCst);
     &STOP

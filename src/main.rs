@@ -5,6 +5,7 @@ mod config;
 mod failure;
 mod interrupt;
 mod output;
+mod pipeline;
 mod progress;
 mod tables;
 
@@ -16,8 +17,9 @@ use crate::progress::TerminalProgress;
 
 /// From listening logs to a trained and evaluated playlist policy.
 ///
-/// Make a dataset with `sim import` from your own streaming history, or with `sim synthesize` from made-up listeners,
-/// and look at it with `sim inspect`.
+/// `sim train-agent` goes the whole way: from logs, or from made-up listeners, to a trained agent. `sim evaluate-policy`
+/// compares it with other policies, `sim generate-playlist` shows what it plays. `sim import` and `sim synthesize` make
+/// a dataset alone, and `sim inspect` shows what is in it.
 ///
 /// Exit codes: 0 done, 1 failed, 2 wrong usage or config, 130 interrupted.
 #[derive(Parser)]
@@ -26,8 +28,8 @@ use crate::progress::TerminalProgress;
     version,
     max_term_width = 100,
     after_help = "Example:
-  sim synthesize --out datasets/demo
-  sim inspect datasets/demo"
+  sim train-agent --config configs/demo.toml
+  sim evaluate-policy --run runs/demo"
 )]
 struct Cli {
     #[command(subcommand)]
@@ -45,6 +47,9 @@ enum Command {
     Import(commands::import::Source),
     Synthesize(commands::synthesize::Options),
     Inspect(commands::inspect::Options),
+    TrainAgent(commands::train_agent::Options),
+    EvaluatePolicy(commands::evaluate_policy::Options),
+    GeneratePlaylist(commands::generate_playlist::Options),
     ShowConfig(commands::show_config::Options),
     Completions(commands::completions::Options),
 }
@@ -57,6 +62,9 @@ fn main() -> ExitCode {
         Command::Import(source) => commands::import::run(source, &progress),
         Command::Synthesize(options) => commands::synthesize::run(options, &progress),
         Command::Inspect(options) => commands::inspect::run(options, &progress),
+        Command::TrainAgent(options) => commands::train_agent::run(options, &progress),
+        Command::EvaluatePolicy(options) => commands::evaluate_policy::run(options, &progress),
+        Command::GeneratePlaylist(options) => commands::generate_playlist::run(options, &progress),
         Command::ShowConfig(options) => commands::show_config::run(options),
         Command::Completions(options) => commands::completions::run::<Cli>(options),
     };

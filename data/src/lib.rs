@@ -56,6 +56,7 @@ pub use inspect::{
 };
 pub use play::{
     AUDIO_FEATURES, AudioFeatures, BehaviourPolicy, Context, Device, Play, Responses, Session, Source, Track, User,
+    artist_numbers,
 };
 pub use progress::{Progress, Silent};
 pub use response_shares::{ResponseShare, ResponseShares};

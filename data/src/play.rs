@@ -1,5 +1,7 @@
 //! The words of the field as types: track, user, play, responses, context, session.
 
+use std::collections::HashMap;
+
 use serde::{Deserialize, Serialize};
 
 /// Names of a track's audio features, in the order of [`AudioFeatures`] (those of Spotify's public API; tempo in
@@ -38,6 +40,16 @@ pub struct Track {
     pub release_year: Option<u16>,
     /// Audio features, where known.
     pub audio_features: Option<AudioFeatures>,
+}
+
+/// Numbers the artists of a catalog, per track: 0 for the first artist met, and so on. Artists are told apart by name.
+pub fn artist_numbers(catalog: &[Track]) -> Vec<u32> {
+    let mut numbers = HashMap::new();
+    let number = |track| {
+        let next = numbers.len() as u32;
+        *numbers.entry(track).or_insert(next)
+    };
+    catalog.iter().map(|track| track.artist.as_str()).map(number).collect()
 }
 
 /// One listener. Its index is its row in the table of users.

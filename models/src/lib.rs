@@ -18,6 +18,9 @@ pub use columns::{Column, ColumnWriter};
 pub use device::{device_name, find_device};
 pub use error::{ModelError, Result};
 pub use metrics::{BinaryMetrics, log_loss};
-pub use prepared::{Examples, PrepareSettings, PreparedData, SOURCES, SessionStarts, StartBuilder, prepare};
+pub use prepared::{
+    Examples, PrepareSettings, PreparedData, SOURCES, SessionStart, SessionStarts, StartBuilder, prepare,
+    start_after_log,
+};
 pub use splits::{Split, SplitShares, TimeSplit};
 pub use tensors::{SavedTensor, TensorFile, save_tensors};

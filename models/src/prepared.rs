@@ -10,7 +10,7 @@ mod start_builder;
 
 pub use examples::Examples;
 pub use session_starts::{SOURCES, SessionStarts};
-pub use start_builder::StartBuilder;
+pub use start_builder::{SessionStart, StartBuilder};
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -148,18 +148,20 @@ pub fn prepare(
         builder,
     };
     progress.begin("features", sessions, "sessions");
+    let mut done = 0;
     let mut user: Vec<(LoggedSession, Split)> = Vec::new();
     for item in split.sessions(dataset)? {
         let item = item?;
         if user.last().is_some_and(|(last, _)| last.session.user != item.0.session.user) {
             writer.write_user(&user)?;
-            progress.advance(user.len() as u64);
+            done += user.len() as u64;
+            progress.advance(done);
             user.clear();
         }
         user.push(item);
     }
     writer.write_user(&user)?;
-    progress.advance(user.len() as u64);
+    progress.advance(sessions);
     progress.end();
     let [train, validation, test] = writer.examples;
     let [training_starts, held_out_starts] = writer.starts;
@@ -215,8 +217,46 @@ impl Writer<'_> {
     }
 }
 
+/// The session start of a user after all logged sessions, with the context given; `None` where the user has none.
+///
+/// Streams the dataset up to the user's last session.
+pub fn start_after_log(
+    dataset: &Dataset,
+    split: &TimeSplit,
+    user: u32,
+    start: &dyn Fn(&Session) -> Session,
+    encoder: &dyn UserState,
+    builder: &StartBuilder<'_>,
+) -> Result<Option<SessionStart>> {
+    let (mut sessions, mut training) = (Vec::new(), Vec::new());
+    for item in split.sessions(dataset)? {
+        let (logged, split) = item?;
+        if logged.session.user > user {
+            break;
+        }
+        if logged.session.user == user {
+            if split == Split::Train {
+                training.push(logged.session.clone());
+            }
+            sessions.push(logged);
+        }
+    }
+    let Some(last) = sessions.last() else { return Ok(None) };
+    let (next, number) = (start(&last.session), last.number);
+    let own = own_tallies(training.iter());
+    let mut history = UserHistory::default();
+    let mut memory = vec![0.0; encoder.memory_length()];
+    let mut state = vec![0.0; encoder.dimension()];
+    for logged in &sessions {
+        history.observe(&logged.session, builder.artists());
+        encoder.session(&mut memory, &logged.session);
+    }
+    encoder.vector(&memory, &mut state);
+    Ok(Some(builder.build(&builder.moment(&history, &state, &own, &next), user, number)))
+}
+
 /// Per track, a user's own part of the training totals.
-pub(crate) fn own_tallies<'a>(sessions: impl Iterator<Item = &'a Session>) -> HashMap<u32, Tally> {
+fn own_tallies<'a>(sessions: impl Iterator<Item = &'a Session>) -> HashMap<u32, Tally> {
     let mut own: HashMap<u32, Tally> = HashMap::new();
     for play in sessions.flat_map(|session| &session.plays) {
         own.entry(play.track).or_default().add(&play.responses);

@@ -53,6 +53,16 @@ pub struct RunArguments {
 }
 
 impl RunArguments {
+    /// The effective config of a run to go on with: without a file, the one that the run's folder holds.
+    pub fn load_resumed(&self) -> anyhow::Result<Config> {
+        let mut resumed = self.clone();
+        if self.config.config.is_none() {
+            let Config { runs, name, .. } = self.load()?;
+            resumed.config.config = Some(runs.join(name).join("config.toml"));
+        }
+        resumed.load()
+    }
+
     /// The effective config, checked.
     pub fn load(&self) -> anyhow::Result<Config> {
         let name = self.name.as_ref().map(|name| Override::option("name", name.as_str()));

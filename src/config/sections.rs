@@ -146,7 +146,9 @@ pub struct UserModelConfig {
     pub batch: usize,
     /// Largest number of passes over the training plays.
     pub max_epochs: usize,
-    /// Passes without a better validation loss after which training stops.
+    /// Validations per pass: small logs are overfitted within one.
+    pub validations_per_epoch: usize,
+    /// Validations without a better loss after which training stops.
     pub patience: usize,
 }
 
@@ -161,17 +163,31 @@ pub enum UserModelKind {
 
 impl Default for UserModelConfig {
     fn default() -> Self {
-        let ContextualSettings { hidden, learning_rate, weight_decay, batch, max_epochs, patience } =
-            ContextualSettings::default();
-        Self { kind: UserModelKind::default(), hidden, learning_rate, weight_decay, batch, max_epochs, patience }
+        let settings = ContextualSettings::default();
+        Self {
+            kind: UserModelKind::default(),
+            hidden: settings.hidden,
+            learning_rate: settings.learning_rate,
+            weight_decay: settings.weight_decay,
+            batch: settings.batch,
+            max_epochs: settings.max_epochs,
+            validations_per_epoch: settings.validations_per_epoch,
+            patience: settings.patience,
+        }
     }
 }
 
 impl From<&UserModelConfig> for ContextualSettings {
     fn from(config: &UserModelConfig) -> Self {
-        let UserModelConfig { kind: _, hidden, learning_rate, weight_decay, batch, max_epochs, patience } =
-            config.clone();
-        Self { hidden, learning_rate, weight_decay, batch, max_epochs, patience }
+        Self {
+            hidden: config.hidden.clone(),
+            learning_rate: config.learning_rate,
+            weight_decay: config.weight_decay,
+            batch: config.batch,
+            max_epochs: config.max_epochs,
+            validations_per_epoch: config.validations_per_epoch,
+            patience: config.patience,
+        }
     }
 }
 

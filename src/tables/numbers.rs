@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use playlist_agents::Estimate;
+
 /// A count with thousands separators: 1,234,567.
 pub fn count(value: u64) -> String {
     let digits = value.to_string();
@@ -25,6 +27,11 @@ pub fn number(value: f64) -> String {
         size if size >= 1.0 => format!("{value:.2}"),
         _ => format!("{value:.3}"),
     }
+}
+
+/// A mean with its confidence interval: 1.234 [1.200, 1.268].
+pub fn estimate(value: &Estimate) -> String {
+    format!("{:.3} [{:.3}, {:.3}]", value.mean, value.low, value.high)
 }
 
 /// A share as a percentage: 12.3 %.

@@ -80,8 +80,10 @@ impl UserHistory {
     pub fn write_slow_features(&self, now_ms: i64, base: &[f32; 3], features: &mut [f32]) {
         let recent = self.recent_rates(base);
         let hours = self.last_end_ms.map(|end| ((now_ms - end).max(0) as f32 / 3_600_000.0).ln_1p() / 8.0);
-        features[0] = (self.all.plays as f32).ln_1p() / 8.0;
-        features[1] = (self.sessions as f32).ln_1p() / 6.0;
+        // Amounts of experience that saturate: counts that grow without end would put held-out sessions, which come
+        // last, outside all that a model was trained on.
+        features[0] = self.all.plays as f32 / (self.all.plays as f32 + 100.0);
+        features[1] = self.sessions as f32 / (self.sessions as f32 + 10.0);
         features[2] = self.recent_length.ln_1p() / 4.0;
         features[3] = (self.last_session.plays as f32).ln_1p() / 4.0;
         features[4] = if hours.is_some() { 1.0 } else { 0.0 };

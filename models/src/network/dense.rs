@@ -31,6 +31,13 @@ impl Dense {
         })
     }
 
+    /// Sets the bias, e.g. to what is known of the outputs before training.
+    pub fn set_bias(&mut self, values: &[f32]) -> Result<()> {
+        let values = Tensor::f_from_slice(values)?;
+        tch::no_grad(|| self.bias.f_copy_(&values))?;
+        Ok(())
+    }
+
     /// `[rows, inputs]` to `[rows, outputs]`.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
         Ok(x.f_linear(&self.weight, Some(&self.bias))?)

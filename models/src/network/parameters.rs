@@ -30,6 +30,11 @@ impl Parameters {
         self.add(name, &[outputs as i64, inputs as i64], &values)
     }
 
+    /// Adds a weight of shape `[outputs, inputs]`, all zero.
+    pub fn zero_weight(&mut self, name: &str, outputs: usize, inputs: usize) -> Result<Tensor> {
+        self.add(name, &[outputs as i64, inputs as i64], &vec![0.0; outputs * inputs])
+    }
+
     /// Adds a bias of zeros.
     pub fn bias(&mut self, name: &str, outputs: usize) -> Result<Tensor> {
         self.add(name, &[outputs as i64], &vec![0.0; outputs])

@@ -5,8 +5,8 @@ use tch::{Device, Tensor};
 
 use listening_data::{CounterRng, Progress, Stream};
 
-use super::HEADS;
 use super::contextual::{ContextualModel, ContextualSettings, Predictions, Rows, sigmoid};
+use super::{ConstantBaseline, HEADS};
 use crate::metrics::log_loss;
 use crate::network::{Adam, AdamSettings, Parameters};
 use crate::prepared::{Examples, PreparedData};
@@ -26,10 +26,10 @@ pub struct TrainingReport {
     pub plays: u64,
     /// Trainable scalars.
     pub parameters: u64,
-    /// Validation loss (sum over heads of the mean log loss) after each epoch.
+    /// Validation losses (sum over heads of the mean log loss), `validations_per_epoch` per epoch.
     pub validation_loss: Vec<f64>,
-    /// The epoch whose weights were kept, from 1.
-    pub best_epoch: usize,
+    /// The validation at which the weights that were kept stood, from 1.
+    pub best_validation: usize,
     /// Per head, the temperature that calibrates it.
     pub temperature: Vec<f32>,
 }
@@ -56,6 +56,7 @@ pub fn train(
     }
     let inputs = row_length(&data.train, track_table);
     let (mut model, mut parameters) = ContextualModel::new(&settings.hidden, inputs, seed, device)?;
+    model.set_base_rates(&ConstantBaseline::new(&data.train).predict())?;
     let adam =
         AdamSettings { learning_rate: settings.learning_rate, weight_decay: settings.weight_decay, gradient_norm: 0.0 };
     let mut adam = Adam::new(&parameters, adam);
@@ -64,22 +65,26 @@ pub fn train(
     let mut best = (f64::INFINITY, 0, parameters.snapshot());
     let mut losses = Vec::new();
     progress.begin("user-response model", (plays * settings.max_epochs) as u64, "plays");
-    for epoch in 1..=settings.max_epochs {
+    let batches_per_validation = plays.div_ceil(settings.batch * settings.validations_per_epoch).max(1);
+    'training: for epoch in 1..=settings.max_epochs {
         let order = Permutation::new(plays, seed, epoch as u32);
-        for start in (0..plays).step_by(settings.batch) {
-            let end = plays.min(start + settings.batch);
-            let batch: Vec<usize> = (start..end).map(|place| order.at(place)).collect();
-            let gradients = batch_gradients(&mut shards, &batch, &data.train, track_table, threads)?;
-            adam.apply(&mut parameters, &gradients)?;
-            progress.advance(batch.len() as u64);
-        }
-        let loss = validation_loss(&model, &data.validation, track_table)?;
-        progress.remark(&format!("epoch {epoch}, validation loss {loss:.4}"));
-        losses.push(loss);
-        if loss < best.0 {
-            best = (loss, epoch, parameters.snapshot());
-        } else if epoch - best.1 >= settings.patience.max(1) {
-            break;
+        let starts: Vec<usize> = (0..plays).step_by(settings.batch).collect();
+        for part in starts.chunks(batches_per_validation) {
+            for &start in part {
+                let end = plays.min(start + settings.batch);
+                let batch: Vec<usize> = (start..end).map(|place| order.at(place)).collect();
+                let gradients = batch_gradients(&mut shards, &batch, &data.train, track_table, threads)?;
+                adam.apply(&mut parameters, &gradients)?;
+                progress.advance(((epoch - 1) * plays + end) as u64);
+            }
+            let loss = validation_loss(&model, &data.validation, track_table)?;
+            progress.remark(&format!("epoch {epoch}, validation loss {loss:.4}"));
+            losses.push(loss);
+            if loss < best.0 {
+                best = (loss, losses.len(), parameters.snapshot());
+            } else if losses.len() - best.1 >= settings.patience.max(1) {
+                break 'training;
+            }
         }
     }
     progress.end();
@@ -89,7 +94,7 @@ pub fn train(
         plays: plays as u64,
         parameters: parameters.count() as u64,
         validation_loss: losses,
-        best_epoch: best.1,
+        best_validation: best.1,
         temperature: model.inverse_temperature.iter().map(|inverse| 1.0 / inverse).collect(),
     };
     Ok((model, parameters, report))

@@ -1,0 +1,170 @@
+//! `sim evaluate-policy`.
+
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::Context;
+use clap::Args;
+use listening_data::{Progress, write_atomically};
+use listening_models::device_name;
+use playlist_agents::{
+    AgentModel, Comparison, CosinePolicy, DqnPolicy, GreedyPolicy, Policy, PopularityPolicy, RandomPolicy,
+    SessionOutcome, Simulation, compare, simulate,
+};
+use playlist_envs::World;
+
+use super::train_agent::{agent_file, open_run};
+use crate::failure::UsageError;
+use crate::output;
+use crate::pipeline::{Upstream, threads};
+use crate::tables::{Columns, count, estimate};
+
+/// Names of the policies, in the order of the table.
+const POLICIES: [&str; 5] = ["random", "popularity", "cosine", "greedy", "action-head-dqn"];
+
+/// Compare policies on the same simulated sessions
+///
+/// Plays every policy in the run's world, on session starts held out from training, with the same session numbers and
+/// so the same users, contexts, pools and luck. The table shows means with 95 % confidence intervals over sessions,
+/// and each policy's return minus the random policy's, paired by session. The intervals speak of sessions in this
+/// simulated world; they say nothing of how far the world is from real listeners.
+///
+/// evaluation/policies.json, policies.csv and sessions.csv go to the run's folder, or to --out.
+#[derive(Args)]
+#[command(after_help = "Example:
+  sim evaluate-policy --run runs/demo
+  sim evaluate-policy --run runs/demo --policies random,greedy,action-head-dqn --sessions 10000")]
+pub struct Options {
+    /// The run's folder
+    #[arg(long, value_name = "RUN")]
+    run: PathBuf,
+    /// Policies to compare; random is always among them
+    #[arg(long, value_delimiter = ',', default_values_t = POLICIES.map(String::from))]
+    policies: Vec<String>,
+    /// Sessions per policy (key `evaluate.sessions`)
+    #[arg(long)]
+    sessions: Option<u64>,
+    /// Seed of the sessions (key `evaluate.seed`)
+    #[arg(long)]
+    seed: Option<u64>,
+    /// Folder for the results, instead of <RUN>/evaluation
+    #[arg(long, value_name = "FOLDER")]
+    out: Option<PathBuf>,
+    /// Where networks run: auto, cpu, cuda or cuda:<number> (key `device`)
+    #[arg(long)]
+    device: Option<String>,
+    /// Threads; 0 for as many as there are cores (key `threads`)
+    #[arg(long)]
+    threads: Option<usize>,
+}
+
+/// Plays the policies and prints the comparison.
+pub fn run(options: &Options, progress: &dyn Progress) -> anyhow::Result<()> {
+    for name in &options.policies {
+        if !POLICIES.contains(&name.as_str()) {
+            let problem = format!("--policies: there is no policy `{name}`; there are {}", POLICIES.join(", "));
+            return Err(UsageError(problem).into());
+        }
+    }
+    let (folder, mut config) = open_run(&options.run)?;
+    config.evaluate.sessions = options.sessions.unwrap_or(config.evaluate.sessions);
+    config.evaluate.seed = options.seed.unwrap_or(config.evaluate.seed);
+    config.device = options.device.clone().unwrap_or(config.device);
+    config.threads = options.threads.unwrap_or(config.threads);
+    config.validate()?;
+    let upstream = Upstream::open(&config, progress)?;
+    eprintln!("device: {}, threads: {}", device_name(upstream.device), threads(&config));
+    let world = upstream.held_out_world(&config)?;
+    let simulation = Simulation {
+        world: Arc::clone(&world),
+        user_model: upstream.user_model.shallow_clone(),
+        sessions: config.evaluate.sessions,
+        threads: threads(&config),
+    };
+    let mut outcomes: Vec<(String, Vec<SessionOutcome>)> = Vec::new();
+    // Random comes first: the others are paired with it.
+    let chosen = POLICIES.iter().filter(|name| **name == "random" || options.policies.iter().any(|p| p == *name));
+    for name in chosen {
+        let policy = policy(name, &upstream, &world, &folder)?;
+        outcomes.push(((*name).to_owned(), simulate(policy.as_ref(), &simulation, progress)?));
+    }
+    let random = outcomes.first().map(|(_, outcomes)| outcomes.clone()).unwrap_or_default();
+    let comparison = compare(&outcomes, &random);
+    let out = options.out.clone().unwrap_or_else(|| folder.join("evaluation"));
+    write_results(&out, &comparison, &outcomes)?;
+    output::print(&format!(
+        "{}\nmeans over {} sessions with 95 % confidence intervals; completed and skipped are shares of the tracks \
+         played\n\nThe results lie in {}.",
+        table(&comparison),
+        count(comparison.sessions),
+        out.display()
+    ))
+}
+
+fn policy(name: &str, upstream: &Upstream, world: &Arc<World>, folder: &Path) -> anyhow::Result<Box<dyn Policy>> {
+    Ok(match name {
+        "popularity" => Box::new(PopularityPolicy),
+        "cosine" => Box::new(CosinePolicy),
+        "greedy" => Box::new(GreedyPolicy::new(upstream.user_model.shallow_clone())),
+        "action-head-dqn" => {
+            let model = AgentModel::load(world, &agent_file(folder)?, upstream.device)?;
+            Box::new(DqnPolicy::new(Arc::clone(world), model, upstream.device)?)
+        }
+        _ => Box::new(RandomPolicy),
+    })
+}
+
+fn table(comparison: &Comparison) -> Columns {
+    let mut table = Columns::new(["policy", "return", "completed", "skipped", "length", "return minus random"]);
+    for policy in &comparison.policies {
+        let minus_random = match policy.policy.as_str() {
+            "random" => "-".to_owned(),
+            _ => estimate(&policy.return_minus_random),
+        };
+        table.add([
+            policy.policy.clone(),
+            estimate(&policy.total_reward),
+            estimate(&policy.completion_rate),
+            estimate(&policy.skip_rate),
+            estimate(&policy.session_length),
+            minus_random,
+        ]);
+    }
+    table
+}
+
+fn write_results(
+    folder: &Path,
+    comparison: &Comparison,
+    outcomes: &[(String, Vec<SessionOutcome>)],
+) -> anyhow::Result<()> {
+    std::fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
+    write_atomically(folder.join("policies.json"), serde_json::to_string_pretty(comparison)?.as_bytes())?;
+    let mut policies = String::from("policy,measure,mean,low,high\n");
+    for policy in &comparison.policies {
+        let measures = [
+            ("return", policy.total_reward),
+            ("completion_rate", policy.completion_rate),
+            ("skip_rate", policy.skip_rate),
+            ("session_length", policy.session_length),
+            ("return_minus_random", policy.return_minus_random),
+        ];
+        for (measure, estimate) in measures {
+            writeln!(policies, "{},{measure},{},{},{}", policy.policy, estimate.mean, estimate.low, estimate.high)?;
+        }
+    }
+    write_atomically(folder.join("policies.csv"), policies.as_bytes())?;
+    let mut sessions = String::from("policy,session,return,length,completions,skips,past_threshold,terminated\n");
+    for (policy, outcomes) in outcomes {
+        for (session, o) in outcomes.iter().enumerate() {
+            let (complete, skips, past) = (o.completions, o.skips, o.past_threshold);
+            writeln!(
+                sessions,
+                "{policy},{session},{},{},{complete},{skips},{past},{}",
+                o.total_reward, o.length, o.terminated
+            )?;
+        }
+    }
+    Ok(write_atomically(folder.join("sessions.csv"), sessions.as_bytes())?)
+}

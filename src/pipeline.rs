@@ -1,0 +1,12 @@
+//! From a config to a world: runs the stages whose results are missing and reuses those that are there.
+//!
+//! Each stage's folder, `<artifacts>/<stage>-<fingerprint>`, holds its data, its config, `metrics.json` and the
+//! fingerprint of what it was made from. The fingerprint covers the stage's settings and everything upstream, so a
+//! change of config makes exactly the stages anew that depend on it.
+
+mod fingerprints;
+mod stage;
+mod world;
+
+pub use fingerprints::run_fingerprint;
+pub use world::{Upstream, threads};

@@ -1,0 +1,176 @@
+//! The stages from data to user-response model, and the worlds made of them.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use listening_data::{Dataset, ImportOptions, Progress, Track, artist_numbers, import_spotify_extended, synthesize};
+use listening_models::features::{RELATION_FEATURES, TrackTotals};
+use listening_models::track_embeddings::{TrackVectors, train_cbow};
+use listening_models::user_response::{ContextualModel, Evaluation, TrackTable, TrainingReport, evaluate, train};
+use listening_models::user_state::RecencyWeightedMean;
+use listening_models::{PreparedData, SessionStarts, StartBuilder, TimeSplit, find_device, prepare};
+use playlist_envs::{Catalog, World};
+use serde::{Deserialize, Serialize};
+use tch::Device;
+
+use super::stage::{self, StageNote, fingerprint};
+use super::{fingerprints, stage::read_metrics};
+use crate::config::{Config, DataSource};
+
+/// The contents of the user model's `metrics.json`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ModelReport {
+    /// How training went.
+    pub training: TrainingReport,
+    /// The model and its baselines on the test sessions.
+    pub test: Evaluation,
+}
+
+/// Everything upstream of an agent.
+pub struct Upstream {
+    /// Where networks run.
+    pub device: Device,
+    /// The dataset.
+    pub dataset: Dataset,
+    /// Its catalog.
+    pub tracks: Vec<Track>,
+    /// The time split.
+    pub split: TimeSplit,
+    /// Totals of the training sessions.
+    pub totals: TrackTotals,
+    /// What is known of the tracks.
+    pub catalog: Arc<Catalog>,
+    /// The user-response model.
+    pub user_model: ContextualModel,
+    /// Its quality.
+    pub report: ModelReport,
+    /// Its fingerprint.
+    pub fingerprint: String,
+    /// What became of each stage.
+    pub notes: Vec<StageNote>,
+    training_starts: Arc<SessionStarts>,
+    held_out_starts: Arc<SessionStarts>,
+}
+
+/// The number of threads that a config asks for.
+pub fn threads(config: &Config) -> usize {
+    match config.threads {
+        0 => std::thread::available_parallelism().map_or(1, |count| count.get()),
+        count => count,
+    }
+}
+
+impl Upstream {
+    /// Runs the stages that are missing and opens the results.
+    pub fn open(config: &Config, progress: &dyn Progress) -> anyhow::Result<Self> {
+        let device = find_device(&config.device)?;
+        let mut notes = Vec::new();
+        let dataset = dataset(config, &mut notes, progress)?;
+        let tracks = dataset.catalog()?;
+        let artists = artist_numbers(&tracks);
+        let split = TimeSplit::new(&dataset, config.splits)?;
+        let totals = TrackTotals::count(&dataset, &split)?;
+
+        let settings = (&config.embeddings, config.splits, config.seed);
+        let mark = fingerprint("embeddings-1", &settings, &dataset.manifest().fingerprint)?;
+        let folder = stage::run(&config.artifacts, "embeddings", &mark, &config.embeddings, &mut notes, |folder| {
+            let vectors = train_cbow(&dataset, &split, &artists, &config.embeddings, config.seed, progress)?;
+            Ok(vectors.save(folder)?)
+        })?;
+        let vectors = Arc::new(TrackVectors::load(&folder, tracks.len())?);
+
+        let mark = fingerprint("features-1", &(&config.user_state, config.features, config.seed), &mark)?;
+        let folder = stage::run(&config.artifacts, "features", &mark, &config.features, &mut notes, |folder| {
+            let encoder = RecencyWeightedMean::new(Arc::clone(&vectors), (&config.user_state).into())?;
+            let per_source = config.features.candidates_per_source;
+            let builder = StartBuilder::new(&vectors, &artists, &totals, per_source, config.seed);
+            Ok(prepare(&dataset, &split, &encoder, &builder, &config.features, folder, progress)?)
+        })?;
+        let data = PreparedData::open(&folder, tracks.len())?;
+
+        let threshold_ms = (threshold_seconds(&dataset, config) * 1000.0) as u32;
+        let catalog = Arc::new(Catalog::new(&tracks, artists, vectors, &totals, threshold_ms));
+        let table = TrackTable { values: catalog.features(), width: catalog.feature_width() };
+        let mark = fingerprint("user-model-1", &(&config.user_model, config.seed), &mark)?;
+        let folder = stage::run(&config.artifacts, "user-model", &mark, &config.user_model, &mut notes, |folder| {
+            let settings = (&config.user_model).into();
+            let (model, parameters, training) =
+                train(&data, &table, &settings, config.seed, device, threads(config), progress)?;
+            model.save(&parameters, folder)?;
+            let test = evaluate(&model, &data, &table, dataset.manifest().users as usize)?;
+            stage::write_metrics(folder, &ModelReport { training, test })
+        })?;
+        let inputs = data.training_starts.session_length() + table.width + RELATION_FEATURES;
+        Ok(Self {
+            device,
+            user_model: ContextualModel::load(&folder, inputs, device)?,
+            report: read_metrics(&folder)?,
+            fingerprint: mark,
+            notes,
+            dataset,
+            tracks,
+            split,
+            totals,
+            catalog,
+            training_starts: Arc::new(data.training_starts),
+            held_out_starts: Arc::new(data.held_out_starts),
+        })
+    }
+
+    /// The world that the agent is trained in: starts of training sessions.
+    pub fn training_world(&self, config: &Config) -> anyhow::Result<Arc<World>> {
+        self.world(config, Arc::clone(&self.training_starts), config.seed)
+    }
+
+    /// The world that policies are compared in: starts of held-out sessions, and other draws than in training.
+    pub fn held_out_world(&self, config: &Config) -> anyhow::Result<Arc<World>> {
+        self.world(config, Arc::clone(&self.held_out_starts), config.evaluate.seed)
+    }
+
+    /// A world over other starts.
+    pub fn world(&self, config: &Config, starts: Arc<SessionStarts>, seed: u64) -> anyhow::Result<Arc<World>> {
+        Ok(Arc::new(World::new(Arc::clone(&self.catalog), starts, config.world.clone(), seed)?))
+    }
+}
+
+/// Imports or synthesizes the dataset, or opens the one that is there.
+fn dataset(config: &Config, notes: &mut Vec<StageNote>, progress: &dyn Progress) -> anyhow::Result<Dataset> {
+    let data = &config.data;
+    let make = |notes: &mut Vec<StageNote>, mark: &str, make: &dyn Fn(&Path) -> anyhow::Result<()>| {
+        let folder = stage::run(&config.artifacts, "dataset", mark, data, notes, |folder| make(&folder.join("data")))?;
+        anyhow::Ok(folder.join("data"))
+    };
+    let path: PathBuf = match data.source {
+        DataSource::Dataset => data.paths.first().cloned().unwrap_or_default(),
+        DataSource::Synthetic => {
+            let mark = fingerprint("synthetic-1", &(&data.synthetic, data.rules, config.seed), "")?;
+            make(notes, &mark, &|out| {
+                synthesize(&data.synthetic, &data.rules, config.seed, out, progress)?;
+                Ok(())
+            })?
+        }
+        DataSource::SpotifyExtended => {
+            let mark = fingerprint("spotify-extended-1", data, &fingerprints::of_inputs(&data.paths)?)?;
+            make(notes, &mark, &|out| {
+                let features = &data.track_features;
+                let options = ImportOptions {
+                    rules: data.rules,
+                    lenient: data.lenient,
+                    utc_offset_minutes: data.utc_offset_minutes,
+                    track_features: (!features.as_os_str().is_empty()).then(|| features.clone()),
+                };
+                import_spotify_extended(&data.paths, out, &options, progress)?;
+                Ok(())
+            })?
+        }
+    };
+    Ok(Dataset::open(path)?)
+}
+
+/// The threshold that the dataset's responses were made with; the config's where the dataset does not say.
+fn threshold_seconds(dataset: &Dataset, config: &Config) -> f64 {
+    let details = &dataset.manifest().source.details;
+    let said =
+        details.pointer("/rules/threshold_seconds").or_else(|| details.pointer("/settings/rules/threshold_seconds"));
+    said.and_then(serde_json::Value::as_f64).unwrap_or(config.data.rules.threshold_seconds)
+}
