@@ -83,13 +83,14 @@ impl Progress for TerminalProgress {
             Some(Stage { name, total, unit, done: 0, before: 0, remark, started: now, last_line: now, bar: None });
     }
 
-    fn advance(&self, more: u64) {
+    fn advance(&self, done: u64) {
         self.update(|stage| {
             // What was done before a resumed stage began counts towards the amount, not towards the rate.
             if stage.done == 0 && stage.started.elapsed() < AT_ONCE {
-                stage.before = more;
+                stage.before = done;
             }
-            stage.done += more;
+            // Threads may tell of their work in another order than they did it.
+            stage.done = stage.done.max(done);
         });
     }
 
@@ -227,12 +228,13 @@ mod tests {
     }
 
     #[test]
-    fn threads_count_together() {
+    fn reports_of_threads_may_come_in_any_order() {
         let progress = TerminalProgress { manner: Manner::Lines, stage: Mutex::new(None) };
         progress.begin("counting", 800, "steps");
         std::thread::scope(|scope| {
-            for _ in 0..8 {
-                scope.spawn(|| (0..100).for_each(|_| progress.advance(1)));
+            for thread in 0..8 {
+                let progress = &progress;
+                scope.spawn(move || (1..=100).for_each(|step| progress.advance(100 * thread + step)));
             }
         });
         assert_eq!(progress.stage().as_ref().unwrap().done, 800);

@@ -1,5 +1,7 @@
 //! From logs and settings to datasets and their description.
 
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
 mod support;
 
 use std::fs;

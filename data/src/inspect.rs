@@ -15,9 +15,6 @@ use crate::{BehaviourPolicy, Context, Dataset, Device, Progress, ResponseShares,
 /// Positions in the session that are told apart.
 const POSITIONS: usize = 20;
 
-/// Sessions between two reports of progress.
-const PROGRESS_SESSIONS: u64 = 4096;
-
 /// What a dataset looks like; see [`inspect`].
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct DatasetSummary {
@@ -102,11 +99,11 @@ pub fn inspect(dataset: &Dataset, progress: &dyn Progress) -> Result<DatasetSumm
     for logged in dataset.sessions()? {
         let logged = logged?;
         pass.add(&logged.session);
-        if (logged.number + 1) % PROGRESS_SESSIONS == 0 {
-            progress.advance(PROGRESS_SESSIONS);
+        if logged.number % 4096 == 0 {
+            progress.advance(logged.number);
         }
     }
-    progress.advance(manifest.sessions % PROGRESS_SESSIONS);
+    progress.advance(manifest.sessions);
     progress.end();
     Ok(pass.summary())
 }

@@ -20,7 +20,7 @@ pub struct Silent;
 
 impl Progress for Silent {
     fn begin(&self, _stage: &str, _total: u64, _unit: &'static str) {}
-    fn advance(&self, _more: u64) {}
+    fn advance(&self, _done: u64) {}
     fn remark(&self, _text: &str) {}
     fn end(&self) {}
 }

@@ -33,9 +33,6 @@ use super::track_features::read_track_features;
 use crate::external_sort::RUN_RECORDS;
 use crate::{DataError, DatasetWriter, ExternalSort, Progress, Result, SessionRules, SourceInfo, Track};
 
-/// Rows between two reports of progress.
-const PROGRESS_ROWS: usize = 1 << 16;
-
 /// Settings of an import.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct ImportOptions {
@@ -92,13 +89,13 @@ fn import(
         }
         listens.push(listen)
     });
-    for (place, record) in records.sorted()?.enumerate() {
+    for (done, record) in records.sorted()?.enumerate() {
         cleaner.push(record?)?;
-        if (place + 1) % PROGRESS_ROWS == 0 {
-            progress.advance(PROGRESS_ROWS as u64);
+        if done % 65_536 == 0 {
+            progress.advance(done as u64);
         }
     }
-    progress.advance(counts.rows_read % PROGRESS_ROWS as u64);
+    progress.advance(counts.rows_read);
     let dropped = cleaner.finish()?;
     progress.end();
     counts.dropped = vec![
@@ -115,16 +112,15 @@ fn import(
     let durations = durations(&mut tracks.tracks, estimate)?;
     progress.begin("writing sessions", counts.rows_read, "plays");
     let mut builder = SessionBuilder::new(&options.rules, &mut writer, &durations, users.users.len(), &mut counts);
-    let mut done = 0;
     for listen in listens.sorted()? {
-        builder.push(&listen?)?;
-        done += 1;
-        if done % PROGRESS_ROWS == 0 {
-            progress.advance(PROGRESS_ROWS as u64);
+        let listen = listen?;
+        builder.push(&listen)?;
+        if listen.place % 65_536 == 0 {
+            progress.advance(listen.place);
         }
     }
-    progress.advance((done % PROGRESS_ROWS) as u64);
     let (track_numbers, user_numbers) = builder.finish()?;
+    progress.advance(counts.rows_kept);
     progress.end();
     if counts.rows_kept == 0 {
         let problem = format!("holds no plays of tracks ({} rows read)", counts.rows_read);

@@ -32,16 +32,16 @@ pub fn synthesize(
     rules.validate()?;
     let world = SyntheticWorld::new(config, seed)?;
     let mut writer = DatasetWriter::create(out)?;
-    progress.begin("synthetic listeners", u64::from(config.size.users), "listeners");
+    progress.begin("synthesize", u64::from(config.size.users), "listeners");
     for number in 0..config.size.users {
         for session in world.history(rules, number) {
             writer.write_session(&session)?;
         }
-        if (number + 1) % REPORT_EVERY == 0 {
-            progress.advance(u64::from(REPORT_EVERY));
+        if number % REPORT_EVERY == 0 {
+            progress.advance(u64::from(number));
         }
     }
-    progress.advance(u64::from(config.size.users % REPORT_EVERY));
+    progress.advance(u64::from(config.size.users));
     let users: Vec<User> =
         (0..config.size.users).map(|number| User { id: format!("synthetic:listener:{number:06}") }).collect();
     let details = serde_json::json!({ "config": config, "rules": rules, "seed": seed });

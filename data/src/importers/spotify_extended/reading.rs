@@ -43,8 +43,15 @@ impl<'a> Reading<'a> {
 
     pub(super) fn read_all(&mut self, sources: &Sources, progress: &dyn Progress) -> Result<()> {
         progress.begin("reading plays", sources.files.iter().map(|source| source.bytes).sum(), "bytes");
+        let mut before = 0;
         for source in &sources.files {
-            source.open(|reader| self.read_file(JsonRows::new(reader), source, sources, progress))?;
+            source.open(|reader| {
+                self.read_file(JsonRows::new(reader), source, sources, &|bytes| {
+                    progress.advance(before + bytes);
+                })
+            })?;
+            before += source.bytes;
+            progress.advance(before);
             self.counts.files += 1;
         }
         progress.end();
@@ -56,16 +63,13 @@ impl<'a> Reading<'a> {
         mut rows: JsonRows<&mut dyn BufRead>,
         source: &Source,
         sources: &Sources,
-        progress: &dyn Progress,
+        advance: &dyn Fn(u64),
     ) -> Result<()> {
         let (mut number, mut reported) = (0, 0);
         loop {
             number += 1;
             match rows.next_row() {
-                Ok(None) => {
-                    progress.advance(rows.bytes() - reported);
-                    return Ok(());
-                }
+                Ok(None) => return Ok(()),
                 Ok(Some(text)) => {
                     self.counts.rows_read += 1;
                     match Row::parse(text) {
@@ -86,8 +90,8 @@ impl<'a> Reading<'a> {
                 Err(RowsError::Io(error)) => return Err(cut(source, number, &error.to_string())),
             }
             if rows.bytes() - reported >= PROGRESS_BYTES {
-                progress.advance(rows.bytes() - reported);
                 reported = rows.bytes();
+                advance(reported);
             }
         }
     }
