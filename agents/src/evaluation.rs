@@ -1,6 +1,6 @@
 //! Plays policies in a simulated world and compares them on the same sessions.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use listening_data::Progress;
@@ -50,7 +50,7 @@ pub fn simulate(policy: &dyn Policy, simulation: &Simulation, progress: &dyn Pro
     let workers = simulation.threads.clamp(1, parts.max(1));
     progress.begin(&format!("evaluating {}", policy.name()), simulation.sessions, "sessions");
     let results = Mutex::new(Vec::with_capacity(parts));
-    let next = AtomicUsize::new(0);
+    let (next, done) = (AtomicUsize::new(0), AtomicU64::new(0));
     let (world, sessions) = (&simulation.world, simulation.sessions);
     let work = |mut policy: Box<dyn Policy>, user_model: ContextualModel| -> Result<()> {
         tch::set_num_threads(1);
@@ -62,7 +62,7 @@ pub fn simulate(policy: &dyn Policy, simulation: &Simulation, progress: &dyn Pro
             let first = part as u64 * SESSIONS_PER_PART;
             let count = SESSIONS_PER_PART.min(sessions - first);
             let outcomes = play_part(policy.as_mut(), world, user_model.shallow_clone(), first, count)?;
-            progress.advance(count);
+            progress.advance(done.fetch_add(count, Ordering::Relaxed) + count);
             results.lock().unwrap_or_else(PoisonError::into_inner).push((part, outcomes));
         }
     };

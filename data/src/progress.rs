@@ -4,10 +4,9 @@
 pub trait Progress: Sync {
     /// Begins a stage of `total` units (0 where the total is unknown).
     fn begin(&self, stage: &str, total: u64, unit: &'static str);
-    /// `more` units are done, since the last call or the begin. So that threads can count together, and that the
-    /// stage's end tells what was really done, every unit is reported. A resumed stage first reports what was done
-    /// before it was interrupted.
-    fn advance(&self, more: u64);
+    /// All work done since the begin, in units of the stage; a resumed stage first tells what was done before. The
+    /// last call before the end tells the whole.
+    fn advance(&self, done: u64);
     /// A short remark shown beside the bar, such as the current loss.
     fn remark(&self, text: &str);
     /// Ends the stage.

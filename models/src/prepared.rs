@@ -148,18 +148,20 @@ pub fn prepare(
         builder,
     };
     progress.begin("features", sessions, "sessions");
+    let mut done = 0;
     let mut user: Vec<(LoggedSession, Split)> = Vec::new();
     for item in split.sessions(dataset)? {
         let item = item?;
         if user.last().is_some_and(|(last, _)| last.session.user != item.0.session.user) {
             writer.write_user(&user)?;
-            progress.advance(user.len() as u64);
+            done += user.len() as u64;
+            progress.advance(done);
             user.clear();
         }
         user.push(item);
     }
     writer.write_user(&user)?;
-    progress.advance(user.len() as u64);
+    progress.advance(sessions);
     progress.end();
     let [train, validation, test] = writer.examples;
     let [training_starts, held_out_starts] = writer.starts;

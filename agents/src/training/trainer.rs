@@ -181,7 +181,7 @@ impl Trainer {
             let before = self.state.env_steps;
             self.round(pool)?;
             let after = self.state.env_steps;
-            progress.advance(after - before);
+            progress.advance(after);
             let crossed = |every: u64| every > 0 && before / every != after / every;
             let last = after >= train.env_steps;
             if self.state.rounds.is_multiple_of(train.log_every_rounds) || last {

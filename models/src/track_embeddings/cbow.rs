@@ -113,7 +113,7 @@ pub fn train_cbow(
             }
             let rate = settings.learning_rate * (1.0 - before as f32 / total as f32).max(1e-3);
             network.learn(&sentence, &vocabulary, settings, rate, &mut rng);
-            progress.advance(done - before);
+            progress.advance(done);
         }
         progress.remark(&format!("loss {:.3}", network.take_loss()));
     }

@@ -75,7 +75,7 @@ pub fn train(
                 let batch: Vec<usize> = (start..end).map(|place| order.at(place)).collect();
                 let gradients = batch_gradients(&mut shards, &batch, &data.train, track_table, threads)?;
                 adam.apply(&mut parameters, &gradients)?;
-                progress.advance(batch.len() as u64);
+                progress.advance(((epoch - 1) * plays + end) as u64);
             }
             let loss = validation_loss(&model, &data.validation, track_table)?;
             progress.remark(&format!("epoch {epoch}, validation loss {loss:.4}"));
