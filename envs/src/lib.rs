@@ -10,6 +10,7 @@ mod pools;
 mod responses;
 mod settings;
 mod simulated;
+mod small_world;
 mod vec_env;
 mod world;
 
@@ -19,5 +20,6 @@ pub use pools::draw_pool;
 pub use responses::{PlayResponses, consistent_probabilities, sample_responses};
 pub use settings::{PoolSettings, RewardKind, RewardSettings, WorldSettings};
 pub use simulated::{SavedSession, SimulatedEnv};
+pub use small_world::small_world;
 pub use vec_env::{StepBatch, VecEnv, check_env};
 pub use world::{Catalog, StartsPart, World};

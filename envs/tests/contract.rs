@@ -1,0 +1,163 @@
+//! Every environment keeps its contract, whatever the settings and the number of parallel sessions.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use listening_models::user_response::ContextualModel;
+use playlist_envs::{
+    EnvError, FinishedSession, PlayResponses, PoolSettings, RewardKind, SavedSession, SimulatedEnv, StepBatch, VecEnv,
+    World, WorldSettings, check_env, draw_pool, small_world,
+};
+use proptest::prelude::*;
+
+fn world(settings: WorldSettings) -> (Arc<World>, ContextualModel) {
+    let folder = tempfile::tempdir().unwrap();
+    let (world, user_model) = small_world(folder.path(), 40, settings, 7).unwrap();
+    (Arc::new(world), user_model)
+}
+
+fn pool(min_size: usize, max_size: usize) -> PoolSettings {
+    PoolSettings { min_size, max_size, ..PoolSettings::default() }
+}
+
+#[test]
+fn the_contract_holds_whatever_ends_the_sessions() {
+    let leaving = WorldSettings { pool: pool(5, 60), ..WorldSettings::default() };
+    let staying = WorldSettings { session_end: false, ..leaving.clone() };
+    let fed_up = WorldSettings { skips_in_a_row: 2, ..staying.clone() };
+    let exhausted = WorldSettings { pool: pool(1, 4), ..staying.clone() };
+    for settings in [leaving, staying, fed_up, exhausted] {
+        let (world, user_model) = world(settings);
+        let mut env = SimulatedEnv::new(world, user_model, 16, 0, 1);
+        check_env(&mut env, 120).unwrap();
+    }
+}
+
+/// A step that depends on nothing but the session itself.
+fn arbitrary_action(env: &SimulatedEnv, index: usize) -> u32 {
+    let view = env.sessions().view(index);
+    let remaining: Vec<u16> = view.remaining().collect();
+    u32::from(remaining[(view.number as usize * 31 + view.position() * 7) % remaining.len()])
+}
+
+/// The first sessions by number, played with this many in parallel.
+fn play(
+    world: &Arc<World>,
+    user_model: &ContextualModel,
+    parallel: usize,
+    count: u64,
+) -> BTreeMap<u64, FinishedSession> {
+    let mut env = SimulatedEnv::new(Arc::clone(world), user_model.shallow_clone(), parallel, 0, 1);
+    let (mut finished, mut step) = (BTreeMap::new(), StepBatch::default());
+    while (0..count).any(|number| !finished.contains_key(&number)) {
+        let actions: Vec<u32> = (0..parallel).map(|index| arbitrary_action(&env, index)).collect();
+        env.step(&actions, &mut step).unwrap();
+        finished.extend(step.finished.drain(..).map(|session| (session.number, session)));
+    }
+    finished.retain(|&number, _| number < count);
+    finished
+}
+
+#[test]
+fn a_session_does_not_depend_on_how_many_run_beside_it() {
+    let (world, user_model) = world(WorldSettings::default());
+    let alone = play(&world, &user_model, 1, 60);
+    for parallel in [2, 8, 64] {
+        assert_eq!(alone, play(&world, &user_model, parallel, 60), "{parallel} sessions in parallel");
+    }
+}
+
+#[test]
+fn a_saved_environment_goes_on_as_if_nothing_had_happened() {
+    let (world, user_model) = world(WorldSettings::default());
+    let new = || SimulatedEnv::new(Arc::clone(&world), user_model.shallow_clone(), 9, 3, 2);
+    let (mut env, mut step) = (new(), StepBatch::default());
+    let advance = |env: &mut SimulatedEnv, step: &mut StepBatch| {
+        let actions: Vec<u32> = (0..9).map(|index| arbitrary_action(env, index)).collect();
+        env.step(&actions, step).unwrap();
+    };
+    (0..13).for_each(|_| advance(&mut env, &mut step));
+    let mut restored = new();
+    let batch = env.sessions();
+    let bits: Vec<Vec<u8>> =
+        (0..9).map(|i| batch.view(i).responses.iter().map(|r: &PlayResponses| r.bits()).collect()).collect();
+    let saved = (0..9).map(|index| SavedSession {
+        number: batch.view(index).number,
+        played: batch.view(index).played,
+        responses: &bits[index],
+        rewards: batch.rewards(index),
+    });
+    restored.restore(saved, env.next_number());
+    for _ in 0..30 {
+        let mut other = StepBatch::default();
+        advance(&mut env, &mut step);
+        advance(&mut restored, &mut other);
+        assert_eq!(
+            (&step.rewards, &step.responses, &step.finished),
+            (&other.rewards, &other.responses, &other.finished)
+        );
+    }
+}
+
+#[test]
+fn forbidden_actions_are_refused_by_name() {
+    let (world, user_model) = world(WorldSettings { session_end: false, ..WorldSettings::default() });
+    let mut env = SimulatedEnv::new(world, user_model, 2, 0, 1);
+    let mut step = StepBatch::default();
+    env.step(&[3, 4], &mut step).unwrap();
+    for actions in [[3, 5], [1000, 5]] {
+        let error = env.step(&actions, &mut step).unwrap_err();
+        assert!(matches!(error, EnvError::InvalidAction { session: 0, step: 1, .. }), "{error}");
+    }
+    assert!(matches!(env.step(&[5], &mut step), Err(EnvError::ActionCount { expected: 2, found: 1 })));
+    assert_eq!(env.sessions().view(0).position(), 1, "a refused step changes nothing");
+}
+
+/// Sampled and expected rewards have the same mean, and expected ones lie between 0 and 1.
+#[test]
+fn expected_rewards_are_the_mean_of_sampled_ones() {
+    let mean = |kind| {
+        let mut settings = WorldSettings { session_end: false, ..WorldSettings::default() };
+        settings.reward.kind = kind;
+        let (world, user_model) = world(settings);
+        let sessions = play(&world, &user_model, 64, 600);
+        let rewards: Vec<f64> = sessions.values().flat_map(|s| s.rewards.iter().map(|&r| f64::from(r))).collect();
+        assert!(rewards.iter().all(|reward| (0.0..=1.0).contains(reward)));
+        rewards.iter().sum::<f64>() / rewards.len() as f64
+    };
+    let (sampled, expected) = (mean(RewardKind::Sampled), mean(RewardKind::Expected));
+    // 12,000 plays: the standard error is at most 0.0046; four of them are allowed.
+    assert!((sampled - expected).abs() < 0.0185, "{sampled} {expected}");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+    #[test]
+    fn pools_hold_different_tracks_of_the_sources_asked_for(
+        min_size in 1usize..80, more in 0usize..60, sources in 1u8..8, session in any::<u64>()
+    ) {
+        static WORLD: std::sync::OnceLock<Arc<World>> = std::sync::OnceLock::new();
+        let world = WORLD.get_or_init(|| world(WorldSettings::default()).0);
+        let weight = |bit: u8| f32::from(sources >> bit & 1);
+        let settings = PoolSettings {
+            min_size, max_size: min_size + more, theme: weight(0), library: weight(1), nearest: weight(2),
+        };
+        let starts = &world.starts;
+        let start = session as usize % starts.len();
+        let pool = draw_pool(starts, start, &settings, 1, session);
+        let mut tracks: Vec<u32> = pool.iter().map(|&slot| starts.tracks(start)[usize::from(slot)]).collect();
+        tracks.sort_unstable();
+        tracks.dedup();
+        prop_assert_eq!(tracks.len(), pool.len());
+        prop_assert!(pool.len() <= settings.max_size);
+        let available: std::collections::HashSet<u32> = (0..starts.slots())
+            .filter(|slot| settings.weights()[slot / starts.candidates_per_source()] > 0.0)
+            .map(|slot| starts.tracks(start)[slot])
+            .collect();
+        prop_assert!(pool.len() >= min_size.min(available.len()));
+        for slot in &pool {
+            prop_assert!(settings.weights()[usize::from(*slot) / starts.candidates_per_source()] > 0.0);
+        }
+        prop_assert_eq!(pool, draw_pool(starts, start, &settings, 1, session));
+    }
+}
