@@ -28,7 +28,7 @@ const HOUR_MS: i64 = 3_600_000;
 /// is most probable. The same seed gives the same pool and playlist.
 #[derive(Args)]
 #[command(after_help = "Example:
-  sim generate-playlist --run runs/demo --user listener-00007
+  sim generate-playlist --run runs/demo --user synthetic:listener:000007
   sim generate-playlist --run runs/mine --user my_spotify_data --length 15 --hour 8 --json")]
 pub struct Options {
     /// The run's folder

@@ -226,4 +226,40 @@ mod tests {
         assert_eq!(reward(0, 9), (3.0, 3));
         assert_eq!(reward(2, 2), (4.0, 3));
     }
+
+    /// A fault of a peer: truncation stored as termination. With a network that says 2 everywhere the targets are known:
+    /// the reward alone where the listener left, reward + gamma 2 where the session was cut, reward where nothing is left.
+    #[test]
+    fn only_termination_and_an_empty_pool_stop_the_bootstrap() {
+        let folder = tempfile::tempdir().unwrap();
+        let settings = playlist_envs::WorldSettings::default();
+        let (world, _) = playlist_envs::small_world(folder.path(), 30, settings, 1).unwrap();
+        let settings = AgentSettings { gamma: 0.5, n_step: 2, ..AgentSettings::default() };
+        let mut learner = Learner::new(&world, &settings, 1, Device::Cpu, 1).unwrap();
+        let mut weights = learner.weights();
+        for tensor in &mut weights {
+            let _ = tch::no_grad(|| tensor.zero_());
+        }
+        // The last parameter is the bias of the value.
+        let _ = tch::no_grad(|| weights.last_mut().unwrap().fill_(2.0));
+        learner.online.parameters.restore(&weights).unwrap();
+        learner.target.parameters.restore(&weights).unwrap();
+        let session = |pool: u16, terminated| FinishedSession {
+            number: 0,
+            start: 0,
+            pool: (0..pool).collect(),
+            played: vec![0, 1, 2],
+            responses: vec![PlayResponses::default(); 3],
+            rewards: vec![1.0, 2.0, 4.0],
+            terminated,
+        };
+        let mut targets = |session: &FinishedSession| {
+            let batch: Vec<Transition<'_>> = (0..3).map(|position| Transition { session, position }).collect();
+            learner.targets(&world, &batch).unwrap()
+        };
+        // Two steps of reward, then 0.25 times 2; from the end only what is left of the rewards counts.
+        assert_eq!(targets(&session(9, false)), [1.0 + 1.0 + 0.5, 2.0 + 2.0 + 0.5, 4.0 + 1.0], "cut");
+        assert_eq!(targets(&session(9, true)), [1.0 + 1.0 + 0.5, 2.0 + 2.0, 4.0], "left");
+        assert_eq!(targets(&session(3, false)), [1.0 + 1.0 + 0.5, 2.0 + 2.0, 4.0], "pool exhausted");
+    }
 }
