@@ -124,6 +124,15 @@ impl Config {
         features.validate()?;
         user_model.validate()?;
         world.validate()?;
+        let candidates = listening_models::SOURCES.len() * features.candidates_per_source;
+        if world.pool.max_size > candidates {
+            let found = world.pool.max_size;
+            return Err(UsageError(format!(
+                "world.pool.max_size: a session start has {candidates} candidates, found {found}; raise \
+                 features.candidates_per_source"
+            ))
+            .into());
+        }
         agent.validate()?;
         train.validate()?;
         evaluate.validate()?;

@@ -32,10 +32,10 @@ impl Catalog {
         totals: &TrackTotals,
         threshold_ms: u32,
     ) -> Self {
-        let features = track_features(tracks, &vectors, totals);
+        let features = track_features(tracks, &vectors);
         let plays = totals.tracks.iter().map(|tally| tally.plays).collect();
         // A track of unknown length is taken to be longer: few are not.
-        let longer_than_threshold = tracks.iter().map(|track| track.duration_ms.is_none_or(|ms| ms > threshold_ms));
+        let longer_than_threshold = tracks.iter().map(|track| track.duration_ms.is_none_or(|ms| ms >= threshold_ms));
         Self { vectors, artists, plays, longer_than_threshold: longer_than_threshold.collect(), features }
     }
 

@@ -26,7 +26,7 @@ pub enum ModelError {
         source: std::io::Error,
     },
     /// A model file is not what it should be.
-    #[error("{}: {problem}; remove the folder it lies in to have it made again", path.display())]
+    #[error("{}: {problem}; the file is damaged or of another version and must be made again", path.display())]
     BadFile {
         /// The file.
         path: PathBuf,

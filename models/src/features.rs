@@ -4,9 +4,9 @@
 //! once per candidate:
 //!
 //! - **session features** `[session]`: user state, slow features of the user, context; fixed during a session;
-//! - **track features** `[track]`: embedding, popularity, duration, release year, audio features; fixed per catalog;
+//! - **track features** `[track]`: embedding, duration, release year, audio features; fixed per catalog;
 //! - **relation features** `[relation]` of a user and a track at the start of a session: familiarity with track and
-//!   artist, how others respond to the track, cosine to the user state.
+//!   artist, how often others play the track and how they respond to it, cosine to the user state.
 //!
 //! Nothing looks past the start of the session: histories take in a session only when it has ended, and the totals of
 //! other users' responses come from their training sessions alone, without the user's own.

@@ -115,7 +115,7 @@ impl TensorFile {
 
     fn cast<T: bytemuck::Pod>(&self, name: &str, bytes: &[u8]) -> Result<Vec<T>> {
         // A copy, since a foreign file need not align its tensors.
-        if bytes.len() % size_of::<T>() == 0 {
+        if bytes.len().is_multiple_of(size_of::<T>()) {
             Ok(bytemuck::allocation::pod_collect_to_vec(bytes))
         } else {
             Err(ModelError::bad_file(&self.path, format!("tensor `{name}` has a broken length")))

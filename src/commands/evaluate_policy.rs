@@ -14,7 +14,7 @@ use playlist_agents::{
 };
 use playlist_envs::World;
 
-use super::train_agent::{agent_file, open_run};
+use super::train_agent::{agent_file, check_unchanged, open_run};
 use crate::failure::UsageError;
 use crate::output;
 use crate::pipeline::{Upstream, threads};
@@ -68,12 +68,14 @@ pub fn run(options: &Options, progress: &dyn Progress) -> anyhow::Result<()> {
         }
     }
     let (folder, mut config) = open_run(&options.run)?;
+    let trained = config.clone();
     config.evaluate.sessions = options.sessions.unwrap_or(config.evaluate.sessions);
     config.evaluate.seed = options.seed.unwrap_or(config.evaluate.seed);
     config.device = options.device.clone().unwrap_or(config.device);
     config.threads = options.threads.unwrap_or(config.threads);
     config.validate()?;
     let upstream = Upstream::open(&config, progress)?;
+    check_unchanged(&folder, &trained, &upstream)?;
     eprintln!("device: {}, threads: {}", device_name(upstream.device), threads(&config));
     let world = upstream.held_out_world(&config)?;
     let simulation = Simulation {

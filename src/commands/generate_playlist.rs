@@ -12,7 +12,7 @@ use playlist_agents::{AgentModel, DqnPolicy, GreedyPolicy};
 use playlist_envs::{PlayResponses, SessionBatch, World, consistent_probabilities};
 use serde::Serialize;
 
-use super::train_agent::{agent_file, open_run};
+use super::train_agent::{agent_file, check_unchanged, open_run};
 use crate::failure::UsageError;
 use crate::output;
 use crate::pipeline::Upstream;
@@ -80,14 +80,14 @@ struct Entry {
 
 /// Makes the playlist and prints it.
 pub fn run(options: &Options, progress: &dyn Progress) -> anyhow::Result<()> {
-    let (folder, mut config) = open_run(&options.run)?;
-    if let Some(length) = options.length {
-        config.world.max_length = length;
-        config.world.pool.max_size = config.world.pool.max_size.max(length);
-        config.world.pool.min_size = config.world.pool.min_size.max(length);
+    let (folder, config) = open_run(&options.run)?;
+    let longest = config.world.max_length;
+    if options.length.is_some_and(|length| !(1..=longest).contains(&length)) {
+        let problem = format!("--length: must be in 1..={longest}, the session length that the agent was trained for");
+        return Err(UsageError(problem).into());
     }
-    config.validate()?;
     let upstream = Upstream::open(&config, progress)?;
+    check_unchanged(&folder, &config, &upstream)?;
     let users = upstream.dataset.users()?;
     let user = users.iter().position(|user| user.id == options.user).ok_or_else(|| {
         let some: Vec<&str> = users.iter().take(5).map(|user| user.id.as_str()).collect();
@@ -154,7 +154,8 @@ fn playlist(
     let predictions = user_model.predictions(world, &sessions.view(0))?.to_vec();
     let mut tracks = Vec::new();
     let pool = sessions.view(0).pool.len();
-    while tracks.len() < world.settings.max_length.min(pool) {
+    let length = options.length.unwrap_or(world.settings.max_length).min(pool);
+    while tracks.len() < length {
         let values = agent.values(sessions.view(0))?;
         let best = values.iter().copied().reduce(|best, next| if next.1 > best.1 { next } else { best });
         let Some((place, q)) = best else { break };

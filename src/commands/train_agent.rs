@@ -208,6 +208,20 @@ pub fn open_run(folder: &Path) -> anyhow::Result<(PathBuf, Config)> {
     Ok((folder.to_owned(), config))
 }
 
+/// Refuses a run whose data or models have changed since it was trained: its agent would be measured in another world.
+pub fn check_unchanged(folder: &Path, config: &Config, upstream: &Upstream) -> anyhow::Result<()> {
+    match state_of(folder, &run_fingerprint(config, &upstream.fingerprint)?)? {
+        RunState::Finished | RunState::Unfinished => Ok(()),
+        RunState::Absent | RunState::Other => {
+            let path = folder.display();
+            let problem = format!(
+                "{path}: the config or the listening data have changed since this agent was trained; train it again"
+            );
+            Err(UsageError(problem).into())
+        }
+    }
+}
+
 /// The trained agent's file in a run's folder.
 pub fn agent_file(folder: &Path) -> anyhow::Result<PathBuf> {
     let path = folder.join("agent.safetensors");

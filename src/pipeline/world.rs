@@ -150,7 +150,9 @@ fn dataset(config: &Config, notes: &mut Vec<StageNote>, progress: &dyn Progress)
             })?
         }
         DataSource::SpotifyExtended => {
-            let mark = fingerprint("spotify-extended-1", data, &fingerprints::of_inputs(&data.paths)?)?;
+            let mut inputs = data.paths.clone();
+            inputs.extend((!data.track_features.as_os_str().is_empty()).then(|| data.track_features.clone()));
+            let mark = fingerprint("spotify-extended-1", data, &fingerprints::of_inputs(&inputs)?)?;
             make(notes, &mark, &|out| {
                 let features = &data.track_features;
                 let options = ImportOptions {

@@ -50,6 +50,10 @@ impl Checkpoints {
     pub fn write(&self, env_steps: u64, fill: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
         fs::create_dir_all(&self.folder).map_err(|e| AgentError::file("create", &self.folder, e))?;
         let name = format!("{env_steps:012}");
+        // A run that is stopped right after it was resumed has nothing new to keep.
+        if check(&self.folder.join(&name)).is_ok() {
+            return Ok(());
+        }
         let partial = self.folder.join(format!("{name}.partial"));
         remove(&partial)?;
         let result = self.write_partial(&partial, &name, fill);

@@ -5,6 +5,7 @@
 //! weights and transitions are exchanged. So the lag between acting and learning is fixed, and the result does not
 //! depend on timing or on the number of threads.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -168,7 +169,7 @@ impl Trainer {
         let train = self.setup.train.clone();
         progress.begin("training", train.env_steps, "tracks");
         progress.advance(self.state.env_steps);
-        if self.state.env_steps == 0 {
+        if self.state.metrics.evaluations.is_empty() {
             self.evaluate(recorder)?;
         }
         let mut clock = (Instant::now(), self.state.env_steps, self.learner.gradient_steps());
@@ -309,16 +310,17 @@ impl Trainer {
         recorder.flush()
     }
 
-    /// Writes `metrics.json` and `agent.safetensors` into the run's folder.
+    /// Writes `agent.safetensors` and `metrics.json` into the run's folder.
     pub fn write_results(&mut self) -> Result<()> {
         self.state.metrics.env_steps = self.state.env_steps;
         self.state.metrics.gradient_steps = self.state.gradient_steps;
         self.state.metrics.sessions = self.state.sessions;
+        // The metrics come last: a run that has them has finished.
+        self.agent().save(&self.setup.world, &self.setup.folder.join("agent.safetensors"))?;
         let path = self.setup.folder.join("metrics.json");
         let text = serde_json::to_string_pretty(&self.state.metrics)
             .map_err(|e| AgentError::file("write", &path, std::io::Error::other(e)))?;
-        write_atomically(&path, text.as_bytes())?;
-        self.agent().save(&self.setup.world, &self.setup.folder.join("agent.safetensors"))
+        Ok(write_atomically(&path, text.as_bytes())?)
     }
 
     fn write_checkpoint(&self) -> Result<()> {
@@ -354,7 +356,8 @@ impl Trainer {
 fn work(tasks: &Receiver<Task>, done: &Sender<Done>) {
     tch::set_num_threads(1);
     while let Ok((number, mut actor, orders)) = tasks.recv() {
-        let rollout = actor.play(&orders);
+        // A panic must reach the trainer: it would wait for this rollout for ever.
+        let rollout = catch_unwind(AssertUnwindSafe(|| actor.play(&orders))).unwrap_or(Err(AgentError::ActorLost));
         if done.send((number, actor, rollout)).is_err() {
             return;
         }

@@ -2,25 +2,26 @@
 
 use listening_data::{AUDIO_FEATURES, Track};
 
-use super::TrackTotals;
 use crate::track_embeddings::TrackVectors;
 
 const AUDIO: usize = AUDIO_FEATURES.len();
 
-/// Number of track features beside the embedding: popularity, duration (2), release year (2), audio features.
-pub const TRACK_EXTRAS: usize = 5 + AUDIO + 1;
+/// Number of track features beside the embedding: duration (2), release year (2), audio features and whether known.
+///
+/// Popularity is none of them: a count over the training sessions would tell of the very play that is predicted, and of
+/// the user's later ones. It stands among the relation features, counted over other users.
+pub const TRACK_EXTRAS: usize = 4 + 1 + AUDIO;
 
 /// The feature table `[tracks, dimension + TRACK_EXTRAS]`, row by row.
 ///
-/// Popularity is ln(1 + training plays) / 8; duration is ln(seconds / 210); the release year counts from 2000 in
+/// Duration is ln(seconds / 210); the release year counts from 2000 in
 /// units of 20 years; audio features are standardised over the catalog. Each may be missing: then it is 0 and its
 /// "known" mark too.
-pub fn track_features(catalog: &[Track], vectors: &TrackVectors, totals: &TrackTotals) -> Vec<f32> {
+pub fn track_features(catalog: &[Track], vectors: &TrackVectors) -> Vec<f32> {
     let scales = audio_scales(catalog);
     let mut table = Vec::with_capacity(catalog.len() * (vectors.dimension() + TRACK_EXTRAS));
     for (index, track) in catalog.iter().enumerate() {
         table.extend_from_slice(vectors.vector(index as u32));
-        table.push((totals.tracks[index].plays as f32).ln_1p() / 8.0);
         let seconds = track.duration_ms.filter(|&ms| ms > 0).map(|ms| ms as f32 / 1000.0);
         table.extend(seconds.map_or([0.0; 2], |seconds| [1.0, (seconds / 210.0).ln().clamp(-3.0, 3.0)]));
         let year = track.release_year.map(|year| (f32::from(year) - 2000.0) / 20.0);
@@ -48,7 +49,6 @@ fn audio_scales(catalog: &[Track]) -> [(f32, f32); AUDIO] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::features::Tally;
 
     #[test]
     fn known_parts_are_scaled_and_missing_ones_are_zero() {
@@ -60,12 +60,11 @@ mod tests {
         };
         let catalog = [known(1.0), known(3.0), Track::default()];
         let vectors = TrackVectors::new(1, vec![1.0, -1.0, 0.0]);
-        let totals = TrackTotals { tracks: vec![Tally::default(); 3], all: Tally::default(), sessions: 0 };
-        let table = track_features(&catalog, &vectors, &totals);
+        let table = track_features(&catalog, &vectors);
         let rows: Vec<&[f32]> = table.chunks_exact(1 + TRACK_EXTRAS).collect();
-        assert_eq!(rows[0][..7], [1.0, 0.0, 1.0, 0.0, 1.0, 1.0, 1.0]);
-        assert_eq!(rows[0][7..], [-1.0; AUDIO]);
-        assert_eq!(rows[1][7..], [1.0; AUDIO]);
+        assert_eq!(rows[0][..6], [1.0, 1.0, 0.0, 1.0, 1.0, 1.0]);
+        assert_eq!(rows[0][6..], [-1.0; AUDIO]);
+        assert_eq!(rows[1][6..], [1.0; AUDIO]);
         assert!(rows[2].iter().all(|&x| x == 0.0));
     }
 }

@@ -109,11 +109,10 @@ impl<'a> StartBuilder<'a> {
         let mut rng = CounterRng::new(self.seed, Stream::CandidatePool, number, u32::MAX);
         let library = moment.relations.history.library();
         let wanted = self.candidates_per_source;
-        let seed_track = match library {
-            [] => self.popular(&mut rng),
-            tracks => tracks[rng.below(tracks.len())],
+        let theme = match self.theme_seed(library, &mut rng) {
+            Some(track) => self.vectors.nearest(self.vectors.vector(track), wanted),
+            None => Vec::new(),
         };
-        let theme = self.vectors.nearest(self.vectors.vector(seed_track), wanted);
         let own = sample(library, wanted, &mut rng);
         let nearest = match moment.relations.state.iter().any(|&x| x != 0.0) {
             true => self.vectors.nearest(moment.relations.state, wanted),
@@ -129,6 +128,18 @@ impl<'a> StartBuilder<'a> {
         }
         let session_features = moment.session_features();
         SessionStart { user, logged_session: number as u32, session_features, tracks, relations }
+    }
+
+    /// The track that a theme grows around: one of the user's, or a popular one. Only tracks with a vector have
+    /// neighbours; most have one, so a few draws find it.
+    fn theme_seed(&self, library: &[u32], rng: &mut CounterRng) -> Option<u32> {
+        const DRAWS: usize = 32;
+        let known = |track: &u32| self.vectors.known(*track);
+        let own = match library {
+            [] => None,
+            tracks => (0..DRAWS).map(|_| tracks[rng.below(tracks.len())]).find(known),
+        };
+        own.or_else(|| (0..DRAWS).map(|_| self.popular(rng)).find(known))
     }
 
     /// A track drawn with probability proportional to its plays plus one.

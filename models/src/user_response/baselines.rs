@@ -71,10 +71,10 @@ impl RateBaseline {
             baseline.tracks[train.track[play] as usize].add(&labels);
         }
         let losses = TRACK_WEIGHTS.map(|weight| baseline.losses(validation, weight));
-        for head in 0..HEADS.len() {
+        baseline.weights = std::array::from_fn(|head| {
             let best = (0..TRACK_WEIGHTS.len()).min_by(|&a, &b| losses[a][head].total_cmp(&losses[b][head]));
-            baseline.weights[head] = TRACK_WEIGHTS[best.unwrap_or(0)];
-        }
+            TRACK_WEIGHTS[best.unwrap_or(0)]
+        });
         baseline
     }
 

@@ -40,7 +40,7 @@ pub struct RecencyWeightedMean {
 impl RecencyWeightedMean {
     /// An encoder over these track vectors.
     pub fn new(vectors: Arc<TrackVectors>, settings: RecencyWeightedMeanSettings) -> Result<Self> {
-        if !(settings.half_life_plays > 0.0) {
+        if settings.half_life_plays.is_nan() || settings.half_life_plays <= 0.0 {
             return Err(ModelError::setting("user_state.half_life_plays", "must be above 0"));
         }
         if !(0.0..=1.0).contains(&settings.skipped_weight) {
