@@ -133,7 +133,18 @@ impl Config {
             ))
             .into());
         }
+        if *seed == evaluate.seed {
+            let problem = format!(
+                "evaluate.seed: must differ from seed ({seed}), or policies are compared on sessions trained on"
+            );
+            return Err(UsageError(problem).into());
+        }
         agent.validate()?;
+        if train.env_steps < agent.learning_starts as u64 {
+            let (steps, starts) = (train.env_steps, agent.learning_starts);
+            let problem = format!("agent.learning_starts: must not be above train.env_steps ({steps}), found {starts}");
+            return Err(UsageError(problem).into());
+        }
         train.validate()?;
         evaluate.validate()?;
         Ok(())

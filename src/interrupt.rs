@@ -28,7 +28,9 @@ pub fn install() {
             eprintln!("\nstopping after this step; interrupt again to stop at once");
         } else {
             eprintln!("\ninterrupted");
-            std::process::exit(i32::from(INTERRUPTED));
+            // Not `std::process::exit`: libtorch's destructors would run under threads that still compute, and crash.
+            // SAFETY: `_exit` ends the process at once; standard error is not buffered.
+            unsafe { libc::_exit(i32::from(INTERRUPTED)) }
         }
     });
 }

@@ -70,7 +70,7 @@ fn folder() -> TempDir {
     let artifacts = ARTIFACTS.get_or_init(|| {
         let folder = tempdir().unwrap();
         fs::write(folder.path().join("tiny.toml"), TINY).unwrap();
-        sim(folder.path(), "train-agent --config tiny.toml --set train.env_steps=128").expect(0);
+        sim(folder.path(), "train-agent --config tiny.toml --set train.env_steps=400").expect(0);
         folder.keep().join("artifacts")
     });
     let folder = tempdir().unwrap();

@@ -47,6 +47,14 @@ pub enum AgentError {
         /// What is wrong and what is allowed.
         problem: String,
     },
+    /// Training went astray.
+    #[error("the training diverged after {env_steps} tracks (loss {loss}); lower agent.learning_rate")]
+    Diverged {
+        /// Tracks played.
+        env_steps: u64,
+        /// The loss.
+        loss: f64,
+    },
     /// A worker thread died.
     #[error("an actor thread stopped unexpectedly; this is a fault of the program: report it")]
     ActorLost,

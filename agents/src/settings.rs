@@ -69,10 +69,11 @@ impl AgentSettings {
     /// Refuses settings that make no sense.
     pub fn validate(&self) -> Result<()> {
         let share = |value: f64| (0.0..=1.0).contains(&value);
-        check(!self.hidden.is_empty() && !self.hidden.contains(&0), "agent.hidden", "needs widths above 0")?;
+        let widths = self.hidden.iter().all(|width| (1..=1 << 16).contains(width));
+        check(!self.hidden.is_empty() && widths, "agent.hidden", "needs at least one width, each in 1..=65536")?;
         check((0.0..1.0).contains(&self.gamma), "agent.gamma", "must be in 0..1")?;
         check((1..=255).contains(&self.n_step), "agent.n_step", "must be in 1..=255")?;
-        check(self.learning_rate > 0.0, "agent.learning_rate", "must be above 0")?;
+        check(self.learning_rate > 0.0 && self.learning_rate.is_finite(), "agent.learning_rate", "must be above 0")?;
         check(share(self.final_learning_rate), "agent.final_learning_rate", "must be in 0..=1")?;
         check(self.gradient_norm >= 0.0, "agent.gradient_norm", "must not be negative (0: no limit)")?;
         check(self.batch >= 1, "agent.batch", "must be at least 1")?;
@@ -141,9 +142,10 @@ impl TrainSettings {
     /// Refuses settings that make no sense.
     pub fn validate(&self) -> Result<()> {
         check(self.env_steps >= 1, "train.env_steps", "must be at least 1")?;
-        check(self.actors >= 1, "train.actors", "must be at least 1")?;
-        check(self.sessions >= 1, "train.sessions", "must be at least 1")?;
-        check(self.steps_per_round >= 1, "train.steps_per_round", "must be at least 1")?;
+        check((1..=1024).contains(&self.actors), "train.actors", "must be in 1..=1024")?;
+        check((1..=1 << 20).contains(&self.sessions), "train.sessions", "must be in 1..=1048576")?;
+        check((1..=100_000).contains(&self.steps_per_round), "train.steps_per_round", "must be in 1..=100000")?;
+        check((1..=100_000).contains(&self.updates_per_round), "train.updates_per_round", "must be in 1..=100000")?;
         check(self.log_every_rounds >= 1, "train.log_every_rounds", "must be at least 1")?;
         check(
             self.evaluate_every == 0 || self.evaluate_sessions >= 2,

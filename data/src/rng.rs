@@ -36,12 +36,8 @@ pub enum Stream {
     Replay = 11,
     /// The choices of the random policy.
     Policy = 12,
-    /// Bootstrap resamples.
-    Bootstrap = 13,
     /// Assignment to samples, such as which session starts a world keeps.
     Sampling = 14,
-    /// Clusters of tracks.
-    Clusters = 15,
 }
 
 /// A random number generator that starts at a named counter.

@@ -22,4 +22,4 @@ pub use settings::{PoolSettings, RewardKind, RewardSettings, WorldSettings};
 pub use simulated::{SavedSession, SimulatedEnv};
 pub use small_world::small_world;
 pub use vec_env::{StepBatch, VecEnv, check_env};
-pub use world::{Catalog, StartsPart, World};
+pub use world::{Catalog, World};

@@ -105,6 +105,8 @@ impl WorldSettings {
             if holds { Ok(()) } else { Err(EnvError::Setting { setting, problem: problem.to_owned() }) }
         };
         check((1..=255).contains(&self.max_length), "world.max_length", "must be in 1..=255")?;
+        let reward = self.reward.of([1.0; 3]);
+        check(reward.is_finite(), "world.reward", "complete, skip and past_threshold must be finite numbers")?;
         check(self.pool.min_size >= 1, "world.pool.min_size", "must be at least 1")?;
         check(self.pool.max_size >= self.pool.min_size, "world.pool.max_size", "must not be below min_size")?;
         check(self.pool.max_size <= usize::from(u16::MAX), "world.pool.max_size", "must be at most 65535")?;

@@ -6,7 +6,6 @@ use listening_data::Track;
 use listening_models::SessionStarts;
 use listening_models::features::{TRACK_EXTRAS, TrackTotals, track_features};
 use listening_models::track_embeddings::TrackVectors;
-use serde::{Deserialize, Serialize};
 
 use crate::{Result, WorldSettings};
 
@@ -58,16 +57,6 @@ impl Catalog {
     pub fn row(&self, track: u32) -> &[f32] {
         &self.features[track as usize * self.feature_width()..][..self.feature_width()]
     }
-}
-
-/// Which session starts a world draws from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum StartsPart {
-    /// Starts of training sessions: agents are trained on them.
-    Training,
-    /// Starts of held-out sessions: policies are compared on them.
-    HeldOut,
 }
 
 /// The public part of a world: what a policy may look at.

@@ -44,6 +44,9 @@ pub enum ModelError {
     /// The listening data cannot carry the model asked for.
     #[error("{0}")]
     TooLittleData(String),
+    /// Training went astray.
+    #[error("{0}")]
+    Diverged(String),
     /// The device asked for cannot be used.
     #[error("device `{device}`: {problem}")]
     Device {

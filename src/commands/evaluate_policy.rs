@@ -7,7 +7,7 @@ use std::sync::Arc;
 use anyhow::Context;
 use clap::Args;
 use listening_data::{Progress, write_atomically};
-use listening_models::device_name;
+use listening_models::{device_name, find_device};
 use playlist_agents::{
     AgentModel, Comparison, CosinePolicy, DqnPolicy, GreedyPolicy, Policy, PopularityPolicy, RandomPolicy,
     SessionOutcome, Simulation, compare, simulate,
@@ -74,9 +74,9 @@ pub fn run(options: &Options, progress: &dyn Progress) -> anyhow::Result<()> {
     config.device = options.device.clone().unwrap_or(config.device);
     config.threads = options.threads.unwrap_or(config.threads);
     config.validate()?;
+    eprintln!("device: {}, threads: {}", device_name(find_device(&config.device)?), threads(&config));
     let upstream = Upstream::open(&config, progress)?;
     check_unchanged(&folder, &trained, &upstream)?;
-    eprintln!("device: {}, threads: {}", device_name(upstream.device), threads(&config));
     let world = upstream.held_out_world(&config)?;
     let simulation = Simulation {
         world: Arc::clone(&world),

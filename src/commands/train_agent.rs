@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use clap::Args;
 use listening_data::{Progress, write_atomically};
-use listening_models::device_name;
+use listening_models::{device_name, find_device};
 use playlist_agents::{Simulation, Trainer, TrainerSetup, TrainerStop, TrainingMetrics};
 
 use crate::config::{Config, RunArguments};
@@ -41,8 +41,8 @@ pub struct Options {
 pub fn run(options: &Options, progress: &dyn Progress) -> anyhow::Result<()> {
     let config = if options.resume { options.run.load_resumed()? } else { options.run.load()? };
     let folder = config.runs.join(&config.name);
+    eprintln!("device: {}, threads: {}", device_name(find_device(&config.device)?), threads(&config));
     let upstream = Upstream::open(&config, progress)?;
-    eprintln!("device: {}, threads: {}", device_name(upstream.device), threads(&config));
     let fingerprint = run_fingerprint(&config, &upstream.fingerprint)?;
     match state_of(&folder, &fingerprint)? {
         _ if options.overwrite => remove_run(&folder)?,
@@ -228,7 +228,10 @@ pub fn agent_file(folder: &Path) -> anyhow::Result<PathBuf> {
     if path.exists() {
         return Ok(path);
     }
-    let problem =
-        format!("{}: the agent is not trained yet; finish the run with `sim train-agent --resume`", folder.display());
+    let problem = format!(
+        "{}: the agent is not trained yet; finish the run with `sim train-agent --resume --name {}`",
+        folder.display(),
+        folder.file_name().unwrap_or_default().to_string_lossy()
+    );
     Err(UsageError(problem).into())
 }

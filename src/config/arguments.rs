@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::{Config, Override};
+use crate::failure::UsageError;
 
 /// Options of commands that need a config.
 #[derive(Args, Clone, Debug, Default)]
@@ -58,7 +59,12 @@ impl RunArguments {
         let mut resumed = self.clone();
         if self.config.config.is_none() {
             let Config { runs, name, .. } = self.load()?;
-            resumed.config.config = Some(runs.join(name).join("config.toml"));
+            let run = runs.join(&name);
+            if !run.join("config.toml").exists() {
+                let problem = format!("there is no run in {}; name the one to resume with --name", run.display());
+                return Err(UsageError(problem).into());
+            }
+            resumed.config.config = Some(run.join("config.toml"));
         }
         resumed.load()
     }

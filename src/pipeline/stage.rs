@@ -23,7 +23,8 @@ pub struct StageNote {
 /// Letters of the fingerprint in a folder's name: 16^12 folders cannot be confused.
 const FINGERPRINT_LETTERS: usize = 12;
 
-/// A stage's fingerprint: of its name with the version of its code, its settings, and what it is made from.
+/// A stage's fingerprint: of its name with the version of its code (raised with every change of code that changes
+/// results), its settings, and what it is made from.
 pub fn fingerprint(stage: &str, settings: &impl Serialize, upstream: &str) -> anyhow::Result<String> {
     Ok(fingerprint_of_text(&format!("{stage}\n{}\n{upstream}", serde_json::to_string(settings)?)))
 }

@@ -72,14 +72,14 @@ impl Upstream {
         let totals = TrackTotals::count(&dataset, &split)?;
 
         let settings = (&config.embeddings, config.splits, config.seed);
-        let mark = fingerprint("embeddings-1", &settings, &dataset.manifest().fingerprint)?;
+        let mark = fingerprint("embeddings-2", &settings, &dataset.manifest().fingerprint)?;
         let folder = stage::run(&config.artifacts, "embeddings", &mark, &config.embeddings, &mut notes, |folder| {
             let vectors = train_cbow(&dataset, &split, &artists, &config.embeddings, config.seed, progress)?;
             Ok(vectors.save(folder)?)
         })?;
         let vectors = Arc::new(TrackVectors::load(&folder, tracks.len())?);
 
-        let mark = fingerprint("features-1", &(&config.user_state, config.features, config.seed), &mark)?;
+        let mark = fingerprint("features-2", &(&config.user_state, config.features, config.seed), &mark)?;
         let folder = stage::run(&config.artifacts, "features", &mark, &config.features, &mut notes, |folder| {
             let encoder = RecencyWeightedMean::new(Arc::clone(&vectors), (&config.user_state).into())?;
             let per_source = config.features.candidates_per_source;
@@ -91,7 +91,7 @@ impl Upstream {
         let threshold_ms = (threshold_seconds(&dataset, config) * 1000.0) as u32;
         let catalog = Arc::new(Catalog::new(&tracks, artists, vectors, &totals, threshold_ms));
         let table = TrackTable { values: catalog.features(), width: catalog.feature_width() };
-        let mark = fingerprint("user-model-1", &(&config.user_model, config.seed), &mark)?;
+        let mark = fingerprint("user-model-2", &(&config.user_model, config.seed), &mark)?;
         let folder = stage::run(&config.artifacts, "user-model", &mark, &config.user_model, &mut notes, |folder| {
             let settings = (&config.user_model).into();
             let (model, parameters, training) =

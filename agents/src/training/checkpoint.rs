@@ -51,7 +51,7 @@ impl Checkpoints {
         fs::create_dir_all(&self.folder).map_err(|e| AgentError::file("create", &self.folder, e))?;
         let name = format!("{env_steps:012}");
         // A run that is stopped right after it was resumed has nothing new to keep.
-        if check(&self.folder.join(&name)).is_ok() {
+        if check(&self.folder.join(&name)).is_ok_and(|manifest| manifest.config == self.config) {
             return Ok(());
         }
         let partial = self.folder.join(format!("{name}.partial"));

@@ -87,6 +87,7 @@ pub struct Trainer {
     replay: Replay,
     state: State,
     checkpoints: Checkpoints,
+    /// Where a resumed training goes on; 0 where it had no whole checkpoint.
     resumed_at: Option<u64>,
 }
 
@@ -115,11 +116,11 @@ impl Trainer {
     /// Goes on from the newest whole checkpoint. Returns the tracks played so far, if there is one, and warnings.
     pub fn resume(&mut self) -> Result<(Option<u64>, Vec<String>)> {
         let (newest, warnings) = self.checkpoints.newest_whole()?;
-        if let Some(path) = newest {
-            self.load(&path)?;
-            self.resumed_at = Some(self.state.env_steps);
+        if let Some(path) = &newest {
+            self.load(path)?;
         }
-        Ok((self.resumed_at, warnings))
+        self.resumed_at = Some(self.state.env_steps);
+        Ok((newest.map(|_| self.state.env_steps), warnings))
     }
 
     /// The agent as it stands.
@@ -135,7 +136,7 @@ impl Trainer {
     /// Trains until all steps are done or `stop` is set.
     pub fn run(&mut self, stop: &AtomicBool, progress: &dyn Progress) -> Result<TrainerStop> {
         let mut recorder = Recorder::create(&self.setup.folder, self.resumed_at)?;
-        if self.resumed_at.is_none() {
+        if self.state.env_steps == 0 {
             let config = self.setup.config_text.replace('\n', "\n    ");
             recorder.text("config", 0, &format!("    {config}"))?;
         }
@@ -238,6 +239,9 @@ impl Trainer {
             self.state.rollout.add(&session);
             self.state.sessions += 1;
             self.replay.push(session);
+        }
+        if !(report.td_loss.is_finite() && report.gradient_norm.is_finite()) {
+            return Err(AgentError::Diverged { env_steps: self.state.env_steps, loss: report.td_loss });
         }
         self.state.learner.add(&report);
         self.state.metrics.last.insert("train/epsilon".into(), epsilon);

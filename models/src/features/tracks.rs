@@ -14,7 +14,7 @@ pub const TRACK_EXTRAS: usize = 4 + 1 + AUDIO;
 
 /// The feature table `[tracks, dimension + TRACK_EXTRAS]`, row by row.
 ///
-/// Duration is ln(seconds / 210); the release year counts from 2000 in
+/// Duration is ln(seconds / 210), where the source gives it (estimates from completed plays would leak responses); the release year counts from 2000 in
 /// units of 20 years; audio features are standardised over the catalog. Each may be missing: then it is 0 and its
 /// "known" mark too.
 pub fn track_features(catalog: &[Track], vectors: &TrackVectors) -> Vec<f32> {
@@ -22,7 +22,10 @@ pub fn track_features(catalog: &[Track], vectors: &TrackVectors) -> Vec<f32> {
     let mut table = Vec::with_capacity(catalog.len() * (vectors.dimension() + TRACK_EXTRAS));
     for (index, track) in catalog.iter().enumerate() {
         table.extend_from_slice(vectors.vector(index as u32));
-        let seconds = track.duration_ms.filter(|&ms| ms > 0).map(|ms| ms as f32 / 1000.0);
+        // An estimated duration exists only where somebody completed the track, perhaps in the very play that is to be
+        // predicted: as a feature it would tell the response.
+        let given = track.duration_ms.filter(|&ms| ms > 0 && !track.duration_estimated);
+        let seconds = given.map(|ms| ms as f32 / 1000.0);
         table.extend(seconds.map_or([0.0; 2], |seconds| [1.0, (seconds / 210.0).ln().clamp(-3.0, 3.0)]));
         let year = track.release_year.map(|year| (f32::from(year) - 2000.0) / 20.0);
         table.extend(year.map_or([0.0; 2], |year| [1.0, year.clamp(-3.0, 3.0)]));
@@ -58,13 +61,14 @@ mod tests {
             audio_features: Some([value; AUDIO]),
             ..Track::default()
         };
-        let catalog = [known(1.0), known(3.0), Track::default()];
+        let estimated = Track { duration_ms: Some(100_000), duration_estimated: true, ..Track::default() };
+        let catalog = [known(1.0), known(3.0), estimated];
         let vectors = TrackVectors::new(1, vec![1.0, -1.0, 0.0]);
         let table = track_features(&catalog, &vectors);
         let rows: Vec<&[f32]> = table.chunks_exact(1 + TRACK_EXTRAS).collect();
         assert_eq!(rows[0][..6], [1.0, 1.0, 0.0, 1.0, 1.0, 1.0]);
         assert_eq!(rows[0][6..], [-1.0; AUDIO]);
         assert_eq!(rows[1][6..], [1.0; AUDIO]);
-        assert!(rows[2].iter().all(|&x| x == 0.0));
+        assert!(rows[2].iter().all(|&x| x == 0.0), "an estimated duration is no feature");
     }
 }

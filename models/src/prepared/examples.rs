@@ -54,11 +54,6 @@ impl Examples {
         self.labels.is_empty()
     }
 
-    /// Number of sessions.
-    pub fn sessions(&self) -> usize {
-        self.session_features.len() / self.session_length
-    }
-
     /// The session features of a play.
     pub fn session_features(&self, play: usize) -> &[f32] {
         &self.session_features[self.session[play] as usize * self.session_length..][..self.session_length]

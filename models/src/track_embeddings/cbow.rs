@@ -64,6 +64,9 @@ impl CbowSettings {
                 return Err(ModelError::setting(setting, "must be at least 1"));
             }
         }
+        if self.dimension > 4096 {
+            return Err(ModelError::setting("embeddings.dimension", "must be at most 4096"));
+        }
         if !(self.learning_rate > 0.0 && self.learning_rate < 1.0) {
             return Err(ModelError::setting("embeddings.learning_rate", "must be above 0 and below 1"));
         }

@@ -25,27 +25,28 @@ impl ConstantBaseline {
 
 #[derive(Clone, Copy, Default)]
 struct Counts {
-    given: [f32; HEADS.len()],
-    known: [f32; HEADS.len()],
+    given: [u32; HEADS.len()],
+    known: [u32; HEADS.len()],
 }
 
 impl Counts {
     fn add(&mut self, labels: &[Option<bool>; HEADS.len()]) {
         for (head, label) in labels.iter().enumerate() {
-            self.known[head] += if label.is_some() { 1.0 } else { 0.0 };
-            self.given[head] += if *label == Some(true) { 1.0 } else { 0.0 };
+            self.known[head] += u32::from(label.is_some());
+            self.given[head] += u32::from(*label == Some(true));
         }
     }
 
     fn rate(&self, head: usize, prior: f32, weight: f32) -> f32 {
-        (self.given[head] + weight * prior) / (self.known[head] + weight)
+        (self.given[head] as f32 + weight * prior) / (self.known[head] as f32 + weight)
     }
 }
 
 /// Predicts from smoothed training rates: the track's, drawn towards the user's, drawn towards the base rate.
 ///
 /// p = (k_track + m p_user) / (n_track + m) with p_user = (k_user + 20 p_base) / (n_user + 20); m is chosen per head
-/// from a grid, by validation log loss, so that the opponent is as strong as its form allows.
+/// from a grid, by validation log loss. The rates are those of the training plays; the model also sees what the user did
+/// between them and the session at hand.
 pub struct RateBaseline {
     base: Predictions,
     users: Vec<Counts>,

@@ -63,12 +63,17 @@ impl ContextualSettings {
     pub fn validate(&self) -> Result<()> {
         let check =
             |holds, setting, problem: &str| if holds { Ok(()) } else { Err(ModelError::setting(setting, problem)) };
-        check(!self.hidden.is_empty() && !self.hidden.contains(&0), "user_model.hidden", "needs widths above 0")?;
+        let widths = self.hidden.iter().all(|width| (1..=1 << 16).contains(width));
+        check(!self.hidden.is_empty() && widths, "user_model.hidden", "needs at least one width, each in 1..=65536")?;
         check(self.learning_rate > 0.0, "user_model.learning_rate", "must be above 0")?;
         check(self.weight_decay >= 0.0, "user_model.weight_decay", "must not be negative")?;
-        check(self.batch > 0, "user_model.batch", "must be at least 1")?;
+        check((1..=1 << 20).contains(&self.batch), "user_model.batch", "must be in 1..=1048576")?;
         check(self.max_epochs > 0, "user_model.max_epochs", "must be at least 1")?;
-        check(self.validations_per_epoch > 0, "user_model.validations_per_epoch", "must be at least 1")
+        check(
+            (1..=1000).contains(&self.validations_per_epoch),
+            "user_model.validations_per_epoch",
+            "must be in 1..=1000",
+        )
     }
 }
 

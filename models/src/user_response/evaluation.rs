@@ -6,7 +6,7 @@ use super::training::{TrackTable, for_each_prediction};
 use super::{ConstantBaseline, ContextualModel, HEADS, RateBaseline};
 use crate::metrics::log_loss;
 use crate::prepared::PreparedData;
-use crate::{BinaryMetrics, Result};
+use crate::{BinaryMetrics, ModelError, Result};
 
 /// Plays measured at most, evenly spaced; bounds memory to 100 MB.
 const MOST_PLAYS: usize = 2_000_000;
@@ -42,6 +42,10 @@ pub fn evaluate(
     table: &TrackTable<'_>,
     users: usize,
 ) -> Result<Evaluation> {
+    if data.test.is_empty() {
+        let problem = "no user has enough sessions for a test split; import more logs or raise splits.test";
+        return Err(ModelError::TooLittleData(problem.into()));
+    }
     let tracks = table.values.len() / table.width;
     let constant = ConstantBaseline::new(&data.train).predict();
     let rates = RateBaseline::new(&data.train, &data.validation, users, tracks);

@@ -78,6 +78,12 @@ pub fn train(
                 progress.advance(((epoch - 1) * plays + end) as u64);
             }
             let loss = validation_loss(&model, &data.validation, track_table)?;
+            if !loss.is_finite() {
+                return Err(ModelError::Diverged(format!(
+                    "the user-response model diverged in epoch {epoch} (validation loss {loss}); lower \
+                     user_model.learning_rate"
+                )));
+            }
             progress.remark(&format!("epoch {epoch}, validation loss {loss:.4}"));
             losses.push(loss);
             if loss < best.0 {
@@ -256,7 +262,9 @@ fn calibrate(model: &mut ContextualModel, examples: &Examples, table: &TrackTabl
             pairs.extend(labels[head].map(|label| ((p / (1.0 - p)).ln(), label)));
         }
     })?;
-    for (inverse_temperature, pairs) in model.inverse_temperature.iter_mut().zip(&logits) {
+    // A head whose response is never known stays as it is.
+    let known = model.inverse_temperature.iter_mut().zip(&logits).filter(|(_, pairs)| !pairs.is_empty());
+    for (inverse_temperature, pairs) in known {
         let loss = |log_scale: f64| -> f64 {
             let scale = log_scale.exp() as f32;
             pairs.iter().map(|&(logit, label)| log_loss(sigmoid(logit * scale), label)).sum()
