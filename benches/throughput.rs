@@ -3,6 +3,8 @@
 //!
 //! cargo bench --bench throughput
 
+#![allow(clippy::expect_used, reason = "a benchmark fails by panicking")]
+
 use std::hint::black_box;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;

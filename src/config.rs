@@ -29,7 +29,7 @@ pub struct Config {
     pub name: String,
     /// Seed of every random draw: the same config and seed give the same run.
     pub seed: u64,
-    /// Where networks run: auto, cpu, cuda or cuda:<number>.
+    /// Where networks run: auto, cpu, cuda or cuda:NUMBER.
     pub device: String,
     /// Threads; 0 for as many as there are cores. Changes the speed, never the results.
     pub threads: usize,

@@ -1,5 +1,7 @@
 //! Training is reproducible, can be interrupted at any moment, and survives what happens to files.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod support;
 
 use std::collections::BTreeSet;

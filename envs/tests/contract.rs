@@ -1,5 +1,7 @@
 //! Every environment keeps its contract, whatever the settings and the number of parallel sessions.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 

@@ -48,10 +48,10 @@ pub struct Options {
     /// Seed of the sessions (key `evaluate.seed`)
     #[arg(long)]
     seed: Option<u64>,
-    /// Folder for the results, instead of <RUN>/evaluation
+    /// Folder for the results, instead of RUN/evaluation
     #[arg(long, value_name = "FOLDER")]
     out: Option<PathBuf>,
-    /// Where networks run: auto, cpu, cuda or cuda:<number> (key `device`)
+    /// Where networks run: auto, cpu, cuda or cuda:NUMBER (key `device`)
     #[arg(long)]
     device: Option<String>,
     /// Threads; 0 for as many as there are cores (key `threads`)

@@ -18,7 +18,7 @@ use crate::tables::{Columns, Pairs, count, duration, estimate};
 /// Train an Action-Head DQN in a simulated world
 ///
 /// Makes what is missing on the way (dataset, track embeddings, features, user-response model; kept under artifacts/
-/// and reused while their settings stay the same), then trains the agent. The run's folder runs/<NAME> gets the
+/// and reused while their settings stay the same), then trains the agent. The run's folder runs/NAME gets the
 /// effective config.toml, metrics.json, TensorBoard events, checkpoints and the trained agent. Ctrl-C stops with a
 /// checkpoint; --resume goes on from the newest whole one and gives the very run that was never interrupted.
 #[derive(Args)]

@@ -42,10 +42,10 @@ impl ConfigArguments {
 pub struct RunArguments {
     #[command(flatten)]
     config: ConfigArguments,
-    /// Name of the run: its results lie in runs/<NAME> (key `name`)
+    /// Name of the run: its results lie in runs/NAME (key `name`)
     #[arg(long)]
     name: Option<String>,
-    /// Where networks run: auto, cpu, cuda or cuda:<number> (key `device`)
+    /// Where networks run: auto, cpu, cuda or cuda:NUMBER (key `device`)
     #[arg(long)]
     device: Option<String>,
     /// Threads; 0 for as many as there are cores (key `threads`)

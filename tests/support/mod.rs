@@ -1,5 +1,7 @@
 //! Drives the real binary.
 
+#![allow(clippy::expect_used, reason = "a test fails by panicking")]
+
 use std::path::Path;
 use std::process::Command;
 

@@ -134,7 +134,7 @@ mod tests {
             played: (0..length as u16).collect(),
             responses: vec![PlayResponses::from_bits(1); length],
             rewards: (0..length).map(|t| number as f32 + t as f32 / 10.0).collect(),
-            terminated: number % 2 == 0,
+            terminated: number.is_multiple_of(2),
         }
     }
 
