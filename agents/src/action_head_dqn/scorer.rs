@@ -43,7 +43,11 @@ impl Scorer {
         let catalog = &world.catalog;
         let shape = [catalog.tracks() as i64, catalog.feature_width() as i64];
         let table = Tensor::f_from_slice(catalog.features())?.f_reshape(shape)?.f_to_device(device)?;
-        Ok(Self {
+        Ok(Self::over(table, device))
+    }
+
+    fn over(table: Tensor, device: Device) -> Self {
+        Self {
             device,
             table,
             observer: Observer::default(),
@@ -53,22 +57,12 @@ impl Scorer {
             state_rows: Vec::new(),
             places: Vec::new(),
             ends: Vec::new(),
-        })
+        }
     }
 
     /// Another scorer of the same catalog, for use on another thread.
     pub(crate) fn another(&self) -> Self {
-        Self {
-            device: self.device,
-            table: self.table.shallow_clone(),
-            observer: Observer::default(),
-            states: Vec::new(),
-            candidates: Vec::new(),
-            tracks: Vec::new(),
-            state_rows: Vec::new(),
-            places: Vec::new(),
-            ends: Vec::new(),
-        }
+        Self::over(self.table.shallow_clone(), self.device)
     }
 
     /// Computes the tracks' part for the whole catalog where that is less work than for `rows` candidates.
