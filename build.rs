@@ -6,5 +6,6 @@ fn main() {
     if let Ok(directory) = std::env::var("DEP_TCH_LIBTORCH_LIB") {
         println!("cargo:rustc-link-arg=-Wl,-rpath,{directory}");
     }
-    println!("cargo:rerun-if-changed=build.rs");
+    // Not `rerun-if-changed`: the path would be relative to each crate, and a missing file makes every build start anew.
+    println!("cargo:rerun-if-env-changed=DEP_TCH_LIBTORCH_LIB");
 }
