@@ -32,7 +32,8 @@ pub struct ContextualSettings {
     pub hidden: Vec<usize>,
     /// Step size of Adam.
     pub learning_rate: f64,
-    /// Decoupled weight decay of Adam; chosen, as the step size, by validation loss on three real exports.
+    /// Decoupled weight decay of Adam; chosen, as the step size, by validation loss on three real exports
+    /// (with earlier features).
     pub weight_decay: f64,
     /// Plays per gradient step.
     pub batch: usize,
