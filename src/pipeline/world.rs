@@ -69,7 +69,6 @@ impl Upstream {
         let tracks = dataset.catalog()?;
         let artists = artist_numbers(&tracks);
         let split = TimeSplit::new(&dataset, config.splits)?;
-        let totals = TrackTotals::count(&dataset, &split)?;
 
         let settings = (&config.embeddings, config.splits, config.seed);
         let mark = fingerprint("embeddings-2", &settings, &dataset.manifest().fingerprint)?;
@@ -83,13 +82,14 @@ impl Upstream {
         let folder = stage::run(&config.artifacts, "features", &mark, &config.features, &mut notes, |folder| {
             let encoder = RecencyWeightedMean::new(Arc::clone(&vectors), (&config.user_state).into())?;
             let per_source = config.features.candidates_per_source;
+            let totals = TrackTotals::count(&dataset, &split)?;
             let builder = StartBuilder::new(&vectors, &artists, &totals, per_source, config.seed);
             Ok(prepare(&dataset, &split, &encoder, &builder, &config.features, folder, progress)?)
         })?;
         let data = PreparedData::open(&folder, tracks.len())?;
 
         let threshold_ms = (threshold_seconds(&dataset, config) * 1000.0) as u32;
-        let catalog = Arc::new(Catalog::new(&tracks, artists, vectors, &totals, threshold_ms));
+        let catalog = Arc::new(Catalog::new(&tracks, artists, vectors, &data.totals, threshold_ms));
         let table = TrackTable { values: catalog.features(), width: catalog.feature_width() };
         let mark = fingerprint("user-model-2", &(&config.user_model, config.seed), &mark)?;
         let folder = stage::run(&config.artifacts, "user-model", &mark, &config.user_model, &mut notes, |folder| {
@@ -110,7 +110,7 @@ impl Upstream {
             dataset,
             tracks,
             split,
-            totals,
+            totals: data.totals,
             catalog,
             training_starts: Arc::new(data.training_starts),
             held_out_starts: Arc::new(data.held_out_starts),
