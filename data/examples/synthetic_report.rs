@@ -72,7 +72,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             *report.plays_of_track.entry(play.track).or_default() += 1;
             *report.sources.entry(session.context.source.map_or("", Source::name)).or_default() += 1;
             report.premium += u64::from(session.context.premium == Some(true));
-            world.observe(&mut state, play.track, play.ms_played, play.responses);
+            world.observe(&mut state, play.track, play.ms_played.unwrap_or(0), play.responses);
             listener.remember(&world, play.track, play.responses);
         }
         report.lengths.push(session.plays.len());

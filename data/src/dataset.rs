@@ -1,14 +1,17 @@
-//! The dataset on disk: four Parquet tables and a manifest. The schema is documented in `docs/dataset.md`.
+//! The dataset on disk: Parquet tables and a manifest. The schema is documented in `docs/dataset.md`.
 //!
 //! Plays are ordered by user, then time; a session's plays follow each other, and a user's sessions too. So one
 //! pass over [`Dataset::sessions`] sees each user's history in order, in memory bounded by a row group.
 
+mod feedback;
 mod manifest;
 mod reader;
+mod row_group;
 mod schema;
 mod writer;
 
-pub use manifest::{FORMAT_VERSION, Manifest, SourceInfo};
+pub use feedback::{Feedback, FeedbackKind};
+pub use manifest::{Content, FORMAT_VERSION, Manifest, SourceInfo};
 pub use reader::{Dataset, LoggedSession, Sessions};
 pub use writer::DatasetWriter;
 

@@ -48,7 +48,7 @@ pub fn fingerprint_of_file(path: impl AsRef<Path>) -> Result<String> {
     }
 }
 
-fn hexadecimal(bytes: &[u8]) -> String {
+pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 

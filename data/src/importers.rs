@@ -1,9 +1,14 @@
 //! Readers of listening logs: each turns one source's files into a dataset and counts what it did with every row.
 
+mod ids;
+mod inputs;
 mod json_rows;
+mod options;
 mod report;
+mod session_builder;
 mod spotify_extended;
 mod track_features;
 
-pub use report::{DroppedRows, ImportReport, SpotifyCounts};
-pub use spotify_extended::{ImportOptions, import_spotify_extended};
+pub use options::ImportOptions;
+pub use report::{DroppedRows, ImportCounts, ImportReport, Remark};
+pub use spotify_extended::import_spotify_extended;

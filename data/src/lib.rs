@@ -13,9 +13,9 @@
 //! let play = Play {
 //!     track: 0,
 //!     start_ms: 1_000,
-//!     ms_played: 180_000,
+//!     ms_played: Some(180_000),
 //!     responses: Responses { complete: Some(true), skip: Some(false), past_threshold: Some(true) },
-//!     propensity: None,
+//!     ..Play::default()
 //! };
 //! writer.write_session(&Session { user: 0, start_ms: 1_000, context: Context::default(), plays: vec![play] })?;
 //! let track = Track { id: "t:1".into(), name: "One".into(), artist: "A".into(), ..Track::default() };
@@ -25,7 +25,7 @@
 //! let dataset = Dataset::open(&path)?;
 //! assert_eq!(dataset.manifest().plays, 1);
 //! for session in dataset.sessions()? {
-//!     assert_eq!(session?.session.plays[0].ms_played, 180_000);
+//!     assert_eq!(session?.session.plays[0].ms_played, Some(180_000));
 //! }
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
@@ -36,6 +36,7 @@ mod external_sort;
 mod files;
 mod importers;
 mod inspect;
+mod parallel;
 mod play;
 mod progress;
 mod response_shares;
@@ -45,11 +46,14 @@ mod synthetic;
 mod table;
 mod time;
 
-pub use dataset::{Dataset, DatasetWriter, FORMAT_VERSION, LoggedSession, Manifest, Sessions, SourceInfo};
+pub use dataset::{
+    Content, Dataset, DatasetWriter, FORMAT_VERSION, Feedback, FeedbackKind, LoggedSession, Manifest, Sessions,
+    SourceInfo,
+};
 pub use error::{DataError, Result};
 pub use external_sort::ExternalSort;
 pub use files::{fingerprint_of_file, fingerprint_of_text, write_atomically};
-pub use importers::{DroppedRows, ImportOptions, ImportReport, SpotifyCounts, import_spotify_extended};
+pub use importers::{DroppedRows, ImportCounts, ImportOptions, ImportReport, Remark, import_spotify_extended};
 pub use inspect::{
     ContextGroup, ContextShares, DatasetSummary, HistogramBucket, Popularity, PositionShares, Quantiles, RankedPlays,
     SkipStreaks, TopShare, inspect,
@@ -64,5 +68,6 @@ pub use rng::{CounterRng, Stream};
 pub use sessions::SessionRules;
 pub use synthetic::{
     BehaviourConfig, CatalogConfig, Heard, LeavingConfig, Listener, ListenerConfig, ResponseConfig,
-    ResponseProbabilities, SessionState, SizeConfig, SkipHazard, SyntheticConfig, SyntheticWorld, synthesize,
+    ResponseProbabilities, SessionState, SizeConfig, SkipHazard, SyntheticConfig, SyntheticFormat, SyntheticLog,
+    SyntheticWorld, synthesize, synthesize_log,
 };

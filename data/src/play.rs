@@ -2,8 +2,6 @@
 
 use std::collections::HashMap;
 
-use serde::{Deserialize, Serialize};
-
 /// Names of a track's audio features, in the order of [`AudioFeatures`] (those of Spotify's public API; tempo in
 /// beats per minute, loudness in decibels, the others in 0..1).
 pub const AUDIO_FEATURES: [&str; 9] = [
@@ -71,16 +69,19 @@ pub struct Responses {
 }
 
 /// One track started in a session.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Play {
     /// Index into the catalog.
     pub track: u32,
     /// Start, in milliseconds since 1970, in the listener's local time where the source allows.
     pub start_ms: i64,
-    /// How long it played.
-    pub ms_played: u32,
+    /// How long it played, where known.
+    pub ms_played: Option<u32>,
     /// The listener's responses.
     pub responses: Responses,
+    /// How early a skip came, where the source tells it in steps and not in seconds: 1 very briefly played, 2 briefly,
+    /// 3 mostly (MSSD's `skip_1`, `skip_2`, `skip_3`); `None` where not skipped or not known.
+    pub skip_step: Option<u8>,
     /// Probability with which the behaviour policy chose this track, where known.
     pub propensity: Option<f32>,
 }
@@ -89,7 +90,7 @@ pub struct Play {
 macro_rules! named_enum {
     ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $text:literal),+ $(,)? }) => {
         $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
         #[serde(rename_all = "kebab-case")]
         pub enum $name { $($(#[$variant_doc])* $variant),+ }
 
@@ -114,6 +115,8 @@ macro_rules! named_enum {
         }
     };
 }
+
+pub(crate) use named_enum;
 
 named_enum! {
     /// Class of device.
@@ -192,6 +195,13 @@ impl Context {
         // 1 January 1970 was a Thursday.
         self.weekday = Some((hours.div_euclid(24) + 3).rem_euclid(7) as u8);
         self
+    }
+}
+
+impl Play {
+    /// When it ended; its start where it is not known how long it played.
+    pub fn end_ms(&self) -> i64 {
+        self.start_ms + i64::from(self.ms_played.unwrap_or(0))
     }
 }
 

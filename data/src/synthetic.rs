@@ -29,6 +29,7 @@ mod behaviour;
 mod catalog;
 mod config;
 mod draws;
+mod formats;
 mod generate;
 mod hazard;
 mod listener;
@@ -38,6 +39,7 @@ mod response;
 pub use config::{
     BehaviourConfig, CatalogConfig, LeavingConfig, ListenerConfig, ResponseConfig, SizeConfig, SyntheticConfig,
 };
+pub use formats::{SyntheticFormat, SyntheticLog, synthesize_log};
 pub use generate::synthesize;
 pub use hazard::{Heard, ResponseProbabilities, SkipHazard};
 pub use listener::Listener;

@@ -4,14 +4,18 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use parquet::basic::{Compression, Type as PhysicalType};
+use parquet::basic::{Compression, Encoding, Type as PhysicalType};
 use parquet::column::reader::{ColumnReader, get_typed_column_reader};
+use parquet::column::writer::{ColumnCloseResult, ColumnWriter, get_column_writer, get_typed_column_writer_mut};
 use parquet::data_type::{BoolType, ByteArray, ByteArrayType, DataType, FloatType, Int32Type, Int64Type};
-use parquet::file::properties::WriterProperties;
+use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesPtr};
 use parquet::file::reader::{FileReader, SerializedFileReader};
-use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
+use parquet::file::writer::{SerializedFileWriter, SerializedPageWriter, TrackedWrite};
 use parquet::schema::parser::parse_message_type;
+use parquet::schema::types::{ColumnPath, SchemaDescriptor, TypePtr};
+use sha2::{Digest, Sha256};
 
+use crate::files::hexadecimal;
 use crate::{DataError, Result};
 
 /// The values of one column in one row group; `None` where missing.
@@ -24,68 +28,159 @@ pub(crate) enum Column {
     Text(Vec<Option<String>>),
 }
 
+/// The values of one column as Parquet takes them: those that are there, and a level per row (1 where there is a
+/// value) in columns that may have missing ones.
+pub(crate) struct Values<T> {
+    present: Vec<T>,
+    levels: Option<Vec<i16>>,
+}
+
+impl<T> Values<T> {
+    pub(crate) fn required(values: impl Iterator<Item = T>) -> Self {
+        Self { present: values.collect(), levels: None }
+    }
+
+    pub(crate) fn optional(values: impl Iterator<Item = Option<T>>) -> Self {
+        let mut present = Vec::with_capacity(values.size_hint().0);
+        let mut levels = Vec::with_capacity(values.size_hint().0);
+        for value in values {
+            levels.push(i16::from(value.is_some()));
+            present.extend(value);
+        }
+        Self { present, levels: Some(levels) }
+    }
+}
+
+/// A column to be written.
+pub(crate) enum ColumnValues {
+    Bool(Values<bool>),
+    Int(Values<i32>),
+    Long(Values<i64>),
+    Float(Values<f32>),
+    Text(Values<ByteArray>),
+}
+
+impl ColumnValues {
+    /// A column of texts, none of which is missing.
+    pub(crate) fn texts<'a>(texts: impl Iterator<Item = &'a str>) -> Self {
+        Self::Text(Values::required(texts.map(ByteArray::from)))
+    }
+
+    /// A column of names from a fixed list.
+    pub(crate) fn names(names: impl Iterator<Item = Option<&'static str>>) -> Self {
+        let bytes = |name: &'static str| ByteArray::from(bytes::Bytes::from_static(name.as_bytes()));
+        Self::Text(Values::optional(names.map(|name| name.map(bytes))))
+    }
+}
+
+/// How the columns of a table are laid out: schema and encodings.
+pub(crate) struct TableLayout {
+    schema: TypePtr,
+    columns: SchemaDescriptor,
+    properties: WriterPropertiesPtr,
+}
+
+impl TableLayout {
+    /// `schema` is a Parquet message type. Integers of the columns in `ascending` are stored by their differences;
+    /// those of `plain` as they are; all other columns by a dictionary where that is smaller.
+    pub(crate) fn new(schema: &str, ascending: &[&str], plain: &[&str]) -> parquet::errors::Result<Arc<Self>> {
+        let schema = Arc::new(parse_message_type(schema)?);
+        // Statistics serve those who read a dataset elsewhere and filter by user or time; per chunk is enough.
+        let mut properties = WriterProperties::builder()
+            .set_compression(Compression::SNAPPY)
+            .set_statistics_enabled(EnabledStatistics::Chunk)
+            .set_offset_index_disabled(true);
+        for column in ascending {
+            let path = ColumnPath::from(*column);
+            properties = properties.set_column_dictionary_enabled(path.clone(), false);
+            properties = properties.set_column_encoding(path, Encoding::DELTA_BINARY_PACKED);
+        }
+        for column in plain {
+            properties = properties.set_column_dictionary_enabled(ColumnPath::from(*column), false);
+        }
+        let columns = SchemaDescriptor::new(Arc::clone(&schema));
+        Ok(Arc::new(Self { schema, columns, properties: Arc::new(properties.build()) }))
+    }
+
+    /// Encodes one row group in memory; the columns stand in the schema's order.
+    pub(crate) fn encode(&self, columns: &[ColumnValues]) -> parquet::errors::Result<EncodedGroup> {
+        let mut hash = Sha256::new();
+        let mut encoded = Vec::with_capacity(columns.len());
+        for (position, values) in columns.iter().enumerate() {
+            let mut sink = TrackedWrite::new(Vec::new());
+            let pages = Box::new(SerializedPageWriter::new(&mut sink));
+            let mut writer = get_column_writer(self.columns.column(position), Arc::clone(&self.properties), pages);
+            match values {
+                ColumnValues::Bool(values) => write_values::<BoolType>(&mut writer, values)?,
+                ColumnValues::Int(values) => write_values::<Int32Type>(&mut writer, values)?,
+                ColumnValues::Long(values) => write_values::<Int64Type>(&mut writer, values)?,
+                ColumnValues::Float(values) => write_values::<FloatType>(&mut writer, values)?,
+                ColumnValues::Text(values) => write_values::<ByteArrayType>(&mut writer, values)?,
+            }
+            let close = writer.close()?;
+            let bytes = bytes::Bytes::from(sink.into_inner()?);
+            hash.update(&bytes);
+            encoded.push((bytes, close));
+        }
+        Ok(EncodedGroup { columns: encoded, digest: hash.finalize().into() })
+    }
+}
+
+fn write_values<T: DataType>(writer: &mut ColumnWriter<'_>, values: &Values<T::T>) -> parquet::errors::Result<()> {
+    let writer = get_typed_column_writer_mut::<T>(writer);
+    writer.write_batch(&values.present, values.levels.as_deref(), None)?;
+    Ok(())
+}
+
+/// A row group as it will lie in the file.
+pub(crate) struct EncodedGroup {
+    columns: Vec<(bytes::Bytes, ColumnCloseResult)>,
+    /// SHA-256 of its bytes.
+    digest: [u8; 32],
+}
+
 /// Writes one Parquet file, row group by row group.
 pub(crate) struct TableWriter {
     path: PathBuf,
+    layout: Arc<TableLayout>,
     writer: SerializedFileWriter<File>,
+    hash: Sha256,
 }
 
 impl TableWriter {
-    /// `schema` is a Parquet message type.
-    pub(crate) fn create(path: &Path, schema: &str) -> Result<Self> {
-        let schema = parse_message_type(schema).map_err(DataError::parquet(path))?;
+    pub(crate) fn create(path: &Path, layout: Arc<TableLayout>) -> Result<Self> {
         let file = File::create(path).map_err(|e| DataError::file("create", path, e))?;
-        let properties = WriterProperties::builder().set_compression(Compression::SNAPPY).build();
-        let writer = SerializedFileWriter::new(file, Arc::new(schema), Arc::new(properties))
-            .map_err(DataError::parquet(path))?;
-        Ok(Self { path: path.to_owned(), writer })
+        let (schema, properties) = (Arc::clone(&layout.schema), Arc::clone(&layout.properties));
+        let writer = SerializedFileWriter::new(file, schema, properties).map_err(DataError::parquet(path))?;
+        Ok(Self { path: path.to_owned(), layout, writer, hash: Sha256::new() })
     }
 
-    /// Writes one row group; the columns stand in the schema's order.
-    pub(crate) fn write(&mut self, columns: &[Column]) -> Result<()> {
-        let mut group = self.writer.next_row_group().map_err(DataError::parquet(&self.path))?;
-        for column in columns {
-            write_column(&mut group, column).map_err(DataError::parquet(&self.path))?;
-        }
-        group.close().map_err(DataError::parquet(&self.path))?;
-        Ok(())
+    /// Encodes and writes one row group.
+    pub(crate) fn write(&mut self, columns: &[ColumnValues]) -> Result<()> {
+        let group = self.layout.encode(columns).map_err(DataError::parquet(&self.path))?;
+        self.append(group)
     }
 
-    /// Writes the footer and flushes the file to the disk.
-    pub(crate) fn close(self) -> Result<()> {
+    /// Writes a row group that was encoded before.
+    pub(crate) fn append(&mut self, encoded: EncodedGroup) -> Result<()> {
+        self.hash.update(encoded.digest);
+        let writer = &mut self.writer;
+        let append = || {
+            let mut group = writer.next_row_group()?;
+            for (bytes, close) in encoded.columns {
+                group.append_column(&bytes, close)?;
+            }
+            group.close().map(|_| ())
+        };
+        append().map_err(DataError::parquet(&self.path))
+    }
+
+    /// Writes the footer and flushes the file to the disk; answers the fingerprint of the contents.
+    pub(crate) fn close(self) -> Result<String> {
         let file = self.writer.into_inner().map_err(DataError::parquet(&self.path))?;
-        file.sync_all().map_err(|e| DataError::file("write", &self.path, e))
+        file.sync_all().map_err(|e| DataError::file("write", &self.path, e))?;
+        Ok(hexadecimal(&self.hash.finalize()))
     }
-}
-
-fn write_column(group: &mut SerializedRowGroupWriter<'_, File>, column: &Column) -> parquet::errors::Result<()> {
-    match column {
-        Column::Bool(values) => write_values::<BoolType>(group, values.iter().copied()),
-        Column::Int(values) => write_values::<Int32Type>(group, values.iter().copied()),
-        Column::Long(values) => write_values::<Int64Type>(group, values.iter().copied()),
-        Column::Float(values) => write_values::<FloatType>(group, values.iter().copied()),
-        Column::Text(values) => {
-            let bytes = values.iter().map(|value| value.as_ref().map(|text| ByteArray::from(text.as_bytes().to_vec())));
-            write_values::<ByteArrayType>(group, bytes)
-        }
-    }
-}
-
-fn write_values<T: DataType>(
-    group: &mut SerializedRowGroupWriter<'_, File>,
-    values: impl Iterator<Item = Option<T::T>>,
-) -> parquet::errors::Result<()> {
-    let mut levels = Vec::with_capacity(values.size_hint().0);
-    let mut present = Vec::with_capacity(values.size_hint().0);
-    for value in values {
-        levels.push(i16::from(value.is_some()));
-        present.extend(value);
-    }
-    let mut writer = group
-        .next_column()?
-        .ok_or_else(|| parquet::errors::ParquetError::General("more columns than the schema has".into()))?;
-    writer.typed::<T>().write_batch(&present, Some(&levels), None)?;
-    writer.close()
 }
 
 /// Reads one Parquet file, row group by row group.

@@ -129,7 +129,7 @@ pub fn run(options: &Options, progress: &dyn Progress) -> anyhow::Result<()> {
 
 /// What is known of the session to come: an hour after the last, in the same context but for what the user said.
 fn next_session(last: &Session, options: &Options) -> Session {
-    let end = last.plays.last().map_or(last.start_ms, |play| play.start_ms + i64::from(play.ms_played));
+    let end = last.plays.last().map_or(last.start_ms, listening_data::Play::end_ms);
     let mut start_ms = end + HOUR_MS;
     if let Some(hour) = options.hour {
         let wanted = i64::from(hour) - start_ms.div_euclid(HOUR_MS).rem_euclid(24);

@@ -2,8 +2,21 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::ResponseShares;
+
 /// Version of the dataset's format. Readers refuse any other.
-pub const FORMAT_VERSION: u32 = 1;
+pub const FORMAT_VERSION: u32 = 2;
+
+/// What the sequences of a dataset are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Content {
+    /// Listening sessions: tracks in the order in which they were played.
+    #[default]
+    Sessions,
+    /// Playlists: tracks in the order of the list. Nobody need have played them, and times are those of their making.
+    Playlists,
+}
 
 /// Where a dataset comes from.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -26,6 +39,8 @@ impl SourceInfo {
 pub struct Manifest {
     /// Always [`FORMAT_VERSION`].
     pub format_version: u32,
+    /// What the sequences are.
+    pub content: Content,
     /// Tracks in the catalog.
     pub tracks: u64,
     /// Listeners.
@@ -34,6 +49,12 @@ pub struct Manifest {
     pub sessions: u64,
     /// Plays.
     pub plays: u64,
+    /// Likes, dislikes and the like.
+    pub feedback: u64,
+    /// Length of the vectors that the source gives for tracks; 0 where it gives none.
+    pub audio_vector_dimension: u64,
+    /// Shares of the responses among all plays.
+    pub responses: ResponseShares,
     /// SHA-256 over the tables: equal data have equal fingerprints.
     pub fingerprint: String,
     /// Where the data come from.

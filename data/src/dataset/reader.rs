@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::schema::*;
-use super::{FORMAT_VERSION, Manifest};
+use super::{FORMAT_VERSION, Feedback, FeedbackKind, Manifest};
 use crate::table::{Column, TableReader};
 use crate::{
     AUDIO_FEATURES, BehaviourPolicy, Context, DataError, Device, Play, Responses, Result, Session, Source, Track, User,
@@ -93,6 +93,58 @@ impl Dataset {
             users.extend(columns.texts()?.into_iter().map(|id| User { id: id.unwrap_or_default() }));
         }
         Ok(users)
+    }
+
+    /// All likes, dislikes and the like, in order of user, then time; whole in memory.
+    pub fn feedback(&self) -> Result<Vec<Feedback>> {
+        if self.manifest.feedback == 0 {
+            return Ok(Vec::new());
+        }
+        let path = self.path.join(FEEDBACK_FILE);
+        let bad =
+            || DataError::bad_file(&path, "names a user, track or kind that is not known", "import the logs again");
+        let mut feedback = Vec::with_capacity(self.manifest.feedback as usize);
+        for columns in TableReader::open(&path, FEEDBACK)?.read_all()? {
+            let mut columns = Columns { path: &path, columns: columns.into_iter() };
+            let (users, times, tracks) = (columns.ints()?, columns.longs()?, columns.ints()?);
+            let kinds = columns.texts()?;
+            for row in 0..users.len() {
+                let number = |values: &[Option<i32>], count: u64| {
+                    values[row].map(|n| n as u32).filter(|&n| u64::from(n) < count).ok_or_else(bad)
+                };
+                feedback.push(Feedback {
+                    user: number(&users, self.manifest.users)?,
+                    at_ms: times[row].ok_or_else(bad)?,
+                    track: number(&tracks, self.manifest.tracks)?,
+                    kind: kinds[row].as_deref().and_then(FeedbackKind::from_name).ok_or_else(bad)?,
+                });
+            }
+        }
+        Ok(feedback)
+    }
+
+    /// The vectors that the source gives for tracks, row group by row group: gives each track and its vector to `take`.
+    pub fn audio_vectors(&self, mut take: impl FnMut(u32, &[f32])) -> Result<()> {
+        let dimension = self.manifest.audio_vector_dimension as usize;
+        if dimension == 0 {
+            return Ok(());
+        }
+        let path = self.path.join(AUDIO_VECTORS_FILE);
+        let bad =
+            || DataError::bad_file(&path, "names a track that is not in catalog.parquet", "import the logs again");
+        let table = TableReader::open(&path, &audio_vectors_schema(dimension))?;
+        let mut vector = vec![0.0; dimension];
+        for group in 0..table.row_groups() {
+            let mut columns = Columns { path: &path, columns: table.read(group)?.into_iter() };
+            let tracks = columns.ints()?;
+            let elements = (0..dimension).map(|_| columns.floats()).collect::<Result<Vec<_>>>()?;
+            for (row, track) in tracks.iter().enumerate() {
+                let track = track.map(|n| n as u32).filter(|&n| u64::from(n) < self.manifest.tracks).ok_or_else(bad)?;
+                vector.iter_mut().zip(&elements).for_each(|(value, column)| *value = column[row].unwrap_or(0.0));
+                take(track, &vector);
+            }
+        }
+        Ok(())
     }
 
     /// All sessions in order of user, then time, read row group by row group.
@@ -206,6 +258,7 @@ impl Sessions {
         columns.ints()?;
         let (tracks, starts, played) = (columns.ints()?, columns.longs()?, columns.ints()?);
         let (complete, skip, past_threshold) = (columns.bools()?, columns.bools()?, columns.bools()?);
+        let skip_steps = columns.ints()?;
         let propensities = columns.floats()?;
         (0..tracks.len())
             .map(|row| {
@@ -213,12 +266,13 @@ impl Sessions {
                 Ok(Play {
                     track: track.ok_or_else(|| bad("names a track that is not in catalog.parquet"))?,
                     start_ms: starts[row].ok_or_else(|| bad("a play has no start"))?,
-                    ms_played: played[row].unwrap_or(0) as u32,
+                    ms_played: played[row].map(|ms| ms as u32),
                     responses: Responses {
                         complete: complete[row],
                         skip: skip[row],
                         past_threshold: past_threshold[row],
                     },
+                    skip_step: skip_steps[row].map(|step| step as u8),
                     propensity: propensities[row],
                 })
             })

@@ -1,9 +1,15 @@
-//! The Parquet message types of the tables.
+//! The Parquet message types of the tables, and how their columns are laid out.
+
+use std::sync::Arc;
+
+use crate::table::TableLayout;
 
 pub(super) const CATALOG_FILE: &str = "catalog.parquet";
 pub(super) const USERS_FILE: &str = "users.parquet";
 pub(super) const SESSIONS_FILE: &str = "sessions.parquet";
 pub(super) const PLAYS_FILE: &str = "plays.parquet";
+pub(super) const FEEDBACK_FILE: &str = "feedback.parquet";
+pub(super) const AUDIO_VECTORS_FILE: &str = "audio_vectors.parquet";
 pub(super) const MANIFEST_FILE: &str = "dataset.json";
 
 pub(super) const CATALOG: &str = "message catalog {
@@ -51,9 +57,40 @@ pub(super) const PLAYS: &str = "message plays {
     required int32 position (integer(32, false));
     required int32 track (integer(32, false));
     required int64 start (timestamp(millis, false));
-    required int32 ms_played (integer(32, false));
+    optional int32 ms_played (integer(32, false));
     optional boolean complete;
     optional boolean skip;
     optional boolean past_threshold;
+    optional int32 skip_step;
     optional float propensity;
 }";
+
+pub(super) const FEEDBACK: &str = "message feedback {
+    required int32 user (integer(32, false));
+    required int64 at (timestamp(millis, false));
+    required int32 track (integer(32, false));
+    required binary kind (utf8);
+}";
+
+/// One column per element of the vectors.
+pub(super) fn audio_vectors_schema(dimension: usize) -> String {
+    let elements: String = (0..dimension).map(|element| format!("required float value_{element}; ")).collect();
+    format!("message audio_vectors {{ required int32 track (integer(32, false)); {elements}}}")
+}
+
+/// The layout of a table: numbers that rise or repeat by differences, those without order as they are.
+pub(super) fn layout(schema: &str) -> parquet::errors::Result<Arc<TableLayout>> {
+    let ascending: &[&str] = match schema {
+        PLAYS => &["session", "user", "position", "start"],
+        SESSIONS => &["session", "user", "start"],
+        FEEDBACK => &["user", "at"],
+        _ => &["track", "user"],
+    };
+    let plain: &[&str] = match schema {
+        PLAYS => &["track", "ms_played"],
+        CATALOG => &["track_id"],
+        USERS => &["user_id"],
+        _ => &[],
+    };
+    TableLayout::new(schema, ascending, plain)
+}

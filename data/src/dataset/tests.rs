@@ -9,7 +9,8 @@ fn session(user: u32, start_ms: i64, plays: usize) -> Session {
     let play = |position: usize| Play {
         track: (position % 3) as u32,
         start_ms: start_ms + position as i64,
-        ms_played: 1000 * position as u32,
+        ms_played: (position != 4).then_some(1000 * position as u32),
+        skip_step: (position % 3 == 2).then_some(1),
         responses: Responses {
             complete: [None, Some(true), Some(false)][position % 3],
             skip: [None, Some(false), Some(true)][position % 3],
@@ -105,7 +106,7 @@ fn broken_datasets_are_refused_with_a_remedy() {
     let foreign: Result<Vec<_>, _> = Dataset::open(&path).unwrap().sessions().unwrap().collect();
     assert!(foreign.unwrap_err().to_string().contains("not in catalog.parquet"));
 
-    fs::write(path.join("dataset.json"), manifest.replace("\"format_version\": 1", "\"format_version\": 9")).unwrap();
+    fs::write(path.join("dataset.json"), manifest.replace("\"format_version\": 2", "\"format_version\": 9")).unwrap();
     let newer = Dataset::open(&path).unwrap_err().to_string();
     assert!(newer.contains("version 9"), "{newer}");
 }

@@ -3,32 +3,44 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use super::row_group::SessionTables;
 use super::schema::*;
-use super::{FORMAT_VERSION, Manifest, SourceInfo};
-use crate::table::{Column, TableWriter};
+use super::{Content, FORMAT_VERSION, Feedback, Manifest, SourceInfo};
+use crate::table::{ColumnValues, TableWriter, Values};
 use crate::{
-    AUDIO_FEATURES, DataError, Result, Session, Track, User, fingerprint_of_file, fingerprint_of_text, write_atomically,
+    AUDIO_FEATURES, Context, DataError, Play, Result, Session, Track, User, fingerprint_of_text, write_atomically,
 };
 
-/// Plays gathered before a row group is written.
-const GROUP_PLAYS: usize = 1 << 16;
+/// Rows of the small tables gathered before a row group is written.
+const GROUP_ROWS: usize = 1 << 16;
 
-/// Writes sessions in order of user, then time.
+/// Writes sessions in order of user, then time. Memory holds some row groups, never the whole log.
 pub struct DatasetWriter {
     path: PathBuf,
     partial: PartialFolder,
-    sessions: TableWriter,
-    plays: TableWriter,
-    pending: Vec<Session>,
-    pending_plays: usize,
-    sessions_written: u64,
-    plays_written: u64,
+    content: Content,
+    tables: SessionTables,
+    users: TableWriter,
+    pending_users: Vec<String>,
+    users_written: u64,
+    feedback: Option<TableWriter>,
+    pending_feedback: Vec<Feedback>,
+    feedback_written: u64,
+    audio_vectors: Option<(TableWriter, usize)>,
+    pending_vectors: Vec<(u32, Vec<f32>)>,
     last: Option<(u32, i64)>,
+    last_feedback: Option<(u32, i64)>,
 }
 
 impl DatasetWriter {
-    /// Begins a dataset at `path`, which must not exist. Until [`Self::finish`] the files lie in `<path>.partial`.
+    /// Begins a dataset of listening sessions at `path`, which must not exist. Until [`Self::finish`] the files lie in
+    /// `<path>.partial`.
     pub fn create(path: impl AsRef<Path>) -> Result<Self> {
+        Self::create_with(path, Content::Sessions)
+    }
+
+    /// Begins a dataset of sessions or of playlists.
+    pub fn create_with(path: impl AsRef<Path>, content: Content) -> Result<Self> {
         let path = path.as_ref().to_owned();
         if path.exists() {
             return Err(DataError::bad_file(&path, "exists already", "choose another --out, or remove it"));
@@ -42,15 +54,20 @@ impl DatasetWriter {
         fs::create_dir_all(&partial).map_err(|e| DataError::file("create", &partial, e))?;
         let partial = PartialFolder(partial);
         Ok(Self {
-            sessions: TableWriter::create(&partial.0.join(SESSIONS_FILE), SESSIONS)?,
-            plays: TableWriter::create(&partial.0.join(PLAYS_FILE), PLAYS)?,
+            tables: SessionTables::create(&partial.0)?,
+            users: table(&partial.0.join(USERS_FILE), USERS)?,
             path,
             partial,
-            pending: Vec::new(),
-            pending_plays: 0,
-            sessions_written: 0,
-            plays_written: 0,
+            content,
+            pending_users: Vec::new(),
+            users_written: 0,
+            feedback: None,
+            pending_feedback: Vec::new(),
+            feedback_written: 0,
+            audio_vectors: None,
+            pending_vectors: Vec::new(),
             last: None,
+            last_feedback: None,
         })
     }
 
@@ -61,48 +78,121 @@ impl DatasetWriter {
 
     /// Adds a session with at least one play. Sessions come in order of user, then start.
     pub fn write_session(&mut self, session: &Session) -> Result<()> {
-        let key = (session.user, session.start_ms);
-        if session.plays.is_empty() || self.last.is_some_and(|last| last > key) {
-            let problem = "sessions must hold a play and come in order of user, then start";
-            return Err(DataError::bad_file(&self.path, problem, "this is a fault of the importer: report it"));
+        self.write_plays(session.user, session.start_ms, session.context, &session.plays)
+    }
+
+    /// Adds a session from its parts, as [`Self::write_session`] does.
+    pub fn write_plays(&mut self, user: u32, start_ms: i64, context: Context, plays: &[Play]) -> Result<()> {
+        let key = (user, start_ms);
+        if plays.is_empty() || self.last.is_some_and(|last| last > key) {
+            return Err(self.fault("sessions must hold a play and come in order of user, then start"));
         }
         self.last = Some(key);
-        self.pending_plays += session.plays.len();
-        self.pending.push(session.clone());
-        if self.pending_plays >= GROUP_PLAYS { self.flush() } else { Ok(()) }
+        self.tables.push(user, start_ms, context, plays)
     }
 
-    fn flush(&mut self) -> Result<()> {
-        let pending = std::mem::take(&mut self.pending);
-        self.pending_plays = 0;
-        let first = self.sessions_written as i64;
-        self.sessions.write(&session_columns(first, &pending))?;
-        self.plays.write(&play_columns(first, &pending))?;
-        self.sessions_written += pending.len() as u64;
-        self.plays_written += pending.iter().map(|s| s.plays.len() as u64).sum::<u64>();
-        Ok(())
+    /// Adds the next user: its number is the count of users before. Users may come before or after their sessions.
+    pub fn write_user(&mut self, id: &str) -> Result<()> {
+        self.pending_users.push(id.to_owned());
+        if self.pending_users.len() >= GROUP_ROWS { self.flush_users() } else { Ok(()) }
     }
 
-    /// Writes catalog, users and manifest, and gives the dataset its name.
-    pub fn finish(mut self, catalog: &[Track], users: &[User], source: &SourceInfo) -> Result<Manifest> {
-        if !self.pending.is_empty() {
-            self.flush()?;
+    /// Adds a like, dislike or the like. They come in order of user, then time.
+    pub fn write_feedback(&mut self, feedback: Feedback) -> Result<()> {
+        let key = (feedback.user, feedback.at_ms);
+        if self.last_feedback.is_some_and(|last| last > key) {
+            return Err(self.fault("feedback must come in order of user, then time"));
         }
-        self.sessions.close()?;
-        self.plays.close()?;
-        write_table(&self.partial.0.join(CATALOG_FILE), CATALOG, &catalog_columns(catalog))?;
-        let ids = Column::Text(users.iter().map(|user| Some(user.id.clone())).collect());
-        write_table(&self.partial.0.join(USERS_FILE), USERS, &[indices(users.len()), ids])?;
-        let mut fingerprints = String::new();
-        for file in [CATALOG_FILE, USERS_FILE, SESSIONS_FILE, PLAYS_FILE] {
-            fingerprints.push_str(&fingerprint_of_file(self.partial.0.join(file))?);
+        self.last_feedback = Some(key);
+        self.pending_feedback.push(feedback);
+        if self.pending_feedback.len() >= GROUP_ROWS { self.flush_feedback() } else { Ok(()) }
+    }
+
+    /// Adds a vector that the source gives for a track, such as an embedding of its audio. All have one length.
+    pub fn write_audio_vector(&mut self, track: u32, vector: &[f32]) -> Result<()> {
+        if self.audio_vectors.as_ref().is_some_and(|(_, dimension)| *dimension != vector.len()) || vector.is_empty() {
+            return Err(self.fault("audio vectors must have one length above 0"));
+        }
+        if self.audio_vectors.is_none() {
+            let schema = audio_vectors_schema(vector.len());
+            self.audio_vectors = Some((table(&self.partial.0.join(AUDIO_VECTORS_FILE), &schema)?, vector.len()));
+        }
+        self.pending_vectors.push((track, vector.to_vec()));
+        if self.pending_vectors.len() >= GROUP_ROWS / 4 { self.flush_vectors() } else { Ok(()) }
+    }
+
+    fn fault(&self, problem: &str) -> DataError {
+        DataError::bad_file(&self.path, problem, "this is a fault of the importer: report it")
+    }
+
+    fn flush_users(&mut self) -> Result<()> {
+        let users = std::mem::take(&mut self.pending_users);
+        let first = self.users_written as i32;
+        self.users_written += users.len() as u64;
+        let numbers = Values::required((0..users.len() as i32).map(|i| first + i));
+        self.users.write(&[ColumnValues::Int(numbers), ColumnValues::texts(users.iter().map(String::as_str))])
+    }
+
+    fn flush_feedback(&mut self) -> Result<()> {
+        let feedback = std::mem::take(&mut self.pending_feedback);
+        if self.feedback.is_none() {
+            self.feedback = Some(table(&self.partial.0.join(FEEDBACK_FILE), FEEDBACK)?);
+        }
+        self.feedback_written += feedback.len() as u64;
+        let rows = || feedback.iter();
+        let columns = [
+            ColumnValues::Int(Values::required(rows().map(|f| f.user as i32))),
+            ColumnValues::Long(Values::required(rows().map(|f| f.at_ms))),
+            ColumnValues::Int(Values::required(rows().map(|f| f.track as i32))),
+            ColumnValues::texts(rows().map(|f| f.kind.name())),
+        ];
+        self.feedback.as_mut().map_or(Ok(()), |table| table.write(&columns))
+    }
+
+    fn flush_vectors(&mut self) -> Result<()> {
+        let vectors = std::mem::take(&mut self.pending_vectors);
+        let Some((table, dimension)) = &mut self.audio_vectors else { return Ok(()) };
+        let mut columns = vec![ColumnValues::Int(Values::required(vectors.iter().map(|(track, _)| *track as i32)))];
+        for element in 0..*dimension {
+            columns.push(ColumnValues::Float(Values::required(vectors.iter().map(|(_, vector)| vector[element]))));
+        }
+        table.write(&columns)
+    }
+
+    /// Writes catalog, the users that were not written yet and the manifest, and gives the dataset its name.
+    pub fn finish(mut self, catalog: &[Track], users: &[User], source: &SourceInfo) -> Result<Manifest> {
+        for user in users {
+            self.write_user(&user.id)?;
+        }
+        self.flush_users()?;
+        if !self.pending_feedback.is_empty() {
+            self.flush_feedback()?;
+        }
+        self.flush_vectors()?;
+        if self.last.is_some_and(|(user, _)| u64::from(user) >= self.users_written) {
+            return Err(self.fault("a session names a user that was not written"));
+        }
+        let (written, fingerprints) = self.tables.finish()?;
+        let mut catalog_table = table(&self.partial.0.join(CATALOG_FILE), CATALOG)?;
+        catalog_table.write(&catalog_columns(catalog))?;
+        let mut fingerprints = fingerprints.concat() + &catalog_table.close()? + &self.users.close()?;
+        if let Some(feedback) = self.feedback {
+            fingerprints += &feedback.close()?;
+        }
+        let audio_vector_dimension = self.audio_vectors.as_ref().map_or(0, |(_, dimension)| *dimension as u64);
+        if let Some((vectors, _)) = self.audio_vectors {
+            fingerprints += &vectors.close()?;
         }
         let manifest = Manifest {
             format_version: FORMAT_VERSION,
+            content: self.content,
             tracks: catalog.len() as u64,
-            users: users.len() as u64,
-            sessions: self.sessions_written,
-            plays: self.plays_written,
+            users: self.users_written,
+            sessions: written.sessions,
+            plays: written.plays,
+            feedback: self.feedback_written,
+            audio_vector_dimension,
+            responses: written.tally.shares(),
             fingerprint: fingerprint_of_text(&fingerprints),
             source: source.clone(),
         };
@@ -124,70 +214,25 @@ impl Drop for PartialFolder {
     }
 }
 
-fn write_table(path: &Path, schema: &str, columns: &[Column]) -> Result<()> {
-    let mut table = TableWriter::create(path, schema)?;
-    table.write(columns)?;
-    table.close()
+fn table(path: &Path, schema: &str) -> Result<TableWriter> {
+    TableWriter::create(path, layout(schema).map_err(DataError::parquet(path))?)
 }
 
-fn indices(count: usize) -> Column {
-    Column::Int((0..count).map(|index| Some(index as i32)).collect())
-}
-
-fn catalog_columns(catalog: &[Track]) -> Vec<Column> {
-    let text = |get: fn(&Track) -> &str| Column::Text(catalog.iter().map(|t| Some(get(t).to_owned())).collect());
+fn catalog_columns(catalog: &[Track]) -> Vec<ColumnValues> {
+    let text = |get: fn(&Track) -> &str| ColumnValues::texts(catalog.iter().map(get));
     let mut columns = vec![
-        indices(catalog.len()),
+        ColumnValues::Int(Values::required(0..catalog.len() as i32)),
         text(|t| &t.id),
         text(|t| &t.name),
         text(|t| &t.artist),
         text(|t| &t.album),
-        Column::Int(catalog.iter().map(|t| t.duration_ms.map(|ms| ms as i32)).collect()),
-        Column::Bool(catalog.iter().map(|t| Some(t.duration_estimated)).collect()),
-        Column::Int(catalog.iter().map(|t| t.release_year.map(i32::from)).collect()),
+        ColumnValues::Int(Values::optional(catalog.iter().map(|t| t.duration_ms.map(|ms| ms as i32)))),
+        ColumnValues::Bool(Values::required(catalog.iter().map(|t| t.duration_estimated))),
+        ColumnValues::Int(Values::optional(catalog.iter().map(|t| t.release_year.map(i32::from)))),
     ];
     for feature in 0..AUDIO_FEATURES.len() {
-        columns.push(Column::Float(catalog.iter().map(|t| t.audio_features.map(|f| f[feature])).collect()));
+        let values = catalog.iter().map(|t| t.audio_features.map(|f| f[feature]));
+        columns.push(ColumnValues::Float(Values::optional(values)));
     }
     columns
-}
-
-fn session_columns(first: i64, sessions: &[Session]) -> Vec<Column> {
-    vec![
-        Column::Long((0..sessions.len() as i64).map(|i| Some(first + i)).collect()),
-        Column::Int(sessions.iter().map(|s| Some(s.user as i32)).collect()),
-        Column::Long(sessions.iter().map(|s| Some(s.start_ms)).collect()),
-        Column::Int(sessions.iter().map(|s| Some(s.plays.len() as i32)).collect()),
-        Column::Int(sessions.iter().map(|s| s.context.hour.map(i32::from)).collect()),
-        Column::Int(sessions.iter().map(|s| s.context.weekday.map(i32::from)).collect()),
-        Column::Text(sessions.iter().map(|s| s.context.device.map(|v| v.name().to_owned())).collect()),
-        Column::Text(sessions.iter().map(|s| s.context.source.map(|v| v.name().to_owned())).collect()),
-        Column::Bool(sessions.iter().map(|s| s.context.premium).collect()),
-        Column::Bool(sessions.iter().map(|s| s.context.shuffle).collect()),
-        Column::Text(sessions.iter().map(|s| s.context.behaviour_policy.map(|v| v.name().to_owned())).collect()),
-    ]
-}
-
-fn play_columns(first: i64, sessions: &[Session]) -> Vec<Column> {
-    let plays = || {
-        sessions.iter().enumerate().flat_map(move |(index, session)| {
-            session
-                .plays
-                .iter()
-                .enumerate()
-                .map(move |(position, play)| (first + index as i64, session, position, play))
-        })
-    };
-    vec![
-        Column::Long(plays().map(|(session, ..)| Some(session)).collect()),
-        Column::Int(plays().map(|(_, session, ..)| Some(session.user as i32)).collect()),
-        Column::Int(plays().map(|(.., position, _)| Some(position as i32)).collect()),
-        Column::Int(plays().map(|(.., play)| Some(play.track as i32)).collect()),
-        Column::Long(plays().map(|(.., play)| Some(play.start_ms)).collect()),
-        Column::Int(plays().map(|(.., play)| Some(play.ms_played as i32)).collect()),
-        Column::Bool(plays().map(|(.., play)| play.responses.complete).collect()),
-        Column::Bool(plays().map(|(.., play)| play.responses.skip).collect()),
-        Column::Bool(plays().map(|(.., play)| play.responses.past_threshold).collect()),
-        Column::Float(plays().map(|(.., play)| play.propensity).collect()),
-    ]
 }

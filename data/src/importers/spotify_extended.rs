@@ -7,6 +7,7 @@
 mod archive;
 mod build;
 mod clean;
+mod counts;
 mod dictionary;
 mod durations;
 mod field;
@@ -18,33 +19,20 @@ mod row;
 
 use std::path::{Path, PathBuf};
 
-use serde::Serialize;
-
 use self::archive::Sources;
 use self::build::SessionBuilder;
 use self::clean::Cleaner;
+use self::counts::SpotifyCounts;
 use self::dictionary::Tracks;
 use self::durations::DurationEstimate;
 use self::reading::Reading;
 use self::reasons::Outcome;
 use self::record::Listen;
-use super::report::{DroppedRows, ImportReport, SpotifyCounts};
+use super::options::ImportOptions;
+use super::report::{DroppedRows, ImportReport};
 use super::track_features::read_track_features;
 use crate::external_sort::RUN_RECORDS;
-use crate::{DataError, DatasetWriter, ExternalSort, Progress, Result, SessionRules, SourceInfo, Track};
-
-/// Settings of an import.
-#[derive(Clone, Debug, Default, Serialize)]
-pub struct ImportOptions {
-    /// Definitions of session and responses.
-    pub rules: SessionRules,
-    /// Whether bad rows are skipped and counted, and files that end too early are read up to there.
-    pub lenient: bool,
-    /// Minutes between UTC and the listener's local time, e.g. 60 for UTC+1. Exports are in UTC and tell no zone.
-    pub utc_offset_minutes: i32,
-    /// A CSV file of audio features and durations, keyed by `uri`.
-    pub track_features: Option<PathBuf>,
-}
+use crate::{DataError, DatasetWriter, ExternalSort, Manifest, Progress, Result, SourceInfo, Track};
 
 /// Imports Spotify extended streaming histories into a new dataset at `out`.
 ///
@@ -57,7 +45,8 @@ pub fn import_spotify_extended(
     options: &ImportOptions,
     progress: &dyn Progress,
 ) -> Result<ImportReport> {
-    import(inputs, out, options, progress, RUN_RECORDS)
+    let (manifest, counts) = import(inputs, out, options, progress, RUN_RECORDS)?;
+    Ok(ImportReport { manifest, counts: counts.into() })
 }
 
 fn import(
@@ -66,12 +55,8 @@ fn import(
     options: &ImportOptions,
     progress: &dyn Progress,
     run_records: usize,
-) -> Result<ImportReport> {
-    options.rules.validate()?;
-    if options.utc_offset_minutes.abs() > 24 * 60 {
-        let problem = "must lie within a day (-1440 to 1440)".to_owned();
-        return Err(DataError::Setting { setting: "utc_offset_minutes", problem });
-    }
+) -> Result<(Manifest, SpotifyCounts)> {
+    options.validate()?;
     let sources = Sources::find(inputs)?;
     let mut writer = DatasetWriter::create(out)?;
     let folder = writer.temporary_folder().to_owned();
@@ -138,7 +123,7 @@ fn import(
     let details = serde_json::json!({ "settings": options, "counts": counts });
     let source = SourceInfo { format: "spotify-extended".to_owned(), details };
     let manifest = writer.finish(&catalog, &listeners, &source)?;
-    Ok(ImportReport { manifest, counts })
+    Ok((manifest, counts))
 }
 
 /// Audio features and durations from the table, for tracks that were played.

@@ -10,9 +10,9 @@ fn session(user: u32, start_ms: i64, device: Option<Device>, plays: &[(u32, Opti
     let plays = plays.iter().zip(0..).map(|(&(track, skip), position)| Play {
         track,
         start_ms: start_ms + position * 1000,
-        ms_played: 1000,
+        ms_played: Some(1000),
         responses: Responses { complete: skip.map(|skip| !skip), skip, past_threshold: Some(true) },
-        propensity: None,
+        ..Play::default()
     });
     Session { user, start_ms, context: Context { device, ..Context::default().at(start_ms) }, plays: plays.collect() }
 }

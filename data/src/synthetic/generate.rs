@@ -1,10 +1,12 @@
 //! Writes the log of a synthetic world, listener by listener.
 
+use std::ops::Range;
 use std::path::Path;
 
 use super::behaviour::{Behaviour, device};
 use super::draws::{normal, poisson, uniform};
 use super::{Listener, SyntheticConfig, SyntheticWorld};
+use crate::parallel::in_order;
 use crate::{
     Context, CounterRng, DatasetWriter, Manifest, Play, Progress, Result, Session, SessionRules, SourceInfo, Stream,
     User,
@@ -15,13 +17,14 @@ const FIRST_DAY_MS: i64 = 1_704_067_200_000;
 const DAY_MS: i64 = 86_400_000;
 /// Standard deviation in hours of a session's start around a preferred hour.
 const HOUR_SPREAD: f64 = 2.0;
-/// Listeners between two reports of progress.
-const REPORT_EVERY: u32 = 16;
+/// Listeners simulated by one thread at a time.
+const LISTENERS_AT_ONCE: u32 = 16;
 
 /// Writes a dataset of synthetic listeners to `out`, which must not exist.
 ///
 /// The data are a pure function of settings, rules and seed, and a listener's data do not depend on how many
-/// listeners there are. Memory holds the catalog, one listener's history and one row group.
+/// listeners there are. Memory holds the catalog, some
+/// listeners' histories per core and some row groups.
 pub fn synthesize(
     config: &SyntheticConfig,
     rules: &SessionRules,
@@ -32,25 +35,43 @@ pub fn synthesize(
     rules.validate()?;
     let world = SyntheticWorld::new(config, seed)?;
     let mut writer = DatasetWriter::create(out)?;
-    progress.begin("synthesize", u64::from(config.size.users), "listeners");
-    for number in 0..config.size.users {
-        for session in world.history(rules, number) {
-            writer.write_session(&session)?;
-        }
-        if number % REPORT_EVERY == 0 {
-            progress.advance(u64::from(number));
-        }
-    }
-    progress.advance(u64::from(config.size.users));
+    world.histories(rules, progress, |_, sessions| {
+        sessions.iter().try_for_each(|session| writer.write_session(session))
+    })?;
     let users: Vec<User> =
         (0..config.size.users).map(|number| User { id: format!("synthetic:listener:{number:06}") }).collect();
     let details = serde_json::json!({ "config": config, "rules": rules, "seed": seed });
-    let manifest = writer.finish(world.tracks(), &users, &SourceInfo { format: "synthetic".into(), details })?;
-    progress.end();
-    Ok(manifest)
+    writer.finish(world.tracks(), &users, &SourceInfo { format: "synthetic".into(), details })
 }
 
 impl SyntheticWorld {
+    /// Gives the history of every listener to `take`, in order, simulated on all cores.
+    pub(super) fn histories(
+        &self,
+        rules: &SessionRules,
+        progress: &dyn Progress,
+        mut take: impl FnMut(u32, &[Session]) -> Result<()> + Send,
+    ) -> Result<()> {
+        let users = self.config.size.users;
+        progress.begin("synthesize", u64::from(users), "listeners");
+        let mut first = 0;
+        let read = || {
+            let numbers = first..users.min(first + LISTENERS_AT_ONCE);
+            first = numbers.end;
+            Ok((!numbers.is_empty()).then_some(numbers))
+        };
+        let work = |numbers: Range<u32>| Ok(numbers.map(|number| (number, self.history(rules, number))).collect());
+        in_order(read, work, |histories: Vec<(u32, Vec<Session>)>| {
+            for (number, sessions) in &histories {
+                take(*number, sessions)?;
+            }
+            progress.advance(histories.last().map_or(0, |(number, _)| u64::from(*number) + 1));
+            Ok(())
+        })?;
+        progress.end();
+        Ok(())
+    }
+
     /// All logged sessions of one listener, in order: a pure function of settings, rules, seed and number.
     pub fn history(&self, rules: &SessionRules, number: u32) -> Vec<Session> {
         let mut listener = self.listener(number);
@@ -66,7 +87,7 @@ impl SyntheticWorld {
             let mut rng = CounterRng::new(self.seed, Stream::Listening, place, 0);
             let session = self.session(rules, &mut listener, start_ms, &mut rng);
             if let Some(last) = session.plays.last() {
-                previous_end_ms = Some(last.start_ms + i64::from(last.ms_played));
+                previous_end_ms = Some(last.end_ms());
                 sessions.push(session);
             }
         }
@@ -104,8 +125,9 @@ impl SyntheticWorld {
             plays.push(Play {
                 track,
                 start_ms: now_ms,
-                ms_played: heard.ms_played,
+                ms_played: Some(heard.ms_played),
                 responses: heard.responses,
+                skip_step: None,
                 propensity,
             });
             now_ms += i64::from(heard.ms_played);

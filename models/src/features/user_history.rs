@@ -47,7 +47,7 @@ impl UserHistory {
                     *recent = (recent.0 * decay + if given { 1.0 } else { 0.0 }, recent.1 * decay + 1.0);
                 }
             }
-            let end = play.start_ms + i64::from(play.ms_played);
+            let end = play.end_ms();
             let library = &mut self.library;
             let track = self.tracks.entry(play.track).or_insert_with(|| {
                 library.push(play.track);
@@ -150,9 +150,9 @@ mod tests {
         let plays = tracks.iter().map(|&(track, complete)| Play {
             track,
             start_ms,
-            ms_played: 1000,
+            ms_played: Some(1000),
             responses: Responses { complete: Some(complete), skip: Some(!complete), past_threshold: None },
-            propensity: None,
+            ..Play::default()
         });
         Session { user: 0, start_ms, context: Context::default(), plays: plays.collect() }
     }

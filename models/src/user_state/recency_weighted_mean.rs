@@ -87,9 +87,8 @@ mod tests {
         let play = |track, skip| Play {
             track,
             start_ms: 0,
-            ms_played: 0,
             responses: Responses { skip: Some(skip), ..Responses::default() },
-            propensity: None,
+            ..Play::default()
         };
         let mut memory = vec![0.0; encoder.memory_length()];
         let mut state = [9.0; 2];

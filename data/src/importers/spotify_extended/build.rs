@@ -1,6 +1,6 @@
 //! From plays to sessions, with responses, written to the dataset.
 
-use super::super::report::SpotifyCounts;
+use super::counts::SpotifyCounts;
 use super::reasons::{AT_ONCE_MS, Outcome};
 use super::record::{Listen, device_from_code, flag, unpack};
 use crate::response_shares::ResponseTally;
@@ -110,7 +110,7 @@ impl<'a> SessionBuilder<'a> {
         counts.placed_by_offline_time += u64::from(listen.flags & flag::PLACED_BY_OFFLINE_TIME != 0);
         counts.restarts += u64::from(outcome == Outcome::Restarted);
         let track = self.tracks.number(listen.track);
-        Play { track, start_ms, ms_played: listen.ms_played, responses, propensity: None }
+        Play { track, start_ms, ms_played: Some(listen.ms_played), responses, ..Play::default() }
     }
 
     fn end_session(&mut self) -> Result<()> {

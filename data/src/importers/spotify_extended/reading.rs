@@ -3,15 +3,15 @@
 use std::io::BufRead;
 use std::path::Path;
 
-use super::ImportOptions;
 use super::archive::{Source, Sources, no_history};
+use super::counts::SpotifyCounts;
 use super::dictionary::{Tracks, Users};
 use super::platform::device_of;
 use super::reasons::Reason;
 use super::record::{NO_TRACK, Record, device_code, flag, pack};
 use super::row::{Content, Row, RowProblem};
 use crate::importers::json_rows::{JsonRows, RowsError};
-use crate::importers::report::SpotifyCounts;
+use crate::importers::options::ImportOptions;
 use crate::{DataError, ExternalSort, Progress, Result};
 
 /// Bytes read between two reports of progress.

@@ -71,7 +71,8 @@ impl Bench {
     fn import(&self, inputs: &[PathBuf]) -> Result<Imported> {
         let out = self.path("out");
         let _ = fs::remove_dir_all(&out);
-        let report = import(inputs, &out, &self.options, &Silent, self.run_records)?;
+        let (manifest, counts) = import(inputs, &out, &self.options, &Silent, self.run_records)?;
+        let report = Report { manifest, counts };
         let dataset = Dataset::open(&out)?;
         let sessions = dataset.sessions()?.map(|logged| logged.map(|logged| logged.session)).collect::<Result<_>>()?;
         let users = dataset.users()?.into_iter().map(|user| user.id).collect();
@@ -90,9 +91,15 @@ impl Bench {
     }
 }
 
+/// Manifest and counts of an import.
+struct Report {
+    manifest: Manifest,
+    counts: SpotifyCounts,
+}
+
 /// What an import made.
 struct Imported {
-    report: ImportReport,
+    report: Report,
     sessions: Vec<Session>,
     catalog: Vec<Track>,
     users: Vec<String>,
