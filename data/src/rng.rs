@@ -38,6 +38,8 @@ pub enum Stream {
     Policy = 12,
     /// Assignment to samples, such as which session starts a world keeps.
     Sampling = 14,
+    /// Which sessions are held out of a log without users.
+    Split = 15,
 }
 
 /// A random number generator that starts at a named counter.

@@ -8,15 +8,26 @@
 //! - **relation features** `[relation]` of a user and a track at the start of a session: familiarity with track and
 //!   artist, how often others play the track and how they respond to it, cosine to the user state.
 //!
+//! Beside these, for user states: the **slow features** (aggregates of a history) and **fast features** (the last plays
+//! in order) of a user at any moment, within sessions too ([`MomentFeatures`]).
+//!
 //! Nothing looks past the start of the session: histories take in a session only when it has ended, and the totals of
 //! other users' responses come from their training sessions alone, without the user's own.
 
 mod context;
+mod fast_features;
+mod moments;
+mod slow_features;
 mod tally;
+mod timeline;
 mod tracks;
 mod user_history;
 
 pub use context::{CONTEXT_FEATURES, write_context};
+pub use fast_features::{FAST_EXTRAS, FastFeatures};
+pub use moments::MomentFeatures;
+pub use slow_features::{SLOW_FEATURE_NAMES, SlowFeatures};
 pub use tally::{RESPONSES, Tally, TrackTotals};
+pub use timeline::{Event, UserTimeline, for_each_user};
 pub use tracks::{TRACK_EXTRAS, track_features};
 pub use user_history::{RELATION_FEATURES, Relations, SLOW_FEATURES, UserHistory};

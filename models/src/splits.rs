@@ -1,6 +1,9 @@
 //! Which sessions train a model and which are held out: split by time within each user.
+//!
+//! Some logs tell no users (MSSD, plain lists of sessions): each session is then a user of its own, and a split within
+//! users would hold nothing out. Such sessions are split at random, by their number alone.
 
-use listening_data::{Dataset, LoggedSession};
+use listening_data::{CounterRng, Dataset, LoggedSession, Stream};
 use serde::{Deserialize, Serialize};
 
 use crate::{ModelError, Result};
@@ -42,10 +45,12 @@ impl SplitShares {
     }
 }
 
-/// The time split of one dataset. Holds one count per user.
+/// The time split of one dataset. Holds one count per user; none where each user has one session.
 pub struct TimeSplit {
     shares: SplitShares,
     sessions_of_user: Vec<u32>,
+    /// Whether no user has more than one session.
+    anonymous: bool,
 }
 
 impl TimeSplit {
@@ -56,11 +61,24 @@ impl TimeSplit {
         for logged in dataset.sessions()? {
             sessions_of_user[logged?.session.user as usize] += 1;
         }
-        Ok(Self { shares, sessions_of_user })
+        let anonymous = sessions_of_user.len() > 1 && sessions_of_user.iter().all(|&count| count <= 1);
+        if anonymous {
+            sessions_of_user = Vec::new();
+        }
+        Ok(Self { shares, sessions_of_user, anonymous })
     }
 
     /// The part of a user's `position`-th session.
     fn of(&self, user: u32, position: u32) -> Split {
+        if self.anonymous {
+            // No seed of a run takes part: every run holds out the same sessions.
+            let draw = f64::from(CounterRng::new(0, Stream::Split, u64::from(user), 0).uniform());
+            return match draw {
+                draw if draw < self.shares.test => Split::Test,
+                draw if draw < self.shares.test + self.shares.validation => Split::Validation,
+                _ => Split::Train,
+            };
+        }
         let count = f64::from(self.sessions_of_user[user as usize]);
         // Rounded up, but not for a rounding error's sake.
         let from = |share: f64| (count * share - 1e-9).ceil();
@@ -102,11 +120,24 @@ mod tests {
 
     #[test]
     fn each_user_is_split_in_time_and_few_sessions_go_to_training_first() {
-        let split = TimeSplit { shares: SplitShares { validation: 0.2, test: 0.2 }, sessions_of_user: vec![10, 1, 3] };
+        let split = TimeSplit { shares: SplitShares { validation: 0.2, test: 0.2 }, sessions_of_user: vec![10, 1, 3], anonymous: false };
         let parts = |user, count| (0..count).map(|p| split.of(user, p)).collect::<Vec<_>>();
         let expected = [vec![Split::Train; 6], vec![Split::Validation; 2], vec![Split::Test; 2]].concat();
         assert_eq!(parts(0, 10), expected);
         assert_eq!(parts(1, 1), [Split::Train]);
         assert_eq!(parts(2, 3), [Split::Train, Split::Train, Split::Validation]);
+    }
+
+    #[test]
+    fn sessions_without_users_are_held_out_at_random() {
+        let shares = SplitShares { validation: 0.1, test: 0.2 };
+        let split = TimeSplit { shares, sessions_of_user: Vec::new(), anonymous: true };
+        let mut counts = [0u32; 3];
+        (0..10_000).for_each(|user| counts[split.of(user, 0) as usize] += 1);
+        // Five standard deviations of a binomial are 230, 150 and 200.
+        for (count, (expected, width)) in counts.into_iter().zip([(7000, 230), (1000, 150), (2000, 200)]) {
+            assert!(count.abs_diff(expected) < width, "{counts:?}");
+        }
+        assert_eq!(split.of(77, 0), split.of(77, 0));
     }
 }

@@ -95,32 +95,19 @@ impl Dataset {
         Ok(users)
     }
 
-    /// All likes, dislikes and the like, in order of user, then time; whole in memory.
-    pub fn feedback(&self) -> Result<Vec<Feedback>> {
-        if self.manifest.feedback == 0 {
-            return Ok(Vec::new());
-        }
+    /// All likes, dislikes and the like, in order of user, then time, read row group by row group.
+    pub fn feedback(&self) -> Result<impl Iterator<Item = Result<Feedback>> + use<>> {
         let path = self.path.join(FEEDBACK_FILE);
-        let bad =
-            || DataError::bad_file(&path, "names a user, track or kind that is not known", "import the logs again");
-        let mut feedback = Vec::with_capacity(self.manifest.feedback as usize);
-        for columns in TableReader::open(&path, FEEDBACK)?.read_all()? {
-            let mut columns = Columns { path: &path, columns: columns.into_iter() };
-            let (users, times, tracks) = (columns.ints()?, columns.longs()?, columns.ints()?);
-            let kinds = columns.texts()?;
-            for row in 0..users.len() {
-                let number = |values: &[Option<i32>], count: u64| {
-                    values[row].map(|n| n as u32).filter(|&n| u64::from(n) < count).ok_or_else(bad)
-                };
-                feedback.push(Feedback {
-                    user: number(&users, self.manifest.users)?,
-                    at_ms: times[row].ok_or_else(bad)?,
-                    track: number(&tracks, self.manifest.tracks)?,
-                    kind: kinds[row].as_deref().and_then(FeedbackKind::from_name).ok_or_else(bad)?,
-                });
+        let table = if self.manifest.feedback > 0 { Some(TableReader::open(&path, FEEDBACK)?) } else { None };
+        let (users, tracks) = (self.manifest.users, self.manifest.tracks);
+        let groups = table.as_ref().map_or(0, TableReader::row_groups);
+        Ok((0..groups).flat_map(move |group| {
+            let read = table.as_ref().map_or(Ok(Vec::new()), |table| read_feedback(&path, table, group, users, tracks));
+            match read {
+                Ok(rows) => rows.into_iter().map(Ok).collect::<Vec<_>>(),
+                Err(error) => vec![Err(error)],
             }
-        }
-        Ok(feedback)
+        }))
     }
 
     /// The vectors that the source gives for tracks, row group by row group: gives each track and its vector to `take`.
@@ -278,6 +265,26 @@ impl Sessions {
             })
             .collect()
     }
+}
+
+fn read_feedback(path: &Path, table: &TableReader, group: usize, users: u64, tracks: u64) -> Result<Vec<Feedback>> {
+    let bad = || DataError::bad_file(path, "names a user, track or kind that is not known", "import the logs again");
+    let mut columns = Columns { path, columns: table.read(group)?.into_iter() };
+    let (user_column, times, track_column) = (columns.ints()?, columns.longs()?, columns.ints()?);
+    let kinds = columns.texts()?;
+    let number = |value: Option<i32>, count: u64| {
+        value.map(|number| number as u32).filter(|&number| u64::from(number) < count).ok_or_else(bad)
+    };
+    (0..times.len())
+        .map(|row| {
+            Ok(Feedback {
+                user: number(user_column[row], users)?,
+                at_ms: times[row].ok_or_else(bad)?,
+                track: number(track_column[row], tracks)?,
+                kind: kinds[row].as_deref().and_then(FeedbackKind::from_name).ok_or_else(bad)?,
+            })
+        })
+        .collect()
 }
 
 /// Takes columns one after the other, by type.

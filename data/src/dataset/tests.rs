@@ -75,6 +75,42 @@ fn what_is_written_is_read() {
 }
 
 #[test]
+fn feedback_vectors_and_streamed_users_are_read_as_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("d");
+    let mut writer = DatasetWriter::create_with(&path, Content::Playlists).unwrap();
+    for user in 0..70_000u32 {
+        writer.write_user(&format!("u{user}")).unwrap();
+    }
+    let feedback: Vec<Feedback> = (0..70_000u32)
+        .map(|row| Feedback {
+            user: row / 7,
+            at_ms: i64::from(row),
+            track: row % 3,
+            kind: FeedbackKind::ALL[row as usize % FeedbackKind::ALL.len()],
+        })
+        .collect();
+    for feedback in &feedback {
+        writer.write_feedback(*feedback).unwrap();
+    }
+    assert!(writer.write_feedback(feedback[0]).is_err(), "out of order");
+    for track in [2, 0] {
+        writer.write_audio_vector(track, &[track as f32, 0.5]).unwrap();
+    }
+    assert!(writer.write_audio_vector(1, &[0.0]).is_err(), "another length");
+    writer.write_session(&session(69_999, 5, 2)).unwrap();
+    let manifest = writer.finish(&catalog(), &[], &SourceInfo::new("test")).unwrap();
+    assert_eq!((manifest.content, manifest.users, manifest.feedback), (Content::Playlists, 70_000, 70_000));
+    let dataset = Dataset::open(&path).unwrap();
+    assert_eq!(dataset.users().unwrap()[69_999].id, "u69999");
+    assert!(dataset.feedback().unwrap().map(|f| f.unwrap()).eq(feedback));
+    let mut vectors = Vec::new();
+    dataset.audio_vectors(|track, vector| vectors.push((track, vector.to_vec()))).unwrap();
+    assert_eq!(vectors, [(2, vec![2.0, 0.5]), (0, vec![0.0, 0.5])]);
+    assert_eq!(manifest.responses.plays, 2);
+}
+
+#[test]
 fn sessions_out_of_order_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     let mut writer = DatasetWriter::create(folder.path().join("d")).unwrap();
