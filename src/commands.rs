@@ -8,3 +8,4 @@ pub mod inspect;
 pub mod show_config;
 pub mod synthesize;
 pub mod train_agent;
+pub mod train_embeddings;

@@ -4,19 +4,20 @@
 //! `Option`: TOML cannot say "none", and an absent key could not be told from an unknown one. Use an empty text or 0.
 
 mod arguments;
+mod embeddings;
 mod keys;
 mod load;
 mod sections;
 
 use std::path::PathBuf;
 
-use listening_models::track_embeddings::CbowSettings;
 use listening_models::{PrepareSettings, SplitShares};
 use playlist_agents::{AgentSettings, EvaluateSettings, TrainSettings};
 use playlist_envs::WorldSettings;
 use serde::{Deserialize, Serialize};
 
 pub use self::arguments::{ConfigArguments, RunArguments};
+pub use self::embeddings::{EmbeddingMethod, EmbeddingsConfig};
 pub use self::load::Override;
 pub use self::sections::{DataConfig, DataSource, UserModelConfig, UserStateConfig};
 use crate::failure::UsageError;
@@ -42,7 +43,7 @@ pub struct Config {
     /// Which sessions are held out.
     pub splits: SplitShares,
     /// Track embeddings.
-    pub embeddings: CbowSettings,
+    pub embeddings: EmbeddingsConfig,
     /// User states.
     pub user_state: UserStateConfig,
     /// Session starts and candidates that are kept.
@@ -70,7 +71,7 @@ impl Default for Config {
             artifacts: "artifacts".into(),
             data: DataConfig::default(),
             splits: SplitShares::default(),
-            embeddings: CbowSettings::default(),
+            embeddings: EmbeddingsConfig::default(),
             user_state: UserStateConfig::default(),
             features: PrepareSettings::default(),
             user_model: UserModelConfig::default(),

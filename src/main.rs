@@ -19,7 +19,7 @@ use crate::progress::TerminalProgress;
 ///
 /// `sim train-agent` goes the whole way: from logs, or from made-up listeners, to a trained agent. `sim evaluate-policy`
 /// compares it with other policies, `sim generate-playlist` shows what it plays. `sim import` and `sim synthesize` make
-/// a dataset alone, and `sim inspect` shows what is in it.
+/// a dataset alone, `sim inspect` shows what is in it, and `sim train-embeddings` learns track vectors from it.
 ///
 /// Exit codes: 0 done, 1 failed, 2 wrong usage or config, 130 interrupted.
 #[derive(Parser)]
@@ -47,6 +47,7 @@ enum Command {
     Import(commands::import::Source),
     Synthesize(commands::synthesize::Options),
     Inspect(commands::inspect::Options),
+    TrainEmbeddings(commands::train_embeddings::Options),
     TrainAgent(commands::train_agent::Options),
     EvaluatePolicy(commands::evaluate_policy::Options),
     GeneratePlaylist(commands::generate_playlist::Options),
@@ -62,6 +63,7 @@ fn main() -> ExitCode {
         Command::Import(source) => commands::import::run(source, &progress),
         Command::Synthesize(options) => commands::synthesize::run(options, &progress),
         Command::Inspect(options) => commands::inspect::run(options, &progress),
+        Command::TrainEmbeddings(options) => commands::train_embeddings::run(options, &progress),
         Command::TrainAgent(options) => commands::train_agent::run(options, &progress),
         Command::EvaluatePolicy(options) => commands::evaluate_policy::run(options, &progress),
         Command::GeneratePlaylist(options) => commands::generate_playlist::run(options, &progress),

@@ -4,9 +4,12 @@
 //! fingerprint of what it was made from. The fingerprint covers the stage's settings and everything upstream, so a
 //! change of config makes exactly the stages anew that depend on it.
 
+mod embeddings;
 mod fingerprints;
 mod stage;
 mod world;
 
+pub use embeddings::{EmbeddingsReport, embeddings};
 pub use fingerprints::run_fingerprint;
-pub use world::{Upstream, threads};
+pub use stage::read_metrics;
+pub use world::{Upstream, dataset, threads};

@@ -58,7 +58,7 @@ fn unknown_keys_are_refused_with_the_nearest() {
 fn the_effective_config_can_be_given_back() {
     let folder = tempdir().unwrap();
     let first =
-        sim(folder.path(), "show-config --set embeddings.dimension=32 --name mine --seed 5 --threads 2").expect(0);
+        sim(folder.path(), "show-config --set embeddings.cbow.dimension=32 --name mine --seed 5 --threads 2").expect(0);
     assert!(first.out.contains("name = \"mine\"") && first.out.contains("dimension = 32"), "{}", first.out);
     fs::write(folder.path().join("mine.toml"), &first.out).unwrap();
     assert_eq!(sim(folder.path(), "show-config --config mine.toml").expect(0).out, first.out);

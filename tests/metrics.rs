@@ -38,7 +38,7 @@ fn every_documented_name_is_in_the_event_file_and_no_other() {
     let folder = tempdir().unwrap();
     fs::write(
         folder.path().join("c.toml"),
-        "data.synthetic.size.users = 40\nembeddings.epochs = 1\nfeatures.training_starts = 50\n\
+        "data.synthetic.size.users = 40\nembeddings.cbow.epochs = 1\nfeatures.training_starts = 50\n\
          features.held_out_starts = 50\nuser_model.hidden = [16]\nuser_model.max_epochs = 1\nagent.hidden = [16]\n\
          agent.learning_starts = 256\nagent.replay_capacity = 5000\n\
          train = { env_steps = 4096, sessions = 64, evaluate_every = 2048, evaluate_sessions = 20 }\n",

@@ -25,7 +25,7 @@ users = 60
 tracks = 300
 artists = 60
 
-[embeddings]
+[embeddings.cbow]
 dimension = 16
 epochs = 2
 

@@ -34,6 +34,8 @@ mod dataset;
 mod error;
 mod external_sort;
 mod files;
+#[doc(hidden)]
+pub mod fuzzing;
 mod importers;
 mod inspect;
 mod parallel;

@@ -120,7 +120,11 @@ mod tests {
 
     #[test]
     fn each_user_is_split_in_time_and_few_sessions_go_to_training_first() {
-        let split = TimeSplit { shares: SplitShares { validation: 0.2, test: 0.2 }, sessions_of_user: vec![10, 1, 3], anonymous: false };
+        let split = TimeSplit {
+            shares: SplitShares { validation: 0.2, test: 0.2 },
+            sessions_of_user: vec![10, 1, 3],
+            anonymous: false,
+        };
         let parts = |user, count| (0..count).map(|p| split.of(user, p)).collect::<Vec<_>>();
         let expected = [vec![Split::Train; 6], vec![Split::Validation; 2], vec![Split::Test; 2]].concat();
         assert_eq!(parts(0, 10), expected);

@@ -1,21 +1,39 @@
-//! `sim import`: one subcommand per kind of log.
+//! `sim import`: one subcommand per format of log.
 
-use std::path::{Path, PathBuf};
+mod arguments;
+mod report;
+
+use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use listening_data::{
-    ImportOptions, ImportReport, Progress, ResponseShares, SessionRules, SpotifyCounts, import_spotify_extended,
+    GenericOptions, ImportOptions, ItemListOptions, Progress, SpotifyAccountOptions, import_generic, import_lastfm_1k,
+    import_mpd, import_mssd, import_sessions, import_spotify_account, import_spotify_extended, import_yambda,
 };
 
+use self::arguments::{Clock, Common, Features, Rules};
 use crate::output;
-use crate::tables::{Columns, count, optional_share, section, share};
 
 /// Make a dataset from listening logs
+///
+/// Each format has a page in docs/formats/ that says what is made of every column. Files may be given as they come:
+/// plain, gzip, Zstandard, in tar or zip archives, or the folder they lie in. The dataset lies in the folder --out, which
+/// must not exist yet. Nothing leaves your machine.
 #[derive(Subcommand)]
-#[command(after_help = "Example:
-  sim import spotify-extended my_spotify_data.zip --out datasets/mine")]
+#[command(after_help = "Examples:
+  sim import spotify-extended my_spotify_data.zip --out datasets/mine
+  sim import mssd training_set.tar.gz track_features.tar.gz --out datasets/mssd
+  sim import generic log.csv.gz --mapping mapping.toml --out datasets/ours")]
 pub enum Source {
     SpotifyExtended(SpotifyExtended),
+    SpotifyAccount(SpotifyAccount),
+    Mssd(Mssd),
+    Yambda(Yambda),
+    #[command(name = "lastfm-1k")]
+    Lastfm1k(Lastfm1k),
+    Mpd(Mpd),
+    Sessions(Sessions),
+    Generic(Generic),
 }
 
 /// Import Spotify's extended streaming history
@@ -23,109 +41,184 @@ pub enum Source {
 /// Ask for it at spotify.com/account/privacy ("Extended streaming history"); Spotify sends a zip within some weeks.
 /// The zip can be given as it is: it is one listener, called by its file name. So can a folder of zips, one listener
 /// each, and the JSON files themselves. The format and what is made of it: docs/formats/spotify-extended.md.
-///
-/// The dataset lies in the folder --out, which must not exist yet. Nothing leaves your machine.
 #[derive(Args)]
 #[command(after_help = "Example:
   sim import spotify-extended my_spotify_data.zip --out datasets/mine
   sim import spotify-extended exports/ --out datasets/all --lenient --utc-offset-minutes 60")]
 pub struct SpotifyExtended {
-    /// Zips, folders or JSON files as Spotify sent them
-    #[arg(required = true, value_name = "INPUT")]
-    inputs: Vec<PathBuf>,
-    /// Folder of the new dataset
+    #[command(flatten)]
+    common: Common,
+    #[command(flatten)]
+    rules: Rules,
+    #[command(flatten)]
+    clock: Clock,
+    #[command(flatten)]
+    features: Features,
+}
+
+/// Import Spotify's account data (one year of history)
+///
+/// The export that Spotify sends within days: a zip with StreamingHistory*.json. It names artist and track, and tells
+/// neither why a play ended nor how long a track is. --join brings in a dataset of extended histories: its listeners come
+/// along, and plays are matched to its tracks by artist and name. More: docs/formats/spotify-account.md.
+#[derive(Args)]
+#[command(after_help = "Example:
+  sim import spotify-account my_spotify_data.zip --out datasets/mine
+  sim import spotify-account accounts/ --join datasets/extended --out datasets/all")]
+pub struct SpotifyAccount {
+    #[command(flatten)]
+    common: Common,
+    /// Dataset made by `sim import spotify-extended` whose listeners and tracks are brought in
     #[arg(long, value_name = "DATASET")]
-    out: PathBuf,
-    /// Skip and count bad rows, and read files that end too early up to there, instead of stopping
-    #[arg(long)]
-    lenient: bool,
-    /// Minutes between UTC and the listener's local time, e.g. 60 for UTC+1; exports are in UTC and tell no zone
-    #[arg(long, value_name = "N", default_value_t = 0, allow_negative_numbers = true)]
-    utc_offset_minutes: i32,
-    /// CSV file of audio features and durations, with a column `uri`
-    #[arg(long, value_name = "CSV")]
-    track_features: Option<PathBuf>,
-    /// Minutes without listening that end a session
-    #[arg(long, value_name = "MINUTES", default_value_t = SessionRules::default().session_gap_minutes)]
-    session_gap_minutes: f64,
-    /// Seconds after which a play counts as listened past the threshold
-    #[arg(long, value_name = "SECONDS", default_value_t = SessionRules::default().threshold_seconds)]
-    threshold_seconds: f64,
+    join: Option<PathBuf>,
+    #[command(flatten)]
+    rules: Rules,
+    #[command(flatten)]
+    clock: Clock,
+    #[command(flatten)]
+    features: Features,
+}
+
+/// Import the Music Streaming Sessions Dataset
+///
+/// Session logs and track features of the full set or the mini set, as CSV, gzip or tar.gz. Each session is a listener
+/// of its own: the set tells no users. More: docs/formats/mssd.md.
+#[derive(Args)]
+#[command(after_help = "Example:
+  sim import mssd data/sessions/log_mini.csv data/track_features/tf_mini.csv --out datasets/mssd-mini
+  sim import mssd training_set.tar.gz track_features.tar.gz --out datasets/mssd")]
+pub struct Mssd {
+    #[command(flatten)]
+    common: Common,
+}
+
+/// Import Yambda
+///
+/// Folder or Parquet files of one size of Yandex's Yambda (50M, 500M or 5B), flat or sequential: listens, likes and
+/// dislikes, artist and album mappings, audio embeddings. More: docs/formats/yambda.md.
+#[derive(Args)]
+#[command(after_help = "Example:
+  sim import yambda yambda/flat/50m yambda/artist_item_mapping.parquet --out datasets/yambda-50m")]
+pub struct Yambda {
+    #[command(flatten)]
+    common: Common,
+    #[command(flatten)]
+    rules: Rules,
+}
+
+/// Import Last.fm 1K
+///
+/// userid-timestamp-artid-artname-traid-traname.tsv, or the whole lastfm-dataset-1K.tar.gz. The log tells neither how long
+/// a track played nor how long it is: responses are missing unless durations are given. More: docs/formats/lastfm-1k.md.
+#[derive(Args)]
+#[command(after_help = "Example:
+  sim import lastfm-1k lastfm-dataset-1K.tar.gz --out datasets/lastfm-1k")]
+pub struct Lastfm1k {
+    #[command(flatten)]
+    common: Common,
+    #[command(flatten)]
+    rules: Rules,
+    #[command(flatten)]
+    clock: Clock,
+    #[command(flatten)]
+    features: Features,
+}
+
+/// Import the Million Playlist Dataset
+///
+/// Its JSON slices, in a folder or in the zip. Playlists are no listening: the dataset serves to train track embeddings
+/// (`sim train-embeddings --playlists`). More: docs/formats/mpd.md.
+#[derive(Args)]
+#[command(after_help = "Example:
+  sim import mpd spotify_million_playlist_dataset.zip --out datasets/mpd")]
+pub struct Mpd {
+    #[command(flatten)]
+    common: Common,
+}
+
+/// Import plain lists of item ids, or 30Music
+///
+/// One session per line, ids parted by blanks, commas or tabs (#nowplaying), or 30Music's sessions.idomaar. More:
+/// docs/formats/sessions.md.
+#[derive(Args)]
+#[command(after_help = "Example:
+  sim import sessions train_sessions.txt test_sessions.txt --out datasets/nowplaying")]
+pub struct Sessions {
+    #[command(flatten)]
+    common: Common,
+    #[command(flatten)]
+    rules: Rules,
+    #[command(flatten)]
+    features: Features,
+}
+
+/// Import any log from CSV or Parquet, by a column mapping
+///
+/// The mapping is a TOML file that names the log's columns; docs/formats/generic.md shows one for each kind of log.
+#[derive(Args)]
+#[command(after_help = "Example:
+  sim import generic plays.parquet --mapping mapping.toml --out datasets/ours
+  sim import generic logs/2026-*.csv.gz --mapping mapping.toml --out datasets/ours --lenient")]
+pub struct Generic {
+    #[command(flatten)]
+    common: Common,
+    /// TOML file that names the log's columns
+    #[arg(long, value_name = "TOML")]
+    mapping: PathBuf,
+    #[command(flatten)]
+    rules: Rules,
+    #[command(flatten)]
+    clock: Clock,
+    #[command(flatten)]
+    features: Features,
 }
 
 /// Imports, and says what became of every row.
 pub fn run(source: &Source, progress: &dyn Progress) -> anyhow::Result<()> {
-    let Source::SpotifyExtended(options) = source;
-    let rules = SessionRules {
-        session_gap_minutes: options.session_gap_minutes,
-        threshold_seconds: options.threshold_seconds,
-        ..SessionRules::default()
+    let options = |common: &Common, rules: Option<&Rules>, clock: Option<&Clock>, features: Option<&Features>| {
+        ImportOptions {
+            lenient: common.lenient,
+            rules: rules.map(Rules::settings).unwrap_or_default(),
+            utc_offset_minutes: clock.map_or(0, |clock| clock.utc_offset_minutes),
+            track_features: features.and_then(|features| features.track_features.clone()),
+        }
     };
-    let settings = ImportOptions {
-        rules,
-        lenient: options.lenient,
-        utc_offset_minutes: options.utc_offset_minutes,
-        track_features: options.track_features.clone(),
+    let (common, report) = match source {
+        Source::SpotifyExtended(SpotifyExtended { common, rules, clock, features }) => {
+            let options = options(common, Some(rules), Some(clock), Some(features));
+            (common, import_spotify_extended(&common.inputs, &common.out, &options, progress)?)
+        }
+        Source::SpotifyAccount(SpotifyAccount { common, join, rules, clock, features }) => {
+            let options = options(common, Some(rules), Some(clock), Some(features));
+            let account = SpotifyAccountOptions { join: join.clone() };
+            (common, import_spotify_account(&common.inputs, &common.out, &options, &account, progress)?)
+        }
+        Source::Mssd(Mssd { common }) => {
+            let options = options(common, None, None, None);
+            (common, import_mssd(&common.inputs, &common.out, &options, progress)?)
+        }
+        Source::Yambda(Yambda { common, rules }) => {
+            let options = options(common, Some(rules), None, None);
+            (common, import_yambda(&common.inputs, &common.out, &options, progress)?)
+        }
+        Source::Lastfm1k(Lastfm1k { common, rules, clock, features }) => {
+            let options = options(common, Some(rules), Some(clock), Some(features));
+            (common, import_lastfm_1k(&common.inputs, &common.out, &options, progress)?)
+        }
+        Source::Mpd(Mpd { common }) => {
+            let options = options(common, None, None, None);
+            (common, import_mpd(&common.inputs, &common.out, &options, progress)?)
+        }
+        Source::Sessions(Sessions { common, rules, features }) => {
+            let options = options(common, Some(rules), None, Some(features));
+            let lists = ItemListOptions::default();
+            (common, import_sessions(&common.inputs, &common.out, &options, &lists, progress)?)
+        }
+        Source::Generic(Generic { common, mapping, rules, clock, features }) => {
+            let options = options(common, Some(rules), Some(clock), Some(features));
+            let generic = GenericOptions { mapping: mapping.clone() };
+            (common, import_generic(&common.inputs, &common.out, &options, &generic, progress)?)
+        }
     };
-    let report = import_spotify_extended(&options.inputs, &options.out, &settings, progress)?;
-    output::print(&describe(&report, &options.out))
-}
-
-/// What became of the rows, what the dataset holds, and what to do next.
-fn describe(report: &ImportReport, out: &Path) -> String {
-    let counts = &report.counts;
-    let mut text = section("Rows", rows(counts));
-    text += &section("Dataset", contents(counts));
-    text += &section("Responses", responses(&counts.responses));
-    let unfamiliar: Vec<String> =
-        counts.unfamiliar_reasons.iter().map(|(reason, rows)| format!("`{reason}` ({} rows)", count(*rows))).collect();
-    if !unfamiliar.is_empty() {
-        text += &format!("Reasons this version does not know, taken as unknown: {}\n\n", unfamiliar.join(", "));
-    }
-    if counts.files_cut + counts.feature_rows_bad > 0 {
-        let (cut, bad) = (count(counts.files_cut), count(counts.feature_rows_bad));
-        text += &format!("Read leniently: {cut} files end too early, {bad} bad lines of track features skipped\n\n");
-    }
-    let path = out.display();
-    text + &format!("The dataset lies in {path}. Look at it: sim inspect {path}\n")
-}
-
-fn rows(counts: &SpotifyCounts) -> Columns {
-    let mut table = Columns::new(["", "rows", "share"]);
-    let mut add = |name: &str, rows: u64| {
-        table.add([name.to_owned(), count(rows), share(rows as f64 / counts.rows_read.max(1) as f64)]);
-    };
-    let files = if counts.files == 1 { "file" } else { "files" };
-    add(&format!("read from {} {files}", count(counts.files)), counts.rows_read);
-    add("kept as plays", counts.rows_kept);
-    for dropped in counts.dropped.iter().filter(|dropped| dropped.rows > 0) {
-        add(&format!("dropped: {}", dropped.reason), dropped.rows);
-    }
-    if counts.rows_bad > 0 {
-        add("dropped: bad row", counts.rows_bad);
-    }
-    table
-}
-
-fn contents(counts: &SpotifyCounts) -> Columns {
-    let mut table = Columns::new(["", "count"]);
-    let mut add = |name: &str, value: u64| table.add([name.to_owned(), count(value)]);
-    add("users", counts.users);
-    add("tracks", counts.tracks);
-    add("  duration given", counts.durations_given);
-    add("  duration estimated", counts.durations_estimated);
-    add("  duration unknown", counts.durations_unknown);
-    add("  with audio features", counts.audio_features_matched);
-    add("sessions", counts.sessions);
-    add("plays", counts.rows_kept);
-    table
-}
-
-fn responses(shares: &ResponseShares) -> Columns {
-    let mut table = Columns::new(["", "share of plays", "not known"]);
-    let named = [("complete", shares.complete), ("skipped", shares.skip), ("past threshold", shares.past_threshold)];
-    for (name, response) in named {
-        table.add([name.to_owned(), optional_share(response.share), share(response.missing)]);
-    }
-    table
+    output::print(&report::describe(&report, &common.out))
 }

@@ -12,7 +12,7 @@ use crate::output;
 #[derive(Args)]
 #[command(after_help = "Example:
   sim show-config > my.toml
-  sim show-config --config my.toml --set embeddings.dimension=32")]
+  sim show-config --config my.toml --set embeddings.cbow.dimension=32")]
 pub struct Options {
     #[command(flatten)]
     arguments: RunArguments,

@@ -27,7 +27,8 @@ impl ConfigArguments {
         self.load_with(&[])
     }
 
-    fn load_with(&self, more: &[Override]) -> anyhow::Result<Config> {
+    /// The effective config with more overrides, over all others.
+    pub fn load_with(&self, more: &[Override]) -> anyhow::Result<Config> {
         let mut overrides = self.set.clone();
         overrides.extend(self.seed.map(|seed| Override::option("seed", seed)));
         overrides.extend_from_slice(more);

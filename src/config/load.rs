@@ -47,7 +47,7 @@ impl FromStr for Override {
                 value: Typed::Text(value.trim().to_owned()),
                 source: format!("--set {text}"),
             }),
-            _ => Err("expected KEY=VALUE, e.g. embeddings.dimension=32".to_owned()),
+            _ => Err("expected KEY=VALUE, e.g. embeddings.cbow.dimension=32".to_owned()),
         }
     }
 }

@@ -29,10 +29,10 @@ fn defaults_are_valid_and_survive_toml() {
 
 #[test]
 fn later_sources_win() {
-    let text = "seed = 2\n[embeddings]\nwindow = 3\ndimension = 16\n";
-    let config = load(text, &["embeddings.window=7", "embeddings.window=8", "name=2024", "user_model.weight_decay=0"]);
+    let text = "seed = 2\n[embeddings.cbow]\nwindow = 3\ndimension = 16\n";
+    let config = load(text, &["embeddings.cbow.window=7", "embeddings.cbow.window=8", "name=2024", "user_model.weight_decay=0"]);
     let config = config.unwrap();
-    assert_eq!((config.seed, config.embeddings.window, config.embeddings.dimension), (2, 8, 16));
+    assert_eq!((config.seed, config.embeddings.cbow.window, config.embeddings.cbow.dimension), (2, 8, 16));
     assert_eq!((config.name.as_str(), config.user_model.weight_decay), ("2024", 0.0));
 }
 
@@ -69,9 +69,9 @@ fn unknown_keys_name_the_file_the_path_and_the_nearest_key() {
 
 #[test]
 fn unknown_keys_of_set_are_refused_alike() {
-    let message = refusal("", &["embeddings.dimensions=3"]);
-    assert!(message.starts_with("--set embeddings.dimensions=3: unknown key `embeddings.dimensions`"), "{message}");
-    assert!(message.contains("did you mean `embeddings.dimension`?"), "{message}");
+    let message = refusal("", &["embeddings.cbow.dimensions=3"]);
+    assert!(message.starts_with("--set embeddings.cbow.dimensions=3: unknown key `embeddings.cbow.dimensions`"), "{message}");
+    assert!(message.contains("did you mean `embeddings.cbow.dimension`?"), "{message}");
     assert!(refusal("", &["seed.x=3"]).contains("`seed` is a value"), "a value has no keys");
     let message = refusal("", &["world.pool={ minsize = 5 }"]);
     assert!(message.contains("did you mean `world.pool.min_size`?"), "{message}");
@@ -81,13 +81,13 @@ fn unknown_keys_of_set_are_refused_alike() {
 
 #[test]
 fn wrong_types_name_key_expected_and_found() {
-    let message = refusal("", &["embeddings.window=wide"]);
-    assert!(message.contains("`embeddings.window`: expected an integer, found a text (\"wide\")"), "{message}");
-    let message = refusal("", &["embeddings.window=-1"]);
-    assert!(message.contains("`embeddings.window`") && message.contains("-1"), "{message}");
+    let message = refusal("", &["embeddings.cbow.window=wide"]);
+    assert!(message.contains("`embeddings.cbow.window`: expected an integer, found a text (\"wide\")"), "{message}");
+    let message = refusal("", &["embeddings.cbow.window=-1"]);
+    assert!(message.contains("`embeddings.cbow.window`") && message.contains("-1"), "{message}");
     let message = refusal("", &["embeddings=3"]);
-    assert!(message.contains("`embeddings` is a section") && message.contains("window"), "{message}");
-    let message = refusal("[embeddings]\nwindow = \"wide\"", &[]);
+    assert!(message.contains("`embeddings` is a section") && message.contains("method"), "{message}");
+    let message = refusal("[embeddings.cbow]\nwindow = \"wide\"", &[]);
     assert!(message.contains("my.toml") && message.contains("line 2") && message.contains("wide"), "{message}");
     let message = refusal("[embeddings\n", &[]);
     assert!(message.contains("my.toml") && message.contains("line 1"), "{message}");
@@ -120,7 +120,7 @@ fn each_section_is_validated_by_the_full_name_of_its_key() {
         ("data.rules.complete_share=2", "data.rules.complete_share:"),
         ("data.synthetic.size.users=0", "data.synthetic.size.users:"),
         ("splits.test=1", "splits:"),
-        ("embeddings.dimension=0", "embeddings.dimension:"),
+        ("embeddings.cbow.dimension=0", "embeddings.cbow.dimension:"),
         ("user_state.half_life_plays=0", "user_state.half_life_plays:"),
         ("features.candidates_per_source=0", "features.candidates_per_source:"),
         ("user_model.batch=0", "user_model.batch:"),

@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use listening_data::{Dataset, ImportOptions, Progress, Track, artist_numbers, import_spotify_extended, synthesize};
+use listening_data::{Content, Dataset, ImportOptions, Progress, Track, artist_numbers, import_spotify_extended, synthesize};
 use listening_models::features::{RELATION_FEATURES, TrackTotals};
-use listening_models::track_embeddings::{TrackVectors, train_cbow};
+use listening_models::track_embeddings::TrackVectors;
 use listening_models::user_response::{ContextualModel, Evaluation, TrackTable, TrainingReport, evaluate, train};
 use listening_models::user_state::RecencyWeightedMean;
 use listening_models::{PreparedData, SessionStarts, StartBuilder, TimeSplit, find_device, prepare};
@@ -14,8 +14,9 @@ use serde::{Deserialize, Serialize};
 use tch::Device;
 
 use super::stage::{self, StageNote, fingerprint};
-use super::{fingerprints, stage::read_metrics};
+use super::{embeddings, fingerprints, stage::read_metrics};
 use crate::config::{Config, DataSource};
+use crate::failure::UsageError;
 
 /// The contents of the user model's `metrics.json`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -66,16 +67,19 @@ impl Upstream {
         let device = find_device(&config.device)?;
         let mut notes = Vec::new();
         let dataset = dataset(config, &mut notes, progress)?;
+        if dataset.manifest().content == Content::Playlists {
+            let path = dataset.path().display();
+            let problem = format!(
+                "data.paths: {path} holds playlists, and nobody's responses to them; train on listening sessions, and \
+                 name the playlists in embeddings.playlists"
+            );
+            return Err(UsageError(problem).into());
+        }
         let tracks = dataset.catalog()?;
         let artists = artist_numbers(&tracks);
         let split = TimeSplit::new(&dataset, config.splits)?;
 
-        let settings = (&config.embeddings, config.splits, config.seed);
-        let mark = fingerprint("embeddings-2", &settings, &dataset.manifest().fingerprint)?;
-        let folder = stage::run(&config.artifacts, "embeddings", &mark, &config.embeddings, &mut notes, |folder| {
-            let vectors = train_cbow(&dataset, &split, &artists, &config.embeddings, config.seed, progress)?;
-            Ok(vectors.save(folder)?)
-        })?;
+        let (folder, mark) = embeddings(config, &dataset, &split, &tracks, &mut notes, progress)?;
         let vectors = Arc::new(TrackVectors::load(&folder, tracks.len())?);
 
         let mark = fingerprint("features-2", &(&config.user_state, config.features, config.seed), &mark)?;
@@ -134,7 +138,7 @@ impl Upstream {
 }
 
 /// Imports or synthesizes the dataset, or opens the one that is there.
-fn dataset(config: &Config, notes: &mut Vec<StageNote>, progress: &dyn Progress) -> anyhow::Result<Dataset> {
+pub fn dataset(config: &Config, notes: &mut Vec<StageNote>, progress: &dyn Progress) -> anyhow::Result<Dataset> {
     let data = &config.data;
     let make = |notes: &mut Vec<StageNote>, mark: &str, make: &dyn Fn(&Path) -> anyhow::Result<()>| {
         let folder = stage::run(&config.artifacts, "dataset", mark, data, notes, |folder| make(&folder.join("data")))?;

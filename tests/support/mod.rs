@@ -30,6 +30,17 @@ impl Outcome {
     }
 }
 
+impl Outcome {
+    /// Asserts that each text stands in the results.
+    #[track_caller]
+    pub fn prints(self, texts: &[&str]) -> Self {
+        for text in texts {
+            assert!(self.out.contains(text), "`{text}` is missing in:\n{}", self.out);
+        }
+        self
+    }
+}
+
 /// Runs `sim` in a folder, with arguments separated by spaces.
 pub fn sim(folder: &Path, arguments: &str) -> Outcome {
     let output = Command::new(env!("CARGO_BIN_EXE_sim"))

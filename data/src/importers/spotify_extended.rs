@@ -28,6 +28,8 @@ use self::durations::DurationEstimate;
 use self::reading::Reading;
 use self::reasons::Outcome;
 use self::record::Listen;
+use self::row::Row;
+use super::json_rows::JsonRows;
 use super::options::ImportOptions;
 use super::report::{DroppedRows, ImportReport};
 use super::track_features::read_track_features;
@@ -153,6 +155,17 @@ fn count_tracks(catalog: &[Track], counts: &mut SpotifyCounts) {
     counts.durations_unknown = count(|track| track.duration_ms.is_none());
     counts.durations_given = counts.tracks - counts.durations_estimated - counts.durations_unknown;
     counts.audio_features_matched = count(|track| track.audio_features.is_some());
+}
+
+/// Feeds any bytes to the splitter of rows and to the parser of a row.
+pub(crate) fn fuzz(bytes: &[u8]) {
+    let mut rows = JsonRows::new(bytes);
+    while let Ok(Some(text)) = rows.next_row() {
+        if let Ok(row) = Row::parse(text) {
+            let _ = (platform::device_of(&row.platform), Tracks::default().number("spotify:local:a:b:c:1", &row));
+        }
+        let _ = Row::is_of_account_export(text);
+    }
 }
 
 #[cfg(test)]
