@@ -5,7 +5,7 @@
     OPENBLAS_NUM_THREADS=1 python3 benches/als/compare.py --nowplaying FOLDER
 
 Both tools start from the same factors and take turns, one iteration each, so that whatever else the machine does
-befalls both. Their losses and rankings are computed here, by one piece of code, from the factors that each ends with.
+befalls both; processor seconds are given too, since they suffer less from it. Their losses and rankings are computed here, by one piece of code, from the factors that each ends with.
 
 FOLDER holds `train_sessions.txt` of #nowplaying: one session of item ids per line. A session stands for a user; the
 last quarter of a session of at least 4 items is held out. The second matrix is synthetic: about 10 M distinct pairs of
@@ -127,6 +127,10 @@ class Ours:
             raise SystemExit("als_benchmark ended early; its message is above")
         return answer
 
+    def cpu_seconds(self):
+        fields = pathlib.Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
     def close(self):
         self.process.stdin.close()
         self.process.wait()
@@ -182,13 +186,15 @@ def compare(name, known, later, factors, solver, iterations, arguments, out):
         write_plays(folder / "later", new)
         write_factors(folder, *initial)
         ours = Ours(arguments.binary, folder / "known", folder, settings, arguments.threads)
-        seconds = {"ours": [], "theirs": []}
+        seconds, cpu = {"ours": [], "theirs": []}, {"ours": -ours.cpu_seconds(), "theirs": 0.0}
         for _ in range(iterations):
             seconds["ours"].append(float(ours.ask("iterate")))
-            start = time.perf_counter()
+            start, start_cpu = time.perf_counter(), time.process_time()
             theirs.solver(confidence, theirs.user_factors, theirs.item_factors, REGULARIZATION, arguments.threads)
             theirs.solver(transposed, theirs.item_factors, theirs.user_factors, REGULARIZATION, arguments.threads)
             seconds["theirs"].append(time.perf_counter() - start)
+            cpu["theirs"] += time.process_time() - start_cpu
+        cpu["ours"] += ours.cpu_seconds()
         ours.ask(f"save {folder}")
         own_loss = float(ours.ask("loss"))
         own_metrics = json.loads(ours.ask(f"evaluate {folder / 'later'}"))
@@ -205,8 +211,10 @@ def compare(name, known, later, factors, solver, iterations, arguments, out):
         f"({known.shape[0]} users, {known.shape[1]} tracks, {known.nnz} pairs)",
         f"  seconds per iteration, median (quartiles): ours {median['ours']:.3f} ({spread['ours']}), "
         f"implicit {median['theirs']:.3f} ({spread['theirs']}); ratio {median['theirs'] / median['ours']:.2f}",
-        f"  loss: ours {losses['ours']:.7f} (by its own code {own_loss:.7f}), implicit {losses['theirs']:.7f}; "
-        f"difference {100 * (losses['ours'] / losses['theirs'] - 1):+.4f} %",
+        f"  processor seconds per iteration, all threads, mean: ours {cpu['ours'] / iterations:.3f}, "
+        f"implicit {cpu['theirs'] / iterations:.3f}; ratio {cpu['theirs'] / cpu['ours']:.2f}",
+        f"  loss: ours {losses['ours']:.8g} (by its own code {own_loss:.8g}), implicit {losses['theirs']:.8g}; "
+        f"difference {100 * (losses['ours'] / losses['theirs'] - 1):+.5f} %",
         f"  NDCG@{CUTOFF}, {len(sample)} users: ours {gains['ours'].mean():.4f}, implicit {gains['theirs'].mean():.4f}; "
         f"difference {difference.mean():+.5f}, 95 % interval +-{interval:.5f}",
         f"  by our own evaluation, {own_metrics['users']} users: NDCG@{CUTOFF} {own_metrics['ndcg']:.4f} "
