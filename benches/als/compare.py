@@ -14,6 +14,7 @@ last quarter of a session of at least 4 items is held out. The second matrix is 
 
 import argparse
 import datetime
+import functools
 import json
 import os
 import pathlib
@@ -32,6 +33,8 @@ from implicit.cpu.als import AlternatingLeastSquares
 from implicit.cpu.topk import topk
 
 REGULARIZATION, ALPHA, ITERATIONS, CUTOFF = 0.01, 1.0, 15, 10
+# Exact solutions need no iteration to compare, and take implicit long.
+CHOLESKY_ITERATIONS = 3
 EVALUATED_USERS = 20_000
 
 
@@ -49,6 +52,7 @@ def nowplaying(folder):
     return counted(kept, shape), counted(later, shape)
 
 
+@functools.cache
 def synthetic(users=150_000, tracks=50_000, clusters=100, draws_per_user=110, seed=1):
     """(plays, held out): each user draws 3 in 4 plays from 3 clusters of their own and 1 from the whole catalog."""
     rng = np.random.default_rng(seed)
@@ -183,7 +187,7 @@ def compare(name, known, later, factors, solver, iterations, arguments, out):
     with tempfile.TemporaryDirectory() as folder:
         folder = pathlib.Path(folder)
         write_plays(folder / "known", known)
-        write_plays(folder / "later", new)
+        write_plays(folder / "later", later)
         write_factors(folder, *initial)
         ours = Ours(arguments.binary, folder / "known", folder, settings, arguments.threads)
         seconds, cpu = {"ours": [], "theirs": []}, {"ours": -ours.cpu_seconds(), "theirs": 0.0}
@@ -216,11 +220,14 @@ def compare(name, known, later, factors, solver, iterations, arguments, out):
         f"  loss: ours {losses['ours']:.8g} (by its own code {own_loss:.8g}), implicit {losses['theirs']:.8g}; "
         f"difference {100 * (losses['ours'] / losses['theirs'] - 1):+.5f} %",
         f"  NDCG@{CUTOFF}, {len(sample)} users: ours {gains['ours'].mean():.4f}, implicit {gains['theirs'].mean():.4f}; "
-        f"difference {difference.mean():+.5f}, 95 % interval +-{interval:.5f}",
-        f"  by our own evaluation, {own_metrics['users']} users: NDCG@{CUTOFF} {own_metrics['ndcg']:.4f} "
-        f"+-{own_metrics['ndcg_interval']:.4f}, precision {own_metrics['precision']:.4f}, "
-        f"coverage {own_metrics['coverage']:.4f}",
+        f"difference {difference.mean():+.1e}, 95 % interval +-{interval:.1e}",
     ]
+    for task, metrics in zip(("new tracks", "known tracks too"), own_metrics):
+        lines.append(
+            f"  our own evaluation, {task}, {metrics['users']} users: NDCG@{CUTOFF} {metrics['ndcg']:.4f} "
+            f"+-{metrics['ndcg_interval']:.4f}, precision {metrics['precision']:.4f}, "
+            f"coverage {metrics['coverage']:.4f}"
+        )
     for line in lines:
         print(line, flush=True)
         out.write(line + "\n")
@@ -239,26 +246,25 @@ def main():
     parser.add_argument("--binary", default="target/release/examples/als_benchmark")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--out", default="benches/results/als.txt")
-    parser.add_argument("--only", default="", help="run only comparisons whose name contains this")
+    parser.add_argument("--only", default="", help="run only comparisons such as `nowplaying 64 cholesky` with this in their name")
+    parser.add_argument("--remark", default="", help="a line for the head of the results, such as what else ran")
     arguments = parser.parse_args()
-    sets = {"nowplaying": lambda: nowplaying(arguments.nowplaying), "synthetic": synthetic}
+    sets = {"nowplaying": functools.cache(lambda: nowplaying(arguments.nowplaying)), "synthetic": synthetic}
     runs = [
-        (name, factors, solver, ITERATIONS if solver == "conjugate-gradient" else 3)
+        (name, factors, solver, iterations)
+        for solver, iterations in (("conjugate-gradient", ITERATIONS), ("cholesky", CHOLESKY_ITERATIONS))
         for name in sets
         for factors in (64, 128)
-        for solver in ("conjugate-gradient", "cholesky")
     ]
-    runs = [run for run in runs if arguments.only in f"{run[0]} {run[1]} {run[2]}"]
-    with open(arguments.out, "w") as out:
+    with open(arguments.out, "w", buffering=1) as out:
         out.write(f"# {datetime.date.today():%d %B %Y}; {processor()}; implicit {implicit.__version__}\n")
+        out.write(f"# {arguments.remark}\n" if arguments.remark else "")
         out.write(f"# OPENBLAS_NUM_THREADS={os.environ['OPENBLAS_NUM_THREADS']} python3 benches/als/compare.py "
                   f"--nowplaying FOLDER --threads {arguments.threads}\n")
-        for name in sets:
-            of_set = [run for run in runs if run[0] == name]
-            if of_set:
+        for name, *rest in runs:
+            if arguments.only in f"{name} {rest[0]} {rest[1]}":
                 known, later = sets[name]()
-                for run in of_set:
-                    compare(name, known, later, *run[1:], arguments, out)
+                compare(name, known, later, *rest, arguments, out)
 
 
 if __name__ == "__main__":

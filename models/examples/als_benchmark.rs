@@ -3,7 +3,7 @@
 //! Arguments: a file of plays (`users`, `tracks` as u32, then `user`, `track` as u32 and `plays` as f32 for each pair,
 //! little-endian), a folder with initial factors as `ImplicitAls::save` writes them, the settings as JSON, threads.
 //! Commands: `iterate` prints the seconds it took, `loss` the loss, `evaluate FILE` the ranking metrics on later plays
-//! as JSON, `save FOLDER` writes the factors and prints `saved`.
+//! as JSON, without known tracks and with them, `save FOLDER` writes the factors and prints `saved`.
 
 use std::error::Error;
 use std::io::{BufRead, Write};
@@ -22,8 +22,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let settings: AlsSettings = serde_json::from_str(settings)?;
     let threads = threads.parse()?;
     let interactions = read_plays(plays)?;
-    let mut training =
-        AlsTraining::resume(&interactions, settings, ImplicitAls::load(Path::new(initial))?, threads)?;
+    let mut training = AlsTraining::resume(&interactions, settings, ImplicitAls::load(Path::new(initial))?, threads)?;
     for line in std::io::stdin().lock().lines() {
         let line = line?;
         let answer = match line.split_once(' ').unwrap_or((&line, "")) {
@@ -35,9 +34,11 @@ fn main() -> Result<(), Box<dyn Error>> {
             ("loss", "") => training.loss()?.to_string(),
             ("evaluate", file) => {
                 let later = read_plays(file)?;
-                let ranking = RankingSettings::default();
-                let metrics = evaluate_ranking(training.model(), &interactions, &later, ranking, threads)?;
-                serde_json::to_string(&metrics)?
+                let evaluate = |exclude_known| {
+                    let ranking = RankingSettings { exclude_known, ..RankingSettings::default() };
+                    evaluate_ranking(training.model(), &interactions, &later, ranking, threads)
+                };
+                serde_json::to_string(&[evaluate(true)?, evaluate(false)?])?
             }
             ("save", folder) => {
                 training.model().save(Path::new(folder))?;

@@ -117,11 +117,8 @@ mod tests {
     /// ```
     #[test]
     fn ndcg_agrees_with_scikit_learn() {
-        let cases = [
-            (&[0, 2, 3][..], 3, 0.703_918_089_034_134_8),
-            (&[1, 5, 6], 5, 0.296_081_910_965_865_2),
-            (&[6], 5, 0.0),
-        ];
+        let cases =
+            [(&[0, 2, 3][..], 3, 0.703_918_089_034_134_8), (&[1, 5, 6], 5, 0.296_081_910_965_865_2), (&[6], 5, 0.0)];
         for (relevant, k, expected) in cases {
             let list: Vec<u32> = (0..k as u32).collect();
             assert!((ndcg(&list, relevant, k) - expected).abs() < 1e-12, "{relevant:?} at {k}");

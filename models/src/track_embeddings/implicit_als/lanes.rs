@@ -72,8 +72,8 @@ impl Lanes for Portable {
     fn mul_add(self, factor: Self, term: Self) -> Self {
         // `f32::mul_add` is a library call where the target has no fused instruction.
         let mut result = term.0;
-        for lane in 0..LANES {
-            result[lane] += self.0[lane] * factor.0[lane];
+        for ((sum, x), y) in result.iter_mut().zip(self.0).zip(factor.0) {
+            *sum += x * y;
         }
         Self(result)
     }
@@ -172,5 +172,82 @@ impl AlignedFloats {
 
     pub fn floats_mut(&mut self) -> &mut [f32] {
         bytemuck::cast_slice_mut(&mut self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::kernels::{Left, SparseRow, Wanted, add_pairs, multiply_add};
+    use super::*;
+
+    const WIDTH: usize = 5;
+    const ROWS: usize = 13;
+
+    fn value(place: usize) -> f32 {
+        ((place * 7919) % 101) as f32 / 50.0 - 1.0
+    }
+
+    fn table(rows: usize, offset: usize) -> AlignedFloats {
+        let mut table = AlignedFloats::zeros(rows * WIDTH);
+        table.floats_mut().iter_mut().enumerate().for_each(|(place, x)| *x = value(place + offset));
+        table
+    }
+
+    struct Product;
+
+    impl Vectorised for Product {
+        type Output = AlignedFloats;
+
+        #[inline(always)]
+        fn run<L: Lanes>(self) -> AlignedFloats {
+            let (left, right, mut product) = (table(ROWS, 0), table(WIDTH * LANES, 5), table(ROWS, 11));
+            let left = Left { values: left.floats(), row_stride: WIDTH * LANES, inner_stride: 1 };
+            let wanted = Wanted { rows: ROWS, width: WIDTH, first: 0, upper: false };
+            multiply_add::<L>(left, right.chunks(), product.chunks_mut(), wanted, -2.0);
+            product
+        }
+    }
+
+    struct Pairs;
+
+    impl Vectorised for Pairs {
+        type Output = AlignedFloats;
+
+        #[inline(always)]
+        fn run<L: Lanes>(self) -> AlignedFloats {
+            let (y, p, mut sum) = (table(ROWS, 3), table(1, 8), table(1, 1));
+            let row = SparseRow { columns: &[0, 12, 3, 4, 7, 2], weights: &[1.0, 2.0, 0.5, 3.0, 4.0, 1.5] };
+            add_pairs::<L>(row, y.chunks(), p.chunks(), sum.chunks_mut(), (1.0, -1.0));
+            sum
+        }
+    }
+
+    fn assert_close(found: &[f32], expected: &[f64]) {
+        for (found, expected) in found.iter().zip(expected) {
+            assert!((f64::from(*found) - expected).abs() < 1e-4, "{found} instead of {expected}");
+        }
+    }
+
+    #[test]
+    fn kernels_of_every_instruction_set_agree_with_plain_sums() {
+        let stride = WIDTH * LANES;
+        let product: Vec<f64> = (0..ROWS * stride)
+            .map(|place| {
+                let (row, column) = (place / stride, place % stride);
+                let term = |k| f64::from(value(row * stride + k)) * f64::from(value(k * stride + column + 5));
+                f64::from(value(place + 11)) - 2.0 * (0..stride).map(term).sum::<f64>()
+            })
+            .collect();
+        assert_close(Product.run::<Portable>().floats(), &product);
+        assert_close(vectorised(Product).floats(), &product);
+
+        let mut sum: Vec<f64> = (0..stride).map(|place| f64::from(value(place + 1))).collect();
+        for (row, weight) in [(0, 1.0), (12, 2.0), (3, 0.5), (4, 3.0), (7, 4.0), (2, 1.5)] {
+            let y = |place: usize| f64::from(value(row * stride + place + 3));
+            let dot: f64 = (0..stride).map(|place| y(place) * f64::from(value(place + 8))).sum();
+            (0..stride).for_each(|place| sum[place] += (1.0 + weight - weight * dot) * y(place));
+        }
+        assert_close(Pairs.run::<Portable>().floats(), &sum);
+        assert_close(vectorised(Pairs).floats(), &sum);
     }
 }

@@ -67,7 +67,8 @@ impl TrackTiles {
                 vectorised(TileScores { queries: gathered, width: self.width, tile, scores: scores.chunks_mut() });
                 let first = place * TILE_TRACKS;
                 let listed = &self.listed[first..self.listed.len().min(first + TILE_TRACKS)];
-                for ((row, best), scores) in best.iter_mut().enumerate().zip(scores.floats().chunks_exact(TILE_TRACKS)) {
+                for ((row, best), scores) in best.iter_mut().enumerate().zip(scores.floats().chunks_exact(TILE_TRACKS))
+                {
                     best.take(scores, listed, first as u32, excluded(block * BLOCK_QUERIES + row));
                 }
             }

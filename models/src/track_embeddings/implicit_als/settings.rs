@@ -84,11 +84,8 @@ impl AlsSettings {
                 return Err(ModelError::setting(setting, problem));
             }
         }
-        let positive = [
-            ("als.regularization", self.regularization),
-            ("als.alpha", self.alpha),
-            ("als.log_scale", self.log_scale),
-        ];
+        let positive =
+            [("als.regularization", self.regularization), ("als.alpha", self.alpha), ("als.log_scale", self.log_scale)];
         for (setting, value) in positive {
             if !(value > 0.0 && value.is_finite()) {
                 return Err(ModelError::setting(setting, format!("must be above 0 and finite, not {value}")));

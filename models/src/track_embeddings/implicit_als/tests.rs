@@ -228,9 +228,7 @@ fn cholesky_lowers_the_loss_at_every_iteration() {
 #[test]
 fn threads_change_no_bit_and_the_seed_does() {
     let mut rng = CounterRng::new(5, Stream::Sampling, 2, 0);
-    let triples: Vec<_> = (0..6000)
-        .map(|_| (rng.below(700) as u32, rng.below(400) as u32, 1.0))
-        .collect();
+    let triples: Vec<_> = (0..6000).map(|_| (rng.below(700) as u32, rng.below(400) as u32, 1.0)).collect();
     let interactions = Interactions::from_triples(700, 400, &triples).unwrap();
     for solver in [Solver::Cholesky, Solver::ConjugateGradient] {
         let of = |seed, threads| {
@@ -341,9 +339,7 @@ fn agrees_with_the_implicit_package() {
         0.12991, 0.53918, 2.27724, -0.06957, 0.36181, 0.29756, 0.21450, 0.56631, -0.11035, -0.21577, 0.03684, 0.25285,
         0.41295, 0.03671, 0.13234, 0.16608, -0.23670, 0.42267,
     ]);
-    for (solver, (loss, factors)) in
-        [(Solver::ConjugateGradient, conjugate_gradient), (Solver::Cholesky, cholesky)]
-    {
+    for (solver, (loss, factors)) in [(Solver::ConjugateGradient, conjugate_gradient), (Solver::Cholesky, cholesky)] {
         let settings = AlsSettings {
             factors: 3,
             regularization: 0.1,
