@@ -3,7 +3,9 @@
 //!
 //! User u and track i have vectors x_u and y_i, and with biases numbers b_u and b_i, that minimise
 //!
-//!     sum over all u, i of c_ui (p_ui - x_u.y_i - b_u - b_i)^2 + lambda (sum |x_u|^2 + sum |y_i|^2)
+//! ```text
+//! sum over all u, i of c_ui (p_ui - x_u.y_i - b_u - b_i)^2 + lambda (sum |x_u|^2 + sum |y_i|^2)
+//! ```
 //!
 //! with p = 1 where u played i and 0 elsewhere, and the confidence c = 1 + alpha r or 1 + alpha ln(1 + r / eps) for r
 //! plays. Given the tracks, each user's best vector solves a linear system, and the other way round: the two are solved

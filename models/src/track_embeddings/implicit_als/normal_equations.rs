@@ -2,7 +2,9 @@
 //!
 //! With Y the rows of the other side (y, 1, b_i), and a row's own (x, b_u, 1), the loss of a row is least where
 //!
-//!     (Y'C Y + lambda I) x = Y'C p        (Hu et al. 2008, eq. 4)
+//! ```text
+//! (Y'C Y + lambda I) x = Y'C p        (Hu et al. 2008, eq. 4)
+//! ```
 //!
 //! holds in the free columns, lambda standing in the columns of the factors alone and the column of ones being known.
 //! Y'C Y = Y'Y + Y'(C - I)Y, where Y'Y is the same for all rows and C - I is 0 but for the row's own pairs (ibid.).
