@@ -14,10 +14,10 @@
 //! ```
 //! use listening_models::track_embeddings::{AlsSettings, Interactions, train_implicit_als};
 //!
-//! // Users 0 and 1 share a taste, user 2 has another.
-//! let plays = [(0, 0, 3.0), (0, 1, 1.0), (1, 0, 2.0), (1, 1, 1.0), (1, 2, 4.0), (2, 3, 5.0)];
-//! let interactions = Interactions::from_triples(3, 4, &plays)?;
-//! let settings = AlsSettings { factors: 2, ..AlsSettings::default() };
+//! // (user, track, plays): users 0, 1 and 2 share a taste, user 3 has another.
+//! let plays = [(0, 0, 3.0), (0, 1, 1.0), (1, 0, 2.0), (1, 1, 1.0), (1, 2, 4.0), (2, 1, 2.0), (2, 2, 1.0), (3, 3, 5.0)];
+//! let interactions = Interactions::from_triples(4, 4, &plays)?;
+//! let settings = AlsSettings { factors: 2, regularization: 1.0, alpha: 1.0, ..AlsSettings::default() };
 //! let model = train_implicit_als(&interactions, &settings, 7, 1, &listening_data::Silent)?;
 //! let best = model.recommender().recommend(&[0], Some(&interactions), 1, 1)?;
 //! assert_eq!(best[0][0].track, 2);
