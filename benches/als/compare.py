@@ -5,7 +5,8 @@
     OPENBLAS_NUM_THREADS=1 python3 benches/als/compare.py --nowplaying FOLDER
 
 Both tools start from the same factors and take turns, one iteration each, so that whatever else the machine does
-befalls both; processor seconds are given too, since they suffer less from it. Their losses and rankings are computed here, by one piece of code, from the factors that each ends with.
+befalls both; processor seconds are given too, since they suffer less from it. Their losses and rankings are computed
+here, by one piece of code, from the factors that each ends with.
 
 FOLDER holds `train_sessions.txt` of #nowplaying: one session of item ids per line. A session stands for a user; the
 last quarter of a session of at least 4 items is held out. The second matrix is synthetic: about 10 M distinct pairs of
@@ -219,7 +220,8 @@ def compare(name, known, later, factors, solver, iterations, arguments, out):
         f"implicit {cpu['theirs'] / iterations:.3f}; ratio {cpu['theirs'] / cpu['ours']:.2f}",
         f"  loss: ours {losses['ours']:.8g} (by its own code {own_loss:.8g}), implicit {losses['theirs']:.8g}; "
         f"difference {100 * (losses['ours'] / losses['theirs'] - 1):+.5f} %",
-        f"  NDCG@{CUTOFF}, {len(sample)} users: ours {gains['ours'].mean():.4f}, implicit {gains['theirs'].mean():.4f}; "
+        f"  NDCG@{CUTOFF}, {len(sample)} users: ours {gains['ours'].mean():.4f}, "
+        f"implicit {gains['theirs'].mean():.4f}; "
         f"difference {difference.mean():+.1e}, 95 % interval +-{interval:.1e}",
     ]
     for task, metrics in zip(("new tracks", "known tracks too"), own_metrics):
@@ -246,7 +248,7 @@ def main():
     parser.add_argument("--binary", default="target/release/examples/als_benchmark")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--out", default="benches/results/als.txt")
-    parser.add_argument("--only", default="", help="run only comparisons such as `nowplaying 64 cholesky` with this in their name")
+    parser.add_argument("--only", default="", help="run only what has this in a name like `nowplaying 64 cholesky`")
     parser.add_argument("--remark", default="", help="a line for the head of the results, such as what else ran")
     arguments = parser.parse_args()
     sets = {"nowplaying": functools.cache(lambda: nowplaying(arguments.nowplaying)), "synthetic": synthetic}
