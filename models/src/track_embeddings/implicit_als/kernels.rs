@@ -29,8 +29,8 @@ pub(super) struct Wanted {
 
 /// Adds `scale` times left times right to `product`.
 ///
-/// `right` holds rows of `width` chunks, one per k, and `product` `rows` rows of `width` chunks. Every element is summed
-/// over k in order, by itself: a row's result does not depend on which rows it is computed with.
+/// `right` holds rows of `width` chunks, one per k, and `product` `rows` rows of `width` chunks. Every element is
+/// summed over k in order, by itself: a row's result does not depend on which rows it is computed with.
 #[inline(always)]
 pub(super) fn multiply_add<L: Lanes>(
     left: Left<'_>,
