@@ -1,9 +1,11 @@
 //! Track vectors learnt from sessions, and the nearest neighbours among them.
 
 mod cbow;
+mod cold_tracks;
 mod nearest;
 mod vectors;
 
 pub use cbow::{CbowSettings, train_cbow};
+pub use cold_tracks::{ColdTrackQuality, ColdTrackReport, ColdTrackSettings, MethodQuality, fill_cold_tracks};
 pub use nearest::{IndexSettings, NearestTracks, Neighbour};
 pub use vectors::{TrackVectors, dot};
