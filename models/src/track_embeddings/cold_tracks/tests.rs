@@ -75,7 +75,10 @@ fn features_that_say_nothing_are_found_to_gain_nothing() {
     let (gain, width) = report.held_out_tracks.gain_of_audio_features;
     assert!(gain < width.max(0.005), "{gain} +- {width}");
     let artists = &report.held_out_artists;
-    assert!((artists.artist_mean.cosine.0 - artists.mean_of_all.cosine.0).abs() < 1e-12, "held-out artists are unknown");
+    assert!(
+        (artists.artist_mean.cosine.0 - artists.mean_of_all.cosine.0).abs() < 1e-12,
+        "held-out artists are unknown"
+    );
 }
 
 #[test]

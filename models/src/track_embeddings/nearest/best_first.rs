@@ -54,7 +54,10 @@ impl LinkedTracks {
         let mut linked = Vec::new();
         for track in (0..tracks as u32).filter(|&track| graph.contains(track)) {
             let place = track as usize;
-            layout.encode(&values[place * dimension..][..dimension], &mut codes[place * layout.length..][..layout.length]);
+            layout.encode(
+                &values[place * dimension..][..dimension],
+                &mut codes[place * layout.length..][..layout.length],
+            );
             graph.copy_links(track, &mut keys, &mut links[place * links_per_track..][..links_per_track]);
             linked.push(track);
         }

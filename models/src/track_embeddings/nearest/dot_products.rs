@@ -56,7 +56,9 @@ pub fn fetch<T>(values: &[T]) {
     for line in (0..size_of_val(values)).step_by(64) {
         // SAFETY: a prefetch reads nothing that the program can see, and the address lies within `values`.
         unsafe {
-            std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T0 }>(values.as_ptr().cast::<i8>().add(line));
+            std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T0 }>(
+                values.as_ptr().cast::<i8>().add(line),
+            );
         }
     }
 }

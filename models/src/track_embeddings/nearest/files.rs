@@ -66,7 +66,8 @@ impl NearestTracks {
             removed,
             index,
         };
-        let text = serde_json::to_vec_pretty(&manifest).map_err(|e| ModelError::bad_file(&manifest_path, e.to_string()))?;
+        let text =
+            serde_json::to_vec_pretty(&manifest).map_err(|e| ModelError::bad_file(&manifest_path, e.to_string()))?;
         Ok(write_atomically(&manifest_path, &text)?)
     }
 
