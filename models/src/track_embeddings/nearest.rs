@@ -141,7 +141,7 @@ impl NearestTracks {
 
     fn search_index(&self, index: &Index, query: &[f32], count: usize, scratch: &mut Scratch) -> Vec<Neighbour> {
         let dimension = self.vectors.dimension();
-        let mut expansion = index.settings.expansion.max(count + count / 4);
+        let mut expansion = index.settings.expansion.max(count + count / 20);
         // Tracks taken out still lead the way to others; where they crowd out the rest, more candidates are looked at.
         while expansion < self.present.len() {
             let found = index.linked.search(query, expansion, scratch);

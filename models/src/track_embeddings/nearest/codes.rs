@@ -35,7 +35,9 @@ impl CodeLayout {
         code[self.padded..][..scale.len()].copy_from_slice(&scale);
     }
 
-    fn scale(self, code: &[i8]) -> f32 {
+    /// The factor by which a code's integers are to be multiplied.
+    #[inline]
+    pub fn scale(self, code: &[i8]) -> f32 {
         let bytes = &code[self.padded..];
         f32::from_le_bytes([bytes[0] as u8, bytes[1] as u8, bytes[2] as u8, bytes[3] as u8])
     }

@@ -47,6 +47,12 @@ pub fn products_of_codes(layout: CodeLayout, query: &[i8], codes: &[i8], tracks:
     let code = |track: u32| &codes[track as usize * layout.length..][..layout.length];
     tracks.iter().for_each(|&track| fetch(code(track)));
     scores.clear();
+    #[cfg(target_arch = "x86_64")]
+    if is_x86_feature_detected!("avx2") {
+        // SAFETY: the processor has the instructions.
+        unsafe { avx2::products_of_codes(layout, query, codes, tracks, scores) };
+        return;
+    }
     scores.extend(tracks.iter().map(|&track| layout.dot(query, code(track))));
 }
 
@@ -81,7 +87,7 @@ fn portable(a: &[f32], b: &[f32]) -> f32 {
 mod avx2 {
     use std::arch::x86_64::*;
 
-    use super::{QUERIES, ROWS, sum};
+    use super::{CodeLayout, QUERIES, ROWS, sum};
 
     #[target_feature(enable = "avx2,fma")]
     pub fn dot_products(rows: &[f32], queries: &[f32], dimension: usize, scores: &mut [f32]) {
@@ -161,6 +167,16 @@ mod avx2 {
         }
     }
 
+    #[target_feature(enable = "avx2")]
+    pub fn products_of_codes(layout: CodeLayout, query: &[i8], codes: &[i8], tracks: &[u32], scores: &mut Vec<f32>) {
+        let (query, scale) = (&query[..layout.padded], layout.scale(query));
+        for &track in tracks {
+            let code = &codes[track as usize * layout.length..][..layout.length];
+            scores.push(dot_of_codes(query, &code[..layout.padded]) as f32 * scale * layout.scale(code));
+        }
+    }
+
+    #[inline]
     #[target_feature(enable = "avx2")]
     pub fn dot_of_codes(a: &[i8], b: &[i8]) -> i32 {
         let mut sums = _mm256_setzero_si256();

@@ -12,7 +12,7 @@ pub struct IndexSettings {
     pub connectivity: usize,
     /// Candidates kept while a track is being linked (efConstruction).
     pub build_expansion: usize,
-    /// Candidates kept by a query (ef); at least 5/4 of the neighbours asked for are kept in any case.
+    /// Candidates kept by a query (ef); at least 21/20 of the neighbours asked for are kept in any case.
     pub expansion: usize,
     /// Tracks with a vector below which search is exact and no index is built.
     pub exact_below: usize,
@@ -22,7 +22,7 @@ impl Default for IndexSettings {
     /// M 16 is within the paper's 5..48 and its implementation's default; the others reach a recall of 0.95 among 100
     /// neighbours of 500 k tracks (`docs/models/nearest-tracks.md`).
     fn default() -> Self {
-        Self { connectivity: 16, build_expansion: 128, expansion: 125, exact_below: 50_000 }
+        Self { connectivity: 16, build_expansion: 128, expansion: 110, exact_below: 50_000 }
     }
 }
 
