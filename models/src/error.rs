@@ -15,6 +15,9 @@ pub enum ModelError {
     /// libtorch refused an operation.
     #[error("libtorch: {0}")]
     Torch(#[from] tch::TchError),
+    /// The nearest-neighbour library refused an operation.
+    #[error("nearest-neighbour index: {0}")]
+    Index(String),
     /// The operating system refused a file operation.
     #[error("cannot {action} {}: {source}", path.display())]
     File {
