@@ -6,7 +6,7 @@ mod json_rows;
 mod options;
 mod report;
 mod session_builder;
-mod spotify_extended;
+pub(crate) mod spotify_extended;
 mod track_features;
 
 pub use options::ImportOptions;
