@@ -71,9 +71,10 @@ impl Upstream {
         let split = TimeSplit::new(&dataset, config.splits)?;
 
         let settings = (&config.embeddings, config.splits, config.seed);
-        let mark = fingerprint("embeddings-2", &settings, &dataset.manifest().fingerprint)?;
+        let mark = fingerprint("embeddings-3", &settings, &dataset.manifest().fingerprint)?;
         let folder = stage::run(&config.artifacts, "embeddings", &mark, &config.embeddings, &mut notes, |folder| {
-            let vectors = train_cbow(&dataset, &split, &artists, &config.embeddings, config.seed, progress)?;
+            let settings = &config.embeddings;
+            let vectors = train_cbow(&dataset, &split, &artists, settings, config.seed, threads(config), progress)?;
             Ok(vectors.save(folder)?)
         })?;
         let vectors = Arc::new(TrackVectors::load(&folder, tracks.len())?);
