@@ -13,6 +13,7 @@ next_track.rs). The difference of the hit rates is paired by seed, its interval 
 
 import argparse
 import datetime
+import itertools
 import json
 import os
 import statistics
@@ -127,6 +128,12 @@ def run(*command):
     return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
 
 
+def first_lines(source, count, target):
+    with open(source) as lines, open(target, "w") as file:
+        file.writelines(itertools.islice(lines, count))
+    return target
+
+
 def interval(differences):
     """Mean and half the width of its 95 % interval."""
     count = len(differences)
@@ -140,6 +147,7 @@ def compare(name, sequences, held_out, arguments, report):
     hits = {tool: [] for tool in tools}
     with tempfile.TemporaryDirectory() as folder:
         vectors = os.path.join(folder, "vectors.txt")
+        held_out = first_lines(held_out, arguments.held_out, os.path.join(folder, "held_out.txt"))
         for seed in range(1, arguments.seeds + 1):
             for tool in tools:
                 speeds[tool].append(tools[tool].train(vectors, seed, arguments.workers))
@@ -168,6 +176,7 @@ def main():
     parser.add_argument("--nowplaying", help="folder with train_sessions.txt and test_sessions.txt; left out without")
     parser.add_argument("--plays", type=int, default=10_000_000, help="plays of the synthetic playlists; 0 for none")
     parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--held-out", type=int, default=3000, help="held-out sequences, the first of the file, at most")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--binary", default="target/release/examples/cbow_benchmark")
     parser.add_argument("--results", help="file that the results are appended to, besides the output")

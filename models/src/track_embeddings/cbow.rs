@@ -159,7 +159,10 @@ pub fn fill_from_artists(vectors: TrackVectors, artists: &[u32]) -> TrackVectors
 mod tests {
     use super::*;
     use crate::splits::SplitShares;
-    use listening_data::{Context, CounterRng, DatasetWriter, Play, Responses, Session, Silent, SourceInfo, Stream, Track, User};
+    use crate::track_embeddings::{CorpusWriter, dot};
+    use listening_data::{
+        Context, CounterRng, DatasetWriter, Play, Responses, Session, Silent, SourceInfo, Stream, Track, User,
+    };
 
     /// Two worlds of ten tracks each that never meet in a session; tracks 20 and 21 are played once.
     fn two_worlds(folder: &std::path::Path) -> Dataset {
@@ -206,5 +209,73 @@ mod tests {
         assert!(!vectors.known(22));
         assert_eq!(vectors, train(&dataset, 1), "same seed, same vectors");
         assert_ne!(vectors, train(&dataset, 2));
+    }
+
+    /// Sequences on a ring of tracks: each play is a few places from the one before.
+    fn ring(folder: &std::path::Path, tracks: usize, sequences: usize, seed: u64) -> Corpus {
+        let mut writer = CorpusWriter::create(&folder.join(seed.to_string())).unwrap();
+        let mut rng = CounterRng::new(seed, Stream::Sampling, 0, 0);
+        for _ in 0..sequences {
+            let mut at = rng.below(tracks);
+            let mut step = || {
+                at = (at + 1 + rng.below(3)) % tracks;
+                at as u32
+            };
+            writer.push(&[(); 25].map(|()| step())).unwrap();
+        }
+        writer.finish().unwrap()
+    }
+
+    #[test]
+    fn the_vectors_are_the_same_for_any_number_of_threads() {
+        let folder = tempfile::tempdir().unwrap();
+        let corpora = [ring(folder.path(), 3000, 900, 1), ring(folder.path(), 2500, 350, 2)];
+        let settings = CbowSettings { dimension: 20, epochs: 2, ..CbowSettings::default() };
+        let train =
+            |threads, seed| train_on_corpora(&corpora.each_ref(), 3001, &settings, seed, threads, &Silent).unwrap();
+        let alone = train(1, 1);
+        for threads in [2, 3, 8] {
+            assert!(train(threads, 1) == alone, "{threads} threads");
+        }
+        assert!(train(2, 2) != alone);
+        assert!(alone.known(0) && !alone.known(3000), "a track that is never played has no vector");
+    }
+
+    fn tiny(sequences: &[&[u32]], minimum_count: u32) -> Result<TrackVectors> {
+        let folder = tempfile::tempdir().unwrap();
+        let mut writer = CorpusWriter::create(&folder.path().join("corpus")).unwrap();
+        sequences.iter().for_each(|sequence| writer.push(sequence).unwrap());
+        let corpus = writer.finish().unwrap();
+        let settings = CbowSettings { dimension: 4, epochs: 50, minimum_count, ..CbowSettings::default() };
+        train_on_corpora(&[&corpus], 3, &settings, 1, 2, &Silent)
+    }
+
+    #[test]
+    fn tiny_corpora_give_vectors_or_a_clear_refusal() {
+        for (sequences, minimum) in
+            [(&[][..], 1), (&[&[1u32][..]], 1), (&[&[1, 1, 1, 1]], 1), (&[&[0, 1, 0]], 2), (&[&[0, 1], &[1, 2]], 5)]
+        {
+            let message = tiny(sequences, minimum).unwrap_err().to_string();
+            assert!(message.contains("embeddings need 2"), "{message}");
+        }
+        let message = tiny(&[&[0, 7]], 1).unwrap_err().to_string();
+        assert!(message.contains("track number 7") && message.contains("only 3 tracks"), "{message}");
+        for sequences in [&[&[0u32, 1][..]][..], &[&[0], &[1]], &[&[0, 0, 0, 1]], &[&[0, 1, 2, 0, 1, 2]]] {
+            let vectors = tiny(sequences, 1).unwrap();
+            assert!(vectors.known(0) && vectors.known(1) && vectors.values().iter().all(|x| x.is_finite()));
+        }
+    }
+
+    /// Where every listener repeats few tracks over and over, the steps of one block add up on few rows.
+    #[test]
+    fn repeated_tracks_do_not_make_vectors_diverge() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut writer = CorpusWriter::create(&folder.path().join("corpus")).unwrap();
+        (0..1000u32).for_each(|user| writer.push(&[2 * user, 2 * user + 1].repeat(100)).unwrap());
+        let corpus = writer.finish().unwrap();
+        let settings = CbowSettings { dimension: 8, epochs: 3, ..CbowSettings::default() };
+        let vectors = train_on_corpora(&[&corpus], 2000, &settings, 1, 2, &Silent).unwrap();
+        let near = (0..1000).filter(|&user| dot(vectors.vector(2 * user), vectors.vector(2 * user + 1)) > 0.5).count();
+        assert!(near > 900, "{near} pairs lie together");
     }
 }

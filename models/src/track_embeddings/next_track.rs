@@ -231,7 +231,8 @@ mod tests {
     fn a_known_ranking_gives_known_rates() {
         let folder = tempfile::tempdir().unwrap();
         // On a half circle, track t is at angle t: the nearest to the query 0 are 0, 1, 2, ... in turn.
-        let vectors = TrackVectors::new(2, (0..150).flat_map(|t| [(t as f32 / 50.0).cos(), (t as f32 / 50.0).sin()]).collect());
+        let vectors =
+            TrackVectors::new(2, (0..150).flat_map(|t| [(t as f32 / 50.0).cos(), (t as f32 / 50.0).sin()]).collect());
         let held_out = corpus(folder.path(), &[vec![0, 9], vec![0, 10], vec![0, 99], vec![0, 100], vec![5]]);
         let found = next_track_hit_rates(&vectors, &held_out, 5, 2);
         assert_eq!(found, HitRates { at_10: 0.25, at_100: 0.75, predictions: 4 });

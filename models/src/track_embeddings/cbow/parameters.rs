@@ -21,7 +21,9 @@ pub struct Parameters {
 }
 
 impl Parameters {
-    /// Input vectors uniform in +-0.5 / dimension, output vectors zero, as in word2vec's code.
+    /// Input vectors uniform in +-1 / dimension, as gensim draws them, output vectors zero.
+    ///
+    /// word2vec's code draws from half that width; with few plays per track the start is then slower.
     pub fn new(vocabulary: &Vocabulary, dimension: usize, seed: u64) -> Self {
         let (lanes, words) = (dimension.div_ceil(8), vocabulary.tracks.len());
         let rows_per_shard = (2 * words).div_ceil(SHARDS);
@@ -29,7 +31,7 @@ impl Parameters {
         for (word, &track) in vocabulary.tracks.iter().enumerate() {
             let mut rng = CounterRng::new(seed, Stream::Weights, u64::from(track), u32::MAX);
             let row = row_of(&mut shards[word % SHARDS], word, lanes).as_flattened_mut();
-            row[..dimension].iter_mut().for_each(|x| *x = (rng.uniform() - 0.5) / dimension as f32);
+            row[..dimension].iter_mut().for_each(|x| *x = (2.0 * rng.uniform() - 1.0) / dimension as f32);
         }
         Self { lanes, words, shards: shards.into_iter().map(RwLock::new).collect() }
     }
@@ -46,8 +48,7 @@ impl Parameters {
 
     /// All rows, to be read.
     pub fn read(&self) -> Rows<'_> {
-        let shards =
-            std::array::from_fn(|shard| self.shards[shard].read().unwrap_or_else(PoisonError::into_inner));
+        let shards = std::array::from_fn(|shard| self.shards[shard].read().unwrap_or_else(PoisonError::into_inner));
         Rows { lanes: self.lanes, shards }
     }
 

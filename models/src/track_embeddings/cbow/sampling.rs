@@ -72,8 +72,7 @@ impl Sampler<'_> {
         let tokens = self.corpora[stretch.corpus].tokens();
         let kept = |play: usize| {
             let word = self.vocabulary.word_of[tokens[play] as usize];
-            // A track repeated at once says nothing about its neighbours.
-            if word == UNKNOWN || (play > sequence.start && tokens[play - 1] == tokens[play]) {
+            if word == UNKNOWN {
                 return None;
             }
             let mut rng = self.rng(stretch.offset + play as u64, epoch);
@@ -114,5 +113,103 @@ impl Sampler<'_> {
 
     fn rng(&self, play: u64, epoch: u32) -> CounterRng {
         CounterRng::new(self.seed, Stream::Word2vec, play, 2 * epoch)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::track_embeddings::{CbowSettings, CorpusWriter};
+
+    const TRACKS: usize = 50;
+
+    fn corpus(folder: &std::path::Path) -> Corpus {
+        let mut rng = CounterRng::new(1, Stream::Sampling, 0, 0);
+        let mut writer = CorpusWriter::create(&folder.join("corpus")).unwrap();
+        for _ in 0..400 {
+            let sequence: Vec<u32> =
+                (0..1 + rng.below(60)).map(|_| rng.below(1 + rng.clone().below(TRACKS)) as u32).collect();
+            writer.push(&sequence).unwrap();
+        }
+        writer.finish().unwrap()
+    }
+
+    /// Per target its play, its word and its context, in order.
+    fn targets(sampler: &Sampler<'_>, stretches: impl Iterator<Item = Range<usize>>) -> Vec<(u64, u32, Vec<u32>)> {
+        let mut found = Vec::new();
+        let mut sample = Sample::default();
+        for plays in stretches {
+            sampler.draw(&Stretch { corpus: 0, plays, offset: 1000 }, 3, &mut sample);
+            for Target { place, window, play } in &sample.targets {
+                let context = window.clone().filter(|other| other != place).map(|other| sample.words[other as usize]);
+                found.push((*play, sample.words[*place as usize], context.collect()));
+            }
+        }
+        found
+    }
+
+    #[test]
+    fn samples_do_not_depend_on_where_the_corpus_is_cut() {
+        let folder = tempfile::tempdir().unwrap();
+        let corpus = corpus(folder.path());
+        let settings = CbowSettings { minimum_count: 40, subsample: 0.01, ..CbowSettings::default() };
+        let vocabulary = Vocabulary::new(&[&corpus], TRACKS, &settings).unwrap();
+        assert!(vocabulary.tracks.len() < TRACKS && vocabulary.kept_share[0] < 0.9, "both kinds of loss happen");
+        let sampler = Sampler { corpora: &[&corpus], vocabulary: &vocabulary, window: 4, seed: 5 };
+        let plays = corpus.tokens().len();
+        let whole = targets(&sampler, std::iter::once(0..plays));
+        assert!(whole.len() > 1000);
+        for stretch in [1, 7, 64] {
+            let parts = (0..plays).step_by(stretch).map(|begin| begin..plays.min(begin + stretch));
+            assert_eq!(targets(&sampler, parts), whole, "stretches of {stretch}");
+        }
+    }
+
+    #[test]
+    fn contexts_stay_in_the_sequence_and_windows_are_drawn_evenly() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut writer = CorpusWriter::create(&folder.path().join("corpus")).unwrap();
+        let ordered: Vec<u32> = (0..TRACKS as u32).collect();
+        let (sequences, window) = (500, 4);
+        (0..sequences).for_each(|_| writer.push(&ordered).unwrap());
+        let corpus = writer.finish().unwrap();
+        let settings = CbowSettings { subsample: 0.0, ..CbowSettings::default() };
+        let vocabulary = Vocabulary::new(&[&corpus], TRACKS, &settings).unwrap();
+        let sampler = Sampler { corpora: &[&corpus], vocabulary: &vocabulary, window, seed: 1 };
+        let found = targets(&sampler, std::iter::once(0..corpus.tokens().len()));
+        assert_eq!(found.len(), sequences * TRACKS, "without subsampling every play is a target");
+        let mut reaches = [0u32; 4];
+        for (_, word, context) in &found {
+            let (track, last) = (vocabulary.tracks[*word as usize] as usize, TRACKS - 1);
+            let context: Vec<usize> = context.iter().map(|&word| vocabulary.tracks[word as usize] as usize).collect();
+            let reach = (track.max(1) - context.iter().min().unwrap().min(&track)).max(1);
+            let reach = if track < window { context.iter().max().unwrap() - track } else { reach };
+            let expected: Vec<usize> = (track.saturating_sub(reach)..=last.min(track + reach)).collect();
+            assert_eq!(context, expected.into_iter().filter(|&other| other != track).collect::<Vec<_>>());
+            reaches[reach - 1] += 1;
+        }
+        let expected = (sequences * TRACKS) as f64 / 4.0;
+        for count in reaches {
+            assert!((f64::from(count) - expected).abs() < 5.0 * expected.sqrt(), "{reaches:?}");
+        }
+    }
+
+    #[test]
+    fn plays_are_kept_with_their_share() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut writer = CorpusWriter::create(&folder.path().join("corpus")).unwrap();
+        // Track 0 has 3/4 of the plays, track 1 the rest: kept with sqrt(.12 / .75) + .16 = .56, sqrt(.48) + .48 > 1.
+        (0..20_000).for_each(|_| writer.push(&[0, 0, 0, 1]).unwrap());
+        let corpus = writer.finish().unwrap();
+        let settings = CbowSettings { subsample: 0.12, ..CbowSettings::default() };
+        let vocabulary = Vocabulary::new(&[&corpus], 2, &settings).unwrap();
+        let sampler = Sampler { corpora: &[&corpus], vocabulary: &vocabulary, window: 1, seed: 1 };
+        let mut sample = Sample::default();
+        sampler.draw(&Stretch { corpus: 0, plays: 0..80_000, offset: 0 }, 0, &mut sample);
+        let count = |word| sample.words.iter().filter(|&&other| other == word).count();
+        assert_eq!(count(1), 20_000);
+        let share = count(0) as f64 / 60_000.0;
+        // Standard error 0.002; five of them are allowed.
+        assert!((share - 0.56).abs() < 0.01, "{share}");
     }
 }

@@ -39,13 +39,10 @@ struct Blocks {
 
 impl Blocks {
     fn new(corpora: &[&Corpus], densest: f64) -> Self {
-        let env = |n: &str, d: f64| std::env::var(n).ok().and_then(|v| v.parse().ok()).unwrap_or(d);
         let plays: Vec<usize> = corpora.iter().map(|corpus| corpus.tokens().len()).collect();
-        let stretch = env("STRETCH", STRETCH as f64) as usize;
-        let block = ((env("CPB", CHANGES_PER_BLOCK) / densest) as usize).clamp(1, stretch * env("STRETCHES", STRETCHES as f64) as usize);
-        let stretch = block.min(stretch);
+        let block = ((CHANGES_PER_BLOCK / densest) as usize).clamp(1, STRETCH * STRETCHES);
+        let stretch = block.min(STRETCH);
         let stretches = plays.iter().map(|plays| plays.div_ceil(stretch)).sum::<usize>();
-        eprintln!("block {block} stretch {stretch} densest {densest}");
         Self { plays, stretch, stretches, count: stretches.div_ceil(block / stretch) }
     }
 
@@ -177,4 +174,41 @@ impl Run<'_> {
 /// The step size falls linearly to 1/1000 of what it was.
 fn learning_rate(start: f32, step: usize, steps: usize) -> f32 {
     (f64::from(start) * (1.0 - step as f64 / steps as f64).max(1e-3)) as f32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::track_embeddings::CorpusWriter;
+
+    #[test]
+    fn the_step_size_falls_on_a_line() {
+        let rates = [0, 25, 50, 99].map(|step| learning_rate(0.05, step, 100));
+        for (rate, expected) in rates.into_iter().zip([0.05, 0.0375, 0.025, 0.0005]) {
+            assert!((rate - expected).abs() < 1e-8, "{rate} for {expected}");
+        }
+        assert_eq!(learning_rate(0.05, 99_999, 100_000), 0.05 * 1e-3, "and stays above 0");
+    }
+
+    #[test]
+    fn blocks_hold_every_play_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let corpora = [1000usize, 1, 777].map(|plays| {
+            let mut writer = CorpusWriter::create(&folder.path().join(plays.to_string())).unwrap();
+            writer.push(&vec![0; plays]).unwrap();
+            writer.finish().unwrap()
+        });
+        // A whole block; blocks of a few stretches; one stretch; one play.
+        for densest in [1e-4, 8.0 / 200.0, 8.0 / 64.0, 20.0] {
+            let blocks = Blocks::new(&corpora.each_ref(), densest);
+            let mut seen = [vec![0; 1000], vec![0; 1], vec![0; 777]];
+            for stretch in (0..blocks.count).flat_map(|block| blocks.of(block)) {
+                assert_eq!(stretch.offset, [0, 1000, 1001][stretch.corpus]);
+                stretch.plays.for_each(|play| seen[stretch.corpus][play] += 1);
+            }
+            assert!(seen.iter().flatten().all(|&times| times == 1), "densest {densest}");
+            let largest = (0..blocks.count).map(|block| blocks.of(block).map(|s| s.plays.len()).sum()).max();
+            assert!(largest.unwrap_or(0) <= ((CHANGES_PER_BLOCK / densest) as usize).max(1));
+        }
+    }
 }
