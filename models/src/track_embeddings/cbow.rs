@@ -7,9 +7,9 @@
 //! probability proportional to count^0.75, and frequent tracks left out of sentences (ibid., section 2.3).
 
 mod arithmetic;
-mod barrier;
 mod gradient;
 mod parameters;
+mod phases;
 mod sampling;
 mod training;
 mod vocabulary;

@@ -62,7 +62,7 @@ fn exp<const FUSED: bool>(x: f32) -> f32 {
     // ln 2 in two parts, the first with few bits, so that n times it is exact.
     let r = multiply_add::<FUSED>(n, 2.121_944_4e-4, multiply_add::<FUSED>(n, -0.693_359_4, x));
     let mut sum = 1.987_569_1e-4;
-    for coefficient in [1.398_199_9e-3, 8.333_452e-3, 4.166_579_6e-2, 1.666_666_5e-1, 5.000_000_1e-1] {
+    for coefficient in [1.398_199_9e-3, 8.333_452e-3, 4.166_579_6e-2, 1.666_666_5e-1, 0.5] {
         sum = multiply_add::<FUSED>(sum, r, coefficient);
     }
     let power_of_two = f32::from_bits(shifted.to_bits().wrapping_add(127) << 23);

@@ -169,8 +169,8 @@ impl Gradient {
     fn sort_by_shard(&mut self) {
         let mut counts = [0; SHARDS];
         self.rows.iter().for_each(|row| counts[*row as usize % SHARDS] += 1);
-        for shard in 0..SHARDS {
-            self.starts[shard + 1] = self.starts[shard] + counts[shard];
+        for (shard, count) in counts.into_iter().enumerate() {
+            self.starts[shard + 1] = self.starts[shard] + count;
         }
         let mut next = self.starts;
         self.by_shard.resize(self.rows.len(), 0);

@@ -182,8 +182,8 @@ mod tests {
         for (_, word, context) in &found {
             let (track, last) = (vocabulary.tracks[*word as usize] as usize, TRACKS - 1);
             let context: Vec<usize> = context.iter().map(|&word| vocabulary.tracks[word as usize] as usize).collect();
-            let reach = (track.max(1) - context.iter().min().unwrap().min(&track)).max(1);
-            let reach = if track < window { context.iter().max().unwrap() - track } else { reach };
+            // Towards one side at least the window is not cut.
+            let reach = context.iter().map(|other| other.abs_diff(track)).max().unwrap();
             let expected: Vec<usize> = (track.saturating_sub(reach)..=last.min(track + reach)).collect();
             assert_eq!(context, expected.into_iter().filter(|&other| other != track).collect::<Vec<_>>());
             reaches[reach - 1] += 1;

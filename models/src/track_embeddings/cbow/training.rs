@@ -3,15 +3,14 @@
 //! A stretch's gradient depends on the stretch, and a row's new value on the gradients in the order of their stretches;
 //! neither depends on which thread does the work. So the result is the same for any number of threads.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{PoisonError, RwLock};
+use std::sync::{Mutex, PoisonError, RwLock};
 
 use listening_data::Progress;
 
 use super::CbowSettings;
-use super::barrier::PhaseBarrier;
 use super::gradient::Gradient;
 use super::parameters::{Parameters, SHARDS};
+use super::phases::Phases;
 use super::sampling::{Sampler, Stretch};
 use super::vocabulary::Vocabulary;
 use crate::track_embeddings::Corpus;
@@ -52,6 +51,10 @@ impl Blocks {
         (block..self.stretches).step_by(self.count).filter_map(|number| self.stretch(number))
     }
 
+    fn stretches_in(&self, block: usize) -> usize {
+        (self.stretches - block).div_ceil(self.count)
+    }
+
     fn stretch(&self, mut number: usize) -> Option<Stretch> {
         let mut offset = 0;
         for (corpus, &plays) in self.plays.iter().enumerate() {
@@ -78,27 +81,37 @@ pub fn train(
     progress: &dyn Progress,
 ) {
     let blocks = Blocks::new(corpora, vocabulary.densest);
-    let largest = blocks.of(0).count();
-    let threads = threads.clamp(1, largest.max(1));
+    let largest = blocks.stretches_in(0);
     let run = Run {
         parameters,
         sampler: Sampler { corpora, vocabulary, window: settings.window, seed },
         settings,
         gradients: (0..largest).map(|_| RwLock::default()).collect(),
         blocks,
-        next_stretch: AtomicUsize::new(0),
-        next_shard: AtomicUsize::new(0),
-        barrier: PhaseBarrier::new(threads),
+        loss: Mutex::default(),
+        progress,
     };
-    std::thread::scope(|scope| {
-        for _ in 1..threads {
-            scope.spawn(|| run.work(None));
+    // Two phases per block and epoch.
+    let count = 2 * (settings.epochs * run.blocks.count) as u64;
+    let items = |phase: u64| if phase.is_multiple_of(2) { run.stretches(phase / 2) } else { SHARDS } as u64;
+    let work = |phase: u64, item: u64| {
+        if phase.is_multiple_of(2) {
+            run.compute(phase / 2, item as usize);
+        } else {
+            run.apply(phase / 2, item as usize);
         }
-        run.work(Some(progress));
+    };
+    let phases = Phases::default();
+    std::thread::scope(|scope| {
+        // More threads than there are stretches in a block would have nothing to do.
+        for _ in 1..threads.min(largest) {
+            scope.spawn(|| phases.run(count, items, work));
+        }
+        phases.run(count, items, work);
     });
 }
 
-/// What the threads share.
+/// What the threads share. A step is one block in one epoch.
 struct Run<'a> {
     parameters: &'a Parameters,
     sampler: Sampler<'a>,
@@ -106,67 +119,60 @@ struct Run<'a> {
     blocks: Blocks,
     /// One per stretch of a block.
     gradients: Vec<RwLock<Gradient>>,
-    next_stretch: AtomicUsize,
-    next_shard: AtomicUsize,
-    barrier: PhaseBarrier,
+    /// Sum of the epoch's losses, and their number.
+    loss: Mutex<(f64, u64)>,
+    progress: &'a dyn Progress,
 }
 
 impl Run<'_> {
-    /// The work of one thread; the one with `progress` reports.
-    fn work(&self, progress: Option<&dyn Progress>) {
-        let plays: u64 = self.blocks.plays.iter().map(|&plays| plays as u64).sum();
+    fn epoch_and_block(&self, step: u64) -> (usize, usize) {
+        (step as usize / self.blocks.count, step as usize % self.blocks.count)
+    }
+
+    fn stretches(&self, step: u64) -> usize {
+        self.blocks.stretches_in(self.epoch_and_block(step).1)
+    }
+
+    /// Computes the gradient of one of a step's stretches.
+    fn compute(&self, step: u64, number: usize) {
+        let (epoch, block) = self.epoch_and_block(step);
+        let Some(stretch) = self.blocks.of(block).nth(number) else { return };
         let steps = self.settings.epochs * self.blocks.count;
-        for epoch in 0..self.settings.epochs {
-            let mut loss = (0.0, 0);
-            for block in 0..self.blocks.count {
-                let step = epoch * self.blocks.count + block;
-                let stretches: Vec<Stretch> = self.blocks.of(block).collect();
-                let rate = learning_rate(self.settings.learning_rate, step, steps);
-                self.compute(&stretches, epoch as u32, rate);
-                self.barrier.wait(|| self.next_stretch.store(0, Ordering::Relaxed));
-                self.apply(stretches.len());
-                if progress.is_some() {
-                    for gradient in &self.gradients[..stretches.len()] {
-                        let gradient = gradient.read().unwrap_or_else(PoisonError::into_inner);
-                        loss = (loss.0 + gradient.loss.0, loss.1 + gradient.loss.1);
-                    }
-                }
-                self.barrier.wait(|| self.next_shard.store(0, Ordering::Relaxed));
-                if let Some(progress) = progress
-                    && step % BLOCKS_PER_REPORT == 0
-                {
-                    progress.advance((plays as f64 * step as f64 / self.blocks.count as f64) as u64);
-                }
-            }
-            if let Some(progress) = progress {
-                progress.advance(plays * (epoch as u64 + 1));
-                progress.remark(&format!("loss {:.3}", loss.0 / loss.1.max(1) as f64));
-            }
-        }
-    }
-
-    fn compute(&self, stretches: &[Stretch], epoch: u32, rate: f32) {
+        let rate = learning_rate(self.settings.learning_rate, step as usize, steps);
         let rows = self.parameters.read();
-        loop {
-            let number = self.next_stretch.fetch_add(1, Ordering::Relaxed);
-            let Some(stretch) = stretches.get(number) else { return };
-            let mut gradient = self.gradients[number].write().unwrap_or_else(PoisonError::into_inner);
-            let step = (self.settings.negatives, rate);
-            gradient.compute(self.parameters, &rows, &self.sampler, (stretch, epoch), step);
+        let mut gradient = self.gradients[number].write().unwrap_or_else(PoisonError::into_inner);
+        let setting = (self.settings.negatives, rate);
+        gradient.compute(self.parameters, &rows, &self.sampler, (&stretch, epoch as u32), setting);
+    }
+
+    /// Applies a step's gradients to the rows of one shard.
+    fn apply(&self, step: u64, shard: usize) {
+        let mut rows = self.parameters.write(shard);
+        for gradient in &self.gradients[..self.stretches(step)] {
+            let gradient = gradient.read().unwrap_or_else(PoisonError::into_inner);
+            gradient.apply(shard, &mut rows, self.parameters.lanes());
+        }
+        if shard == 0 {
+            self.report(step);
         }
     }
 
-    fn apply(&self, stretches: usize) {
-        loop {
-            let shard = self.next_shard.fetch_add(1, Ordering::Relaxed);
-            if shard >= SHARDS {
-                return;
-            }
-            let mut rows = self.parameters.write(shard);
-            for gradient in &self.gradients[..stretches] {
-                let gradient = gradient.read().unwrap_or_else(PoisonError::into_inner);
-                gradient.apply(shard, &mut rows, self.parameters.lanes());
-            }
+    fn report(&self, step: u64) {
+        let (epoch, block) = self.epoch_and_block(step);
+        let mut loss = self.loss.lock().unwrap_or_else(PoisonError::into_inner);
+        for gradient in &self.gradients[..self.stretches(step)] {
+            let gradient = gradient.read().unwrap_or_else(PoisonError::into_inner);
+            *loss = (loss.0 + gradient.loss.0, loss.1 + gradient.loss.1);
+        }
+        let plays: usize = self.blocks.plays.iter().sum();
+        let last = block + 1 == self.blocks.count;
+        if last || block.is_multiple_of(BLOCKS_PER_REPORT) {
+            let of_epoch = plays as f64 * (block + 1) as f64 / self.blocks.count as f64;
+            self.progress.advance((epoch * plays) as u64 + of_epoch as u64);
+        }
+        if last {
+            self.progress.remark(&format!("loss {:.3}", loss.0 / loss.1.max(1) as f64));
+            *loss = (0.0, 0);
         }
     }
 }
@@ -201,6 +207,7 @@ mod tests {
         // A whole block; blocks of a few stretches; one stretch; one play.
         for densest in [1e-4, 8.0 / 200.0, 8.0 / 64.0, 20.0] {
             let blocks = Blocks::new(&corpora.each_ref(), densest);
+            assert!((0..blocks.count).all(|block| blocks.of(block).count() == blocks.stretches_in(block)));
             let mut seen = [vec![0; 1000], vec![0; 1], vec![0; 777]];
             for stretch in (0..blocks.count).flat_map(|block| blocks.of(block)) {
                 assert_eq!(stretch.offset, [0, 1000, 1001][stretch.corpus]);
