@@ -29,7 +29,7 @@ pub fn small_world(folder: &Path, users: u32, settings: WorldSettings, seed: u64
     let artists = artist_numbers(&tracks);
     let split = TimeSplit::new(&dataset, SplitShares::default())?;
     let embeddings = CbowSettings { dimension: 16, epochs: 1, ..CbowSettings::default() };
-    let vectors = Arc::new(train_cbow(&dataset, &split, &artists, &embeddings, seed, &Silent)?);
+    let vectors = Arc::new(train_cbow(&dataset, &split, &artists, &embeddings, seed, 1, &Silent)?);
     let totals = TrackTotals::count(&dataset, &split)?;
     let encoder = RecencyWeightedMean::new(Arc::clone(&vectors), RecencyWeightedMeanSettings::default())?;
     let features = PrepareSettings { training_starts: 200, held_out_starts: 100, candidates_per_source: 64 };

@@ -91,7 +91,7 @@ fn make(
         }
     };
     progress.begin("embedding quality", 2, "steps");
-    let held_out = Corpus::of_sessions(dataset, split, Split::Test, &corpora.join("test"))?;
+    let held_out = Corpus::of_part(dataset, split, Split::Test, &corpora.join("test"))?;
     let next_track = next_track_hit_rates(&learnt, &held_out, settings.cbow.window, threads);
     progress.advance(1);
     let artists = artist_numbers(tracks);
@@ -123,7 +123,7 @@ fn learn_cbow(
     progress: &dyn Progress,
 ) -> anyhow::Result<TrackVectors> {
     let mut joint = JointCatalog::new(tracks);
-    let mut learnt_from = vec![Corpus::of_training_sessions(dataset, split, &corpora.join("training"))?];
+    let mut learnt_from = vec![Corpus::of_part(dataset, split, Split::Train, &corpora.join("training"))?];
     for (number, playlists) in playlists.iter().enumerate() {
         let numbers = joint.numbers_of(&playlists.catalog()?);
         let folder = corpora.join(format!("playlists-{number}"));

@@ -1,17 +1,26 @@
-//! Continuous bag of words with negative sampling over sessions (Mikolov et al., NIPS 2013 and arXiv 1301.3781).
+//! Continuous bag of words with negative sampling over sequences of tracks (Mikolov et al., NIPS 2013 and arXiv
+//! 1301.3781).
 //!
-//! A session is a sentence, a track a word. For a track o with context tracks C (those within a random window of
-//! 1..=window places), h = mean of the input vectors of C, and the loss is
+//! A session or playlist is a sentence, a track a word. For a track o with context tracks C (those within a random
+//! window of 1..=window places), h = mean of the input vectors of C, and the loss is
 //! -log s(h . v'_o) - sum over k negatives n of log s(-h . v'_n), with s the logistic function, negatives drawn with
-//! probability proportional to count^0.75, and frequent tracks left out of sentences with probability
-//! 1 - sqrt(t / f) (ibid., eq. 5). Single-threaded, in the order of the log: deterministic.
+//! probability proportional to count^0.75, and frequent tracks left out of sentences (ibid., section 2.3).
 
-use listening_data::{CounterRng, Dataset, Progress, Stream};
+mod arithmetic;
+mod gradient;
+mod parameters;
+mod phases;
+mod sampling;
+mod training;
+mod vocabulary;
+
+use listening_data::{Dataset, Progress};
 use serde::{Deserialize, Serialize};
 
-use super::TrackVectors;
-use super::vectors::dot;
-use crate::splits::TimeSplit;
+use self::parameters::Parameters;
+use self::vocabulary::Vocabulary;
+use super::{Corpus, TrackVectors};
+use crate::splits::{Split, TimeSplit};
 use crate::{ModelError, Result};
 
 /// Settings of CBOW.
@@ -54,10 +63,10 @@ impl CbowSettings {
     /// Refuses settings that make no sense.
     pub fn validate(&self) -> Result<()> {
         let positive = [
-            ("embeddings.dimension", self.dimension),
-            ("embeddings.window", self.window),
-            ("embeddings.negatives", self.negatives),
-            ("embeddings.epochs", self.epochs),
+            ("embeddings.cbow.dimension", self.dimension),
+            ("embeddings.cbow.window", self.window),
+            ("embeddings.cbow.negatives", self.negatives),
+            ("embeddings.cbow.epochs", self.epochs),
         ];
         for (setting, value) in positive {
             if value == 0 {
@@ -65,207 +74,83 @@ impl CbowSettings {
             }
         }
         if self.dimension > 4096 {
-            return Err(ModelError::setting("embeddings.dimension", "must be at most 4096"));
+            return Err(ModelError::setting("embeddings.cbow.dimension", "must be at most 4096"));
         }
         if !(self.learning_rate > 0.0 && self.learning_rate < 1.0) {
-            return Err(ModelError::setting("embeddings.learning_rate", "must be above 0 and below 1"));
+            return Err(ModelError::setting("embeddings.cbow.learning_rate", "must be above 0 and below 1"));
         }
         if !(0.0..1.0).contains(&self.subsample) {
-            return Err(ModelError::setting("embeddings.subsample", "must be in 0..1"));
+            return Err(ModelError::setting("embeddings.cbow.subsample", "must be in 0..1"));
         }
         Ok(())
     }
 }
 
-/// Trains track vectors on the training sessions.
+/// Trains vectors for a catalog of `tracks` tracks on corpora that number their tracks as the catalog does.
 ///
-/// `artists` gives each track's artist by number: a track played too seldom takes the mean vector of its artist.
+/// Tracks outside the vocabulary get zeros, which stand for "unknown": what fills them, such as [`fill_from_artists`],
+/// is the caller's choice. The same seed gives the same vectors, bit for bit, for any number of `threads`.
+pub fn train_on_corpora(
+    corpora: &[&Corpus],
+    tracks: usize,
+    settings: &CbowSettings,
+    seed: u64,
+    threads: usize,
+    progress: &dyn Progress,
+) -> Result<TrackVectors> {
+    settings.validate()?;
+    let vocabulary = Vocabulary::new(corpora, tracks, settings)?;
+    let parameters = Parameters::new(&vocabulary, settings.dimension, seed);
+    let plays: u64 = corpora.iter().map(|corpus| corpus.tokens().len() as u64).sum();
+    progress.begin("track embeddings", plays * settings.epochs as u64, "plays");
+    training::train(&parameters, &vocabulary, corpora, settings, seed, threads, progress);
+    progress.end();
+    let mut values = vec![0.0; tracks * settings.dimension];
+    let rows = parameters.read();
+    for (word, &track) in vocabulary.tracks.iter().enumerate() {
+        let vector = &rows.row(word as u32).as_flattened()[..settings.dimension];
+        values[track as usize * settings.dimension..][..settings.dimension].copy_from_slice(vector);
+    }
+    if values.iter().all(|value| value.is_finite()) {
+        return Ok(TrackVectors::new(settings.dimension, values));
+    }
+    Err(ModelError::Diverged("the track vectors grew without bound; lower embeddings.cbow.learning_rate".into()))
+}
+
+/// Trains track vectors on the training sessions of a dataset; tracks played too seldom take their artist's mean.
+///
+/// `artists` gives each track's artist by number. The sessions' tracks pass through a corpus in the system's folder
+/// for temporary files, 4 bytes per play.
 pub fn train_cbow(
     dataset: &Dataset,
     split: &TimeSplit,
     artists: &[u32],
     settings: &CbowSettings,
     seed: u64,
+    threads: usize,
     progress: &dyn Progress,
 ) -> Result<TrackVectors> {
     settings.validate()?;
-    let mut counts = vec![0u32; artists.len()];
-    for logged in split.training_sessions(dataset)? {
-        logged?.session.plays.iter().for_each(|play| counts[play.track as usize] += 1);
-    }
-    let vocabulary = Vocabulary::new(&counts, settings)?;
-    let mut network = Network::new(artists.len(), settings.dimension, seed);
-    let total = vocabulary.plays * settings.epochs as u64;
-    progress.begin("track embeddings", total, "plays");
-    let mut done = 0;
-    let mut sentence = Vec::new();
-    for epoch in 0..settings.epochs {
-        for logged in split.training_sessions(dataset)? {
-            let logged = logged?;
-            let mut rng = CounterRng::new(seed, Stream::Word2vec, logged.number, epoch as u32);
-            sentence.clear();
-            let tracks = logged.session.plays.iter().map(|play| play.track);
-            let known = tracks.filter(|&track| vocabulary.kept_share[track as usize] > 0.0);
-            let before = done;
-            for track in known {
-                done += 1;
-                // A track repeated at once says nothing about its neighbours.
-                if rng.uniform() < vocabulary.kept_share[track as usize] && sentence.last() != Some(&track) {
-                    sentence.push(track);
-                }
-            }
-            let rate = settings.learning_rate * (1.0 - before as f32 / total as f32).max(1e-3);
-            network.learn(&sentence, &vocabulary, settings, rate, &mut rng);
-            progress.advance(done);
-        }
-        progress.remark(&format!("loss {:.3}", network.take_loss()));
-    }
-    progress.end();
-    Ok(fill_from_artists(TrackVectors::new(settings.dimension, network.input), &vocabulary, artists))
+    let folder = tempfile::tempdir().map_err(|e| ModelError::file("create", std::env::temp_dir(), e))?;
+    let corpus = Corpus::of_part(dataset, split, Split::Train, &folder.path().join("corpus"))?;
+    let vectors = train_on_corpora(&[&corpus], artists.len(), settings, seed, threads, progress)?;
+    Ok(fill_from_artists(vectors, artists))
 }
 
-struct Vocabulary {
-    /// Plays of known tracks in the training sessions.
-    plays: u64,
-    /// Per track, the probability that a play is kept; 0 for tracks outside the vocabulary.
-    kept_share: Vec<f32>,
-    /// Tracks of the vocabulary with their cumulative sampling weight.
-    cumulative: Vec<(f64, u32)>,
-}
-
-impl Vocabulary {
-    fn new(counts: &[u32], settings: &CbowSettings) -> Result<Self> {
-        let known = |count: u32| count >= settings.minimum_count.max(1);
-        let plays: u64 = counts.iter().filter(|&&count| known(count)).map(|&count| u64::from(count)).sum();
-        let kept = |count: u32| {
-            let share = f64::from(count) / plays.max(1) as f64;
-            match count {
-                count if !known(count) => 0.0,
-                _ if settings.subsample == 0.0 => 1.0,
-                _ => (settings.subsample / share).sqrt().min(1.0) as f32,
-            }
-        };
-        let mut weight = 0.0;
-        let mut cumulative = Vec::new();
-        for (track, &count) in counts.iter().enumerate().filter(|(_, count)| known(**count)) {
-            weight += f64::from(count).powf(0.75);
-            cumulative.push((weight, track as u32));
-        }
-        if cumulative.len() < 2 {
-            return Err(ModelError::TooLittleData(format!(
-                "the training sessions hold {} tracks with at least {} plays, and embeddings need 2; import more \
-                 logs or lower embeddings.minimum_count",
-                cumulative.len(),
-                settings.minimum_count
-            )));
-        }
-        Ok(Self { plays, kept_share: counts.iter().map(|&count| kept(count)).collect(), cumulative })
-    }
-
-    fn negative(&self, rng: &mut CounterRng) -> u32 {
-        let last = self.cumulative.len() - 1;
-        let target = f64::from(rng.uniform()) * self.cumulative[last].0;
-        let place = self.cumulative.partition_point(|&(weight, _)| weight <= target);
-        self.cumulative[place.min(last)].1
-    }
-}
-
-struct Network {
-    dimension: usize,
-    input: Vec<f32>,
-    output: Vec<f32>,
-    hidden: Vec<f32>,
-    gradient: Vec<f32>,
-    loss: f64,
-    examples: u64,
-}
-
-impl Network {
-    fn new(tracks: usize, dimension: usize, seed: u64) -> Self {
-        let mut input = Vec::with_capacity(tracks * dimension);
-        for track in 0..tracks {
-            let mut rng = CounterRng::new(seed, Stream::Weights, track as u64, u32::MAX);
-            input.extend((0..dimension).map(|_| (rng.uniform() - 0.5) / dimension as f32));
-        }
-        let zeros = vec![0.0; dimension];
-        let output = vec![0.0; tracks * dimension];
-        Self { dimension, input, output, hidden: zeros.clone(), gradient: zeros, loss: 0.0, examples: 0 }
-    }
-
-    fn learn(
-        &mut self,
-        sentence: &[u32],
-        vocabulary: &Vocabulary,
-        settings: &CbowSettings,
-        rate: f32,
-        rng: &mut CounterRng,
-    ) {
-        for (place, &target) in sentence.iter().enumerate() {
-            let reach = 1 + rng.below(settings.window);
-            let window = place.saturating_sub(reach)..(place + reach + 1).min(sentence.len());
-            let context = || window.clone().filter(|&other| other != place).map(|other| sentence[other] as usize);
-            let size = window.len() - 1;
-            if size == 0 {
-                continue;
-            }
-            self.hidden.fill(0.0);
-            self.gradient.fill(0.0);
-            for track in context() {
-                let row = &self.input[track * self.dimension..][..self.dimension];
-                self.hidden.iter_mut().zip(row).for_each(|(h, x)| *h += x / size as f32);
-            }
-            self.push(target, 1.0, rate);
-            for _ in 0..settings.negatives {
-                let negative = vocabulary.negative(rng);
-                if negative != target {
-                    self.push(negative, 0.0, rate);
-                }
-            }
-            // As in word2vec's code, each context vector takes the whole gradient of the mean.
-            for track in context() {
-                let row = &mut self.input[track * self.dimension..][..self.dimension];
-                row.iter_mut().zip(&self.gradient).for_each(|(x, g)| *x += g);
-            }
-        }
-    }
-
-    /// One logistic step on the pair (hidden, output vector of `track`).
-    fn push(&mut self, track: u32, label: f32, rate: f32) {
-        let row = &mut self.output[track as usize * self.dimension..][..self.dimension];
-        let score = dot(&self.hidden, row);
-        let predicted = 1.0 / (1.0 + (-score).exp());
-        let probability = if label > 0.5 { predicted } else { 1.0 - predicted };
-        self.loss -= f64::from(probability.max(1e-7).ln());
-        self.examples += 1;
-        let step = rate * (label - predicted);
-        for ((x, h), g) in row.iter_mut().zip(&self.hidden).zip(&mut self.gradient) {
-            *g += step * *x;
-            *x += step * h;
-        }
-    }
-
-    /// Mean loss per example since the last call.
-    fn take_loss(&mut self) -> f64 {
-        let mean = self.loss / self.examples.max(1) as f64;
-        (self.loss, self.examples) = (0.0, 0);
-        mean
-    }
-}
-
-/// Gives tracks outside the vocabulary the mean vector of their artist's known tracks; zeros where there is none.
-fn fill_from_artists(vectors: TrackVectors, vocabulary: &Vocabulary, artists: &[u32]) -> TrackVectors {
+/// Gives tracks without a vector the mean vector of their artist's tracks that have one; zeros where there is none.
+pub fn fill_from_artists(vectors: TrackVectors, artists: &[u32]) -> TrackVectors {
     let dimension = vectors.dimension();
     let artist_count = artists.iter().max().map_or(0, |&last| last as usize + 1);
-    let known = |track: usize| vocabulary.kept_share[track] > 0.0;
     let mut means = vec![0.0; artist_count * dimension];
-    for (track, &artist) in artists.iter().enumerate().filter(|(track, _)| known(*track)) {
+    for (track, &artist) in artists.iter().enumerate() {
         let mean = &mut means[artist as usize * dimension..][..dimension];
         mean.iter_mut().zip(vectors.vector(track as u32)).for_each(|(m, x)| *m += x);
     }
     let mut values = Vec::with_capacity(vectors.values().len());
     for (track, &artist) in artists.iter().enumerate() {
         let mean = &means[artist as usize * dimension..][..dimension];
-        values.extend_from_slice(if known(track) { vectors.vector(track as u32) } else { mean });
+        let track = track as u32;
+        values.extend_from_slice(if vectors.known(track) { vectors.vector(track) } else { mean });
     }
     TrackVectors::new(dimension, values)
 }
@@ -274,7 +159,10 @@ fn fill_from_artists(vectors: TrackVectors, vocabulary: &Vocabulary, artists: &[
 mod tests {
     use super::*;
     use crate::splits::SplitShares;
-    use listening_data::{Context, DatasetWriter, Play, Responses, Session, Silent, SourceInfo, Track, User};
+    use crate::track_embeddings::{CorpusWriter, dot};
+    use listening_data::{
+        Context, CounterRng, DatasetWriter, Play, Responses, Session, Silent, SourceInfo, Stream, Track, User,
+    };
 
     /// Two worlds of ten tracks each that never meet in a session; tracks 20 and 21 are played once.
     fn two_worlds(folder: &std::path::Path) -> Dataset {
@@ -304,7 +192,7 @@ mod tests {
         // Track 20 shares an artist with track 0, track 21 with track 10; track 22 stands alone.
         let artists: Vec<u32> = (0..20).chain([0, 10, 22]).collect();
         let settings = CbowSettings { dimension: 16, epochs: 5, subsample: 0.0, ..CbowSettings::default() };
-        train_cbow(dataset, &split, &artists, &settings, seed, &Silent).unwrap()
+        train_cbow(dataset, &split, &artists, &settings, seed, 2, &Silent).unwrap()
     }
 
     #[test]
@@ -321,5 +209,73 @@ mod tests {
         assert!(!vectors.known(22));
         assert_eq!(vectors, train(&dataset, 1), "same seed, same vectors");
         assert_ne!(vectors, train(&dataset, 2));
+    }
+
+    /// Sequences on a ring of tracks: each play is a few places from the one before.
+    fn ring(folder: &std::path::Path, tracks: usize, sequences: usize, seed: u64) -> Corpus {
+        let mut writer = CorpusWriter::create(&folder.join(seed.to_string())).unwrap();
+        let mut rng = CounterRng::new(seed, Stream::Sampling, 0, 0);
+        for _ in 0..sequences {
+            let mut at = rng.below(tracks);
+            let mut step = || {
+                at = (at + 1 + rng.below(3)) % tracks;
+                at as u32
+            };
+            writer.push(&[(); 25].map(|()| step())).unwrap();
+        }
+        writer.finish().unwrap()
+    }
+
+    #[test]
+    fn the_vectors_are_the_same_for_any_number_of_threads() {
+        let folder = tempfile::tempdir().unwrap();
+        let corpora = [ring(folder.path(), 3000, 900, 1), ring(folder.path(), 2500, 350, 2)];
+        let settings = CbowSettings { dimension: 20, epochs: 2, ..CbowSettings::default() };
+        let train =
+            |threads, seed| train_on_corpora(&corpora.each_ref(), 3001, &settings, seed, threads, &Silent).unwrap();
+        let alone = train(1, 1);
+        for threads in [2, 3, 8] {
+            assert!(train(threads, 1) == alone, "{threads} threads");
+        }
+        assert!(train(2, 2) != alone);
+        assert!(alone.known(0) && !alone.known(3000), "a track that is never played has no vector");
+    }
+
+    fn tiny(sequences: &[&[u32]], minimum_count: u32) -> Result<TrackVectors> {
+        let folder = tempfile::tempdir().unwrap();
+        let mut writer = CorpusWriter::create(&folder.path().join("corpus")).unwrap();
+        sequences.iter().for_each(|sequence| writer.push(sequence).unwrap());
+        let corpus = writer.finish().unwrap();
+        let settings = CbowSettings { dimension: 4, epochs: 50, minimum_count, ..CbowSettings::default() };
+        train_on_corpora(&[&corpus], 3, &settings, 1, 2, &Silent)
+    }
+
+    #[test]
+    fn tiny_corpora_give_vectors_or_a_clear_refusal() {
+        for (sequences, minimum) in
+            [(&[][..], 1), (&[&[1u32][..]], 1), (&[&[1, 1, 1, 1]], 1), (&[&[0, 1, 0]], 2), (&[&[0, 1], &[1, 2]], 5)]
+        {
+            let message = tiny(sequences, minimum).unwrap_err().to_string();
+            assert!(message.contains("embeddings need 2"), "{message}");
+        }
+        let message = tiny(&[&[0, 7]], 1).unwrap_err().to_string();
+        assert!(message.contains("track number 7") && message.contains("only 3 tracks"), "{message}");
+        for sequences in [&[&[0u32, 1][..]][..], &[&[0], &[1]], &[&[0, 0, 0, 1]], &[&[0, 1, 2, 0, 1, 2]]] {
+            let vectors = tiny(sequences, 1).unwrap();
+            assert!(vectors.known(0) && vectors.known(1) && vectors.values().iter().all(|x| x.is_finite()));
+        }
+    }
+
+    /// Where every listener repeats few tracks over and over, the steps of one block add up on few rows.
+    #[test]
+    fn repeated_tracks_do_not_make_vectors_diverge() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut writer = CorpusWriter::create(&folder.path().join("corpus")).unwrap();
+        (0..1000u32).for_each(|user| writer.push(&[2 * user, 2 * user + 1].repeat(100)).unwrap());
+        let corpus = writer.finish().unwrap();
+        let settings = CbowSettings { dimension: 8, epochs: 3, ..CbowSettings::default() };
+        let vectors = train_on_corpora(&[&corpus], 2000, &settings, 1, 2, &Silent).unwrap();
+        let near = (0..1000).filter(|&user| dot(vectors.vector(2 * user), vectors.vector(2 * user + 1)) > 0.5).count();
+        assert!(near > 900, "{near} pairs lie together");
     }
 }

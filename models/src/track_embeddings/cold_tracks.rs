@@ -41,23 +41,23 @@ impl ColdTrackSettings {
     /// Refuses settings that make no sense.
     pub fn validate(&self) -> Result<()> {
         if self.strengths.is_empty() || !self.strengths.iter().all(|&x| x > 0.0 && x.is_finite()) {
-            return Err(ModelError::setting("cold_tracks.strengths", "must be one or more numbers above 0"));
+            return Err(ModelError::setting("embeddings.cold_tracks.strengths", "must be one or more numbers above 0"));
         }
         if !(self.artist_shrinkage >= 0.0 && self.artist_shrinkage.is_finite()) {
-            return Err(ModelError::setting("cold_tracks.artist_shrinkage", "must be 0 or more"));
+            return Err(ModelError::setting("embeddings.cold_tracks.artist_shrinkage", "must be 0 or more"));
         }
         if !(self.held_out > 0.0 && self.held_out <= 0.4) {
-            return Err(ModelError::setting("cold_tracks.held_out", "must be above 0 and at most 0.4"));
+            return Err(ModelError::setting("embeddings.cold_tracks.held_out", "must be above 0 and at most 0.4"));
         }
         if self.neighbours == 0 {
-            return Err(ModelError::setting("cold_tracks.neighbours", "must be at least 1"));
+            return Err(ModelError::setting("embeddings.cold_tracks.neighbours", "must be at least 1"));
         }
         Ok(())
     }
 }
 
 /// What was done, and how good it is.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ColdTrackReport {
     /// Tracks that had a vector.
     pub known: usize,

@@ -1,12 +1,8 @@
 //! One numbering for the tracks of several datasets, so that embeddings learn from all of them.
 
 use std::collections::HashMap;
-use std::path::Path;
 
-use listening_data::{Dataset, Track};
-
-use super::{Corpus, CorpusWriter};
-use crate::Result;
+use listening_data::Track;
 
 /// Numbers tracks by their ids: those of the first catalog as it does, those that only others know after them.
 #[derive(Clone, Debug, Default)]
@@ -37,24 +33,11 @@ impl JointCatalog {
     }
 }
 
-impl Corpus {
-    /// All sequences of a dataset, sessions or playlists, with its tracks numbered anew.
-    pub fn of_renumbered(dataset: &Dataset, numbers: &[u32], folder: &Path) -> Result<Self> {
-        let mut writer = CorpusWriter::create(folder)?;
-        let mut sequence = Vec::new();
-        for logged in dataset.sessions()? {
-            sequence.clear();
-            sequence.extend(logged?.session.plays.iter().map(|play| numbers[play.track as usize]));
-            writer.push(&sequence)?;
-        }
-        writer.finish()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use listening_data::{Content, Context, DatasetWriter, Play, SourceInfo, User};
+    use crate::track_embeddings::Corpus;
+    use listening_data::{Content, Context, Dataset, DatasetWriter, Play, SourceInfo, User};
 
     fn catalog(ids: &[&str]) -> Vec<Track> {
         ids.iter().map(|id| Track { id: (*id).to_owned(), ..Track::default() }).collect()

@@ -1,14 +1,14 @@
 //! How near predicted vectors come to true ones, on tracks that were held out.
 
 use listening_data::{CounterRng, Stream};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{Model, Tracks, equations};
 use crate::track_embeddings::{NearestTracks, TrackVectors, dot};
 use crate::{ModelError, Result};
 
 /// Quality on one set of held-out tracks.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ColdTrackQuality {
     /// Tracks held out of which anything is known.
     pub tracks: usize,
@@ -32,7 +32,7 @@ pub struct ColdTrackQuality {
 }
 
 /// Quality of one method.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct MethodQuality {
     /// Cosine between predicted and true vector: mean and half width of its 95 % interval over tracks.
     pub cosine: (f64, f64),

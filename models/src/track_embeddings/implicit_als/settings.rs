@@ -71,9 +71,9 @@ impl AlsSettings {
     /// Refuses settings that make no sense.
     pub fn validate(&self) -> Result<()> {
         let counts = [
-            ("als.factors", self.factors, 2048),
-            ("als.iterations", self.iterations, usize::MAX),
-            ("als.conjugate_gradient_steps", self.conjugate_gradient_steps, usize::MAX),
+            ("embeddings.als.factors", self.factors, 2048),
+            ("embeddings.als.iterations", self.iterations, usize::MAX),
+            ("embeddings.als.conjugate_gradient_steps", self.conjugate_gradient_steps, usize::MAX),
         ];
         for (setting, value, most) in counts {
             if value == 0 || value > most {
@@ -85,7 +85,7 @@ impl AlsSettings {
             }
         }
         let positive =
-            [("als.regularization", self.regularization), ("als.alpha", self.alpha), ("als.log_scale", self.log_scale)];
+            [("embeddings.als.regularization", self.regularization), ("embeddings.als.alpha", self.alpha), ("embeddings.als.log_scale", self.log_scale)];
         for (setting, value) in positive {
             if !(value > 0.0 && value.is_finite()) {
                 return Err(ModelError::setting(setting, format!("must be above 0 and finite, not {value}")));

@@ -30,13 +30,13 @@ impl IndexSettings {
     /// Refuses settings that make no sense.
     pub fn validate(&self) -> Result<()> {
         if !(2..=256).contains(&self.connectivity) {
-            return Err(ModelError::setting("index.connectivity", "must be in 2..=256"));
+            return Err(ModelError::setting("embeddings.index.connectivity", "must be in 2..=256"));
         }
         if self.build_expansion < self.connectivity {
-            return Err(ModelError::setting("index.build_expansion", "must be at least index.connectivity"));
+            return Err(ModelError::setting("embeddings.index.build_expansion", "must be at least embeddings.index.connectivity"));
         }
         if self.expansion == 0 {
-            return Err(ModelError::setting("index.expansion", "must be at least 1"));
+            return Err(ModelError::setting("embeddings.index.expansion", "must be at least 1"));
         }
         Ok(())
     }
