@@ -21,7 +21,8 @@ fn vectors_come_with_ids_text_index_and_quality() {
     sim(folder, "import mpd log --out lists").expect(0);
     let train = "train-embeddings --dataset plays --set embeddings.cbow.epochs=2 --set embeddings.cbow.dimension=16";
     for threads in [1, 2] {
-        let command = format!("{train} --out cbow-{threads} --threads {threads} --set artifacts=\"artifacts-{threads}\"");
+        let command =
+            format!("{train} --out cbow-{threads} --threads {threads} --set artifacts=\"artifacts-{threads}\"");
         sim(folder, &command).expect(0).prints(&["next-track hit rate", "with a vector of their own"]);
     }
     let read = |name: &str| fs::read(folder.join(name)).unwrap();

@@ -175,14 +175,13 @@ pub struct Generic {
 
 /// Imports, and says what became of every row.
 pub fn run(source: &Source, progress: &dyn Progress) -> anyhow::Result<()> {
-    let options = |common: &Common, rules: Option<&Rules>, clock: Option<&Clock>, features: Option<&Features>| {
-        ImportOptions {
+    let options =
+        |common: &Common, rules: Option<&Rules>, clock: Option<&Clock>, features: Option<&Features>| ImportOptions {
             lenient: common.lenient,
             rules: rules.map(Rules::settings).unwrap_or_default(),
             utc_offset_minutes: clock.map_or(0, |clock| clock.utc_offset_minutes),
             track_features: features.and_then(|features| features.track_features.clone()),
-        }
-    };
+        };
     let (common, report) = match source {
         Source::SpotifyExtended(SpotifyExtended { common, rules, clock, features }) => {
             let options = options(common, Some(rules), Some(clock), Some(features));

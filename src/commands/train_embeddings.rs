@@ -82,7 +82,8 @@ impl Options {
             overrides.push(Override::option("data.paths", vec![text(dataset)]));
         }
         if !self.playlists.is_empty() {
-            overrides.push(Override::option("embeddings.playlists", self.playlists.iter().map(text).collect::<Vec<_>>()));
+            overrides
+                .push(Override::option("embeddings.playlists", self.playlists.iter().map(text).collect::<Vec<_>>()));
         }
         if let Some(method) = self.method {
             let name = match method {

@@ -30,7 +30,8 @@ fn defaults_are_valid_and_survive_toml() {
 #[test]
 fn later_sources_win() {
     let text = "seed = 2\n[embeddings.cbow]\nwindow = 3\ndimension = 16\n";
-    let config = load(text, &["embeddings.cbow.window=7", "embeddings.cbow.window=8", "name=2024", "user_model.weight_decay=0"]);
+    let config =
+        load(text, &["embeddings.cbow.window=7", "embeddings.cbow.window=8", "name=2024", "user_model.weight_decay=0"]);
     let config = config.unwrap();
     assert_eq!((config.seed, config.embeddings.cbow.window, config.embeddings.cbow.dimension), (2, 8, 16));
     assert_eq!((config.name.as_str(), config.user_model.weight_decay), ("2024", 0.0));
@@ -70,7 +71,10 @@ fn unknown_keys_name_the_file_the_path_and_the_nearest_key() {
 #[test]
 fn unknown_keys_of_set_are_refused_alike() {
     let message = refusal("", &["embeddings.cbow.dimensions=3"]);
-    assert!(message.starts_with("--set embeddings.cbow.dimensions=3: unknown key `embeddings.cbow.dimensions`"), "{message}");
+    assert!(
+        message.starts_with("--set embeddings.cbow.dimensions=3: unknown key `embeddings.cbow.dimensions`"),
+        "{message}"
+    );
     assert!(message.contains("did you mean `embeddings.cbow.dimension`?"), "{message}");
     assert!(refusal("", &["seed.x=3"]).contains("`seed` is a value"), "a value has no keys");
     let message = refusal("", &["world.pool={ minsize = 5 }"]);

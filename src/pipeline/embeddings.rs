@@ -81,9 +81,7 @@ fn make(
     let (settings, threads) = (&config.embeddings, threads(config));
     let corpora = folder.join("corpora");
     let (learnt, recommendation) = match settings.method {
-        EmbeddingMethod::Cbow => {
-            (learn_cbow(config, dataset, split, tracks, playlists, &corpora, progress)?, None)
-        }
+        EmbeddingMethod::Cbow => (learn_cbow(config, dataset, split, tracks, playlists, &corpora, progress)?, None),
         EmbeddingMethod::Als => {
             let (model, recommendation) = learn_als(config, dataset, split, progress)?;
             model.save(folder)?;

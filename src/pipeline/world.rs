@@ -3,7 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use listening_data::{Content, Dataset, ImportOptions, Progress, Track, artist_numbers, import_spotify_extended, synthesize};
+use listening_data::{
+    Content, Dataset, ImportOptions, Progress, Track, artist_numbers, import_spotify_extended, synthesize,
+};
 use listening_models::features::{RELATION_FEATURES, TrackTotals};
 use listening_models::track_embeddings::TrackVectors;
 use listening_models::user_response::{ContextualModel, Evaluation, TrackTable, TrainingReport, evaluate, train};

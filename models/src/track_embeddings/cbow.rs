@@ -160,9 +160,7 @@ mod tests {
     use super::*;
     use crate::splits::SplitShares;
     use crate::track_embeddings::{CorpusWriter, dot};
-    use listening_data::{
-        Context, CounterRng, DatasetWriter, Play, Responses, Session, Silent, SourceInfo, Stream, Track, User,
-    };
+    use listening_data::{Context, CounterRng, DatasetWriter, Play, Session, Silent, SourceInfo, Stream, Track, User};
 
     /// Two worlds of ten tracks each that never meet in a session; tracks 20 and 21 are played once.
     fn two_worlds(folder: &std::path::Path) -> Dataset {
@@ -170,13 +168,7 @@ mod tests {
         let mut rng = CounterRng::new(3, Stream::Sampling, 0, 0);
         for number in 0..600i64 {
             let world = number % 2;
-            let play = |track: i64| Play {
-                track: track as u32,
-                start_ms: number,
-                ms_played: 1,
-                responses: Responses::default(),
-                propensity: None,
-            };
+            let play = |track: i64| Play { track: track as u32, start_ms: number, ..Play::default() };
             let mut plays: Vec<Play> = (0..8).map(|_| play(10 * world + rng.below(10) as i64)).collect();
             if number < 2 {
                 plays.push(play(20 + number));

@@ -202,7 +202,7 @@ impl<'a> Confidences<'a> {
 mod tests {
     use super::*;
     use crate::splits::SplitShares;
-    use listening_data::{Context, DatasetWriter, Play, Responses, Session, SourceInfo, Track, User};
+    use listening_data::{Context, DatasetWriter, Play, Session, SourceInfo, Track, User};
 
     #[test]
     fn triples_become_rows_both_ways() {
@@ -222,7 +222,7 @@ mod tests {
     fn plays_of_each_part_are_counted_and_users_without_sessions_have_empty_rows() {
         let folder = tempfile::tempdir().unwrap();
         let mut writer = DatasetWriter::create(folder.path().join("d")).unwrap();
-        let play = |track| Play { track, start_ms: 0, ms_played: 1, responses: Responses::default(), propensity: None };
+        let play = |track| Play { track, start_ms: 0, ..Play::default() };
         // User 0 has no session, user 1 four of them, user 2 one, user 3 none.
         for (user, start_ms, tracks) in
             [(1, 0, vec![4, 0, 4]), (1, 1, vec![4]), (1, 2, vec![1]), (1, 3, vec![2, 2]), (2, 0, vec![3])]

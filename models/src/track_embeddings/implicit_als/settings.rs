@@ -84,8 +84,11 @@ impl AlsSettings {
                 return Err(ModelError::setting(setting, problem));
             }
         }
-        let positive =
-            [("embeddings.als.regularization", self.regularization), ("embeddings.als.alpha", self.alpha), ("embeddings.als.log_scale", self.log_scale)];
+        let positive = [
+            ("embeddings.als.regularization", self.regularization),
+            ("embeddings.als.alpha", self.alpha),
+            ("embeddings.als.log_scale", self.log_scale),
+        ];
         for (setting, value) in positive {
             if !(value > 0.0 && value.is_finite()) {
                 return Err(ModelError::setting(setting, format!("must be above 0 and finite, not {value}")));

@@ -33,7 +33,10 @@ impl IndexSettings {
             return Err(ModelError::setting("embeddings.index.connectivity", "must be in 2..=256"));
         }
         if self.build_expansion < self.connectivity {
-            return Err(ModelError::setting("embeddings.index.build_expansion", "must be at least embeddings.index.connectivity"));
+            return Err(ModelError::setting(
+                "embeddings.index.build_expansion",
+                "must be at least embeddings.index.connectivity",
+            ));
         }
         if self.expansion == 0 {
             return Err(ModelError::setting("embeddings.index.expansion", "must be at least 1"));
