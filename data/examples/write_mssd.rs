@@ -6,7 +6,9 @@ use listening_data::{SessionRules, Silent, SyntheticConfig, SyntheticFormat, syn
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [out, listeners, tracks] = arguments.as_slice() else { return Err("usage: write_mssd OUT LISTENERS TRACKS".into()) };
+    let [out, listeners, tracks] = arguments.as_slice() else {
+        return Err("usage: write_mssd OUT LISTENERS TRACKS".into());
+    };
     let mut config = SyntheticConfig::default();
     config.size.users = listeners.parse()?;
     config.catalog.tracks = tracks.parse()?;

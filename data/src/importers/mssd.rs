@@ -215,8 +215,7 @@ impl Reading<'_> {
 }
 
 /// Reads one table: gets its name, its columns, its blocks and the first block.
-type ReadTable<'a, R> =
-    dyn FnMut(&mut R, &str, Columns, &mut LineBlocks<Contents<'_>>, LineBlock) -> Result<()> + 'a;
+type ReadTable<'a, R> = dyn FnMut(&mut R, &str, Columns, &mut LineBlocks<Contents<'_>>, LineBlock) -> Result<()> + 'a;
 
 fn catalog_of(ids: &Ids) -> Vec<Track> {
     let track = |number| Track { id: String::from_utf8_lossy(ids.id(number)).into_owned(), ..Track::default() };

@@ -36,10 +36,7 @@ impl<'a> CsvRow<'a> {
 
 /// Hands the rows of a block to `take`, but for empty lines. Quotes are undone in place, so that all cells lie in
 /// `block.text` afterwards. Stops at the first error.
-pub(super) fn each_row<E>(
-    block: &mut LineBlock,
-    mut take: impl FnMut(&CsvRow<'_>) -> Result<(), E>,
-) -> Result<(), E> {
+pub(super) fn each_row<E>(block: &mut LineBlock, mut take: impl FnMut(&CsvRow<'_>) -> Result<(), E>) -> Result<(), E> {
     // Published files have no quotes; a tool that saved them again may have added some.
     if memchr::memchr(b'"', &block.text).is_some() {
         return each_quoted_row(block, take);
@@ -72,10 +69,7 @@ pub(super) fn each_row<E>(
     Ok(())
 }
 
-fn each_quoted_row<E>(
-    block: &mut LineBlock,
-    mut take: impl FnMut(&CsvRow<'_>) -> Result<(), E>,
-) -> Result<(), E> {
+fn each_quoted_row<E>(block: &mut LineBlock, mut take: impl FnMut(&CsvRow<'_>) -> Result<(), E>) -> Result<(), E> {
     let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(block.text.as_slice());
     let mut record = csv::ByteRecord::new();
     let mut rows = Vec::new();
@@ -92,8 +86,7 @@ fn each_quoted_row<E>(
         rows.push((line, first..cells.len()));
     }
     block.text = text;
-    rows.into_iter()
-        .try_for_each(|(line, places)| take(&CsvRow { line, text: &block.text, cells: &cells[places] }))
+    rows.into_iter().try_for_each(|(line, places)| take(&CsvRow { line, text: &block.text, cells: &cells[places] }))
 }
 
 #[cfg(test)]

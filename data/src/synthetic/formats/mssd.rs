@@ -14,9 +14,9 @@ use std::path::{Path, PathBuf};
 use self::features::track_id;
 use self::marginals::*;
 use super::LogWriter;
+use crate::synthetic::SyntheticWorld;
 use crate::synthetic::draws::weighted;
 use crate::synthetic::generate::{DAY_MS, FIRST_DAY_MS};
-use crate::synthetic::SyntheticWorld;
 use crate::time::date_of;
 use crate::{Context, CounterRng, DataError, Play, Result, Session, Source, Stream};
 
@@ -244,3 +244,6 @@ fn push_number(number: usize, line: &mut Vec<u8>) {
     }
     line.push(b'0' + (number % 10) as u8);
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,8 +3,8 @@
 use std::fmt::Write;
 
 use super::marginals::*;
-use crate::synthetic::draws::{normal, uniform, weighted};
 use crate::synthetic::SyntheticWorld;
+use crate::synthetic::draws::{normal, uniform, weighted};
 use crate::{AUDIO_FEATURES, CounterRng, Stream, Track};
 
 /// Standard deviation of the noise on each element of the acoustic vector. The latent vector has length 1 in (by
