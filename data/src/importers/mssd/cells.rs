@@ -22,8 +22,8 @@ type Parsed<T> = Result<T, Problem>;
 /// `true` in the set as published, `True` after a round through pandas, `1` from databases.
 pub(super) fn boolean(field: &'static str, cell: &[u8]) -> Parsed<bool> {
     match cell {
-        b"true" | b"True" | b"TRUE" | b"1" => Ok(true),
-        b"false" | b"False" | b"FALSE" | b"0" => Ok(false),
+        [b't' | b'T', b'r' | b'R', b'u' | b'U', b'e' | b'E'] | b"1" => Ok(true),
+        [b'f' | b'F', b'a' | b'A', b'l' | b'L', b's' | b'S', b'e' | b'E'] | b"0" => Ok(false),
         _ => Err(Problem::new(field, "true or false", cell)),
     }
 }

@@ -54,19 +54,48 @@ pub(super) fn each_row<E>(block: &mut LineBlock, mut take: impl FnMut(&CsvRow<'_
         cells.clear();
         taken
     };
-    for end in memchr::memchr2_iter(b',', b'\n', text) {
+    each_separator(text, |end| {
         cells.push(start as u32..end as u32);
         start = end + 1;
         if text[end] == b'\n' {
             row(&mut cells, line)?;
             line += 1;
         }
-    }
+        Ok(())
+    })?;
     if start < text.len() || !cells.is_empty() {
         cells.push(start as u32..text.len() as u32);
         row(&mut cells, line)?;
     }
     Ok(())
+}
+
+/// Hands the places of commas and line ends to `take`.
+///
+/// Eight bytes are looked at together: cells are so short that a search by `memchr` spends its time on beginning anew
+/// (a sixth of the whole import).
+fn each_separator<E>(text: &[u8], mut take: impl FnMut(usize) -> Result<(), E>) -> Result<(), E> {
+    let (words, rest) = text.as_chunks::<8>();
+    let mut place = 0;
+    for &word in words {
+        let word = u64::from_le_bytes(word);
+        let mut found = bytes_equal(word, b',') | bytes_equal(word, b'\n');
+        while found != 0 {
+            take(place + found.trailing_zeros() as usize / 8)?;
+            found &= found - 1;
+        }
+        place += 8;
+    }
+    let rest = rest.iter().enumerate().filter(|(_, byte)| matches!(byte, b',' | b'\n'));
+    rest.map(|(offset, _)| place + offset).try_for_each(take)
+}
+
+/// The highest bit of each byte of `word` that equals `byte`.
+fn bytes_equal(word: u64, byte: u8) -> u64 {
+    const LOW_BITS: u64 = 0x7F7F_7F7F_7F7F_7F7F;
+    let difference = word ^ u64::from_ne_bytes([byte; 8]);
+    // Adding to seven bits sets the eighth unless all are 0, and never carries into the next byte.
+    !(((difference & LOW_BITS) + LOW_BITS) | difference | LOW_BITS)
 }
 
 fn each_quoted_row<E>(block: &mut LineBlock, mut take: impl FnMut(&CsvRow<'_>) -> Result<(), E>) -> Result<(), E> {
@@ -119,7 +148,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn cells_are_those_of_the_csv_crate(text in "[a-c,\n]{0,60}") {
+        fn cells_are_those_of_the_csv_crate(text in "[a-c,\n\u{8a}\u{ac}-\u{ad}]{0,60}") {
             let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(text.as_bytes());
             let expected: Vec<Vec<String>> =
                 reader.records().map(|record| record.unwrap().iter().map(str::to_owned).collect()).collect();

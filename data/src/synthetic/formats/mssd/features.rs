@@ -68,9 +68,9 @@ fn audio(track: &Track, name: &str, text: &mut String) -> std::fmt::Result {
     }
 }
 
-fn drawn(spread: &Spread, rng: &mut CounterRng, text: &mut String) -> std::fmt::Result {
-    let [lower, median, upper] = spread.quartiles;
-    // The quartiles of the normal distribution lie 1.349 standard deviations apart.
-    let value = median + (upper - lower) / 1.349 * normal(rng);
-    write!(text, "{:.6},", value.clamp(spread.bounds[0], spread.bounds[1]))
+/// A draw from the distribution that is even between neighbouring quantiles.
+fn drawn(deciles: &Deciles, rng: &mut CounterRng, text: &mut String) -> std::fmt::Result {
+    let place = uniform(rng) * 10.0;
+    let (below, share) = (place as usize, place.fract());
+    write!(text, "{:.6},", deciles[below] * (1.0 - share) + deciles[below + 1] * share)
 }

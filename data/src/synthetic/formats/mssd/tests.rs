@@ -131,7 +131,10 @@ fn total_variation_is_half_the_sum_of_differences() {
 /// How a value is grouped before it is compared: bins wide enough that chance does not count.
 fn grouped(column: &str, text: &str) -> Option<String> {
     let number = || text.parse::<f64>().ok();
-    let bin = |width: f64| number().map(|value| format!("{:.0}", (value / width + 1e-9).floor()));
+    // The real values are rounded before they are counted, so the written ones are too.
+    let unit = if matches!(column, "duration" | "release_year" | "tempo") { 1.0 } else { 0.01 };
+    let bin =
+        |width: f64| number().map(|value| format!("{:.0}", ((value / unit).round() * unit / width + 1e-9).floor()));
     match column {
         "duration" => bin(30.0),
         "release_year" => bin(5.0),
@@ -177,7 +180,7 @@ fn real(folder: &Path, file: &str, column: &str) -> Counts {
     let text = fs::read_to_string(folder.join(file)).unwrap();
     let mut counts = Counts::new();
     for line in text.lines() {
-        let (value, count) = line.rsplit_once(' ').unwrap();
+        let (value, count) = line.trim().rsplit_once(' ').unwrap();
         let count: f64 = count.parse().unwrap();
         if count > 0.0 {
             *counts.entry(grouped(column, value).unwrap()).or_default() += count;
@@ -194,25 +197,26 @@ fn the_log_looks_like_the_real_set() {
     let log = folder.path().join("log");
     write(&world(600, 3_000), &log);
 
-    // Column, file of the real set, and the most that a column drawn by the writer may differ.
+    // Column, file of the real set, and the most by which a column may differ that is meant to match: chance alone
+    // makes about 0.03 in 3,000 tracks. The others tell of the world's responses, tracks and audio features.
     let of_plays = [
         ("session_length", "session_lengths.txt", Some(0.02)),
-        ("premium", "premium.txt", None),
-        ("context_type", "context.txt", None),
+        ("premium", "premium.txt", Some(0.05)),
+        ("context_type", "context.txt", Some(0.05)),
         ("hist_user_behavior_reason_start", "reason_start.txt", None),
         ("hist_user_behavior_reason_end", "reason_end.txt", None),
     ];
     let of_tracks = [
-        ("us_popularity_estimate", "us_pop_estimate.txt", Some(0.05)),
-        ("key", "key.txt", Some(0.05)),
-        ("mode", "mode.txt", Some(0.05)),
-        ("time_signature", "time_signature.txt", Some(0.05)),
-        ("beat_strength", "beat.txt", Some(0.08)),
-        ("bounciness", "bounciness.txt", Some(0.08)),
-        ("dyn_range_mean", "dyn_range_mean.txt", Some(0.1)),
-        ("flatness", "flatness.txt", Some(0.15)),
-        ("mechanism", "mechanism.txt", Some(0.15)),
-        ("organism", "organism.txt", Some(0.15)),
+        ("us_popularity_estimate", "us_pop_estimate.txt", Some(0.06)),
+        ("key", "key.txt", Some(0.06)),
+        ("mode", "mode.txt", Some(0.06)),
+        ("time_signature", "time_signature.txt", Some(0.06)),
+        ("beat_strength", "beat.txt", Some(0.06)),
+        ("bounciness", "bounciness.txt", Some(0.06)),
+        ("dyn_range_mean", "dyn_range_mean.txt", Some(0.06)),
+        ("flatness", "flatness.txt", Some(0.06)),
+        ("mechanism", "mechanism.txt", Some(0.06)),
+        ("organism", "organism.txt", Some(0.06)),
         ("duration", "duration.txt", None),
         ("release_year", "release_year.txt", None),
         ("danceability", "danceability.txt", None),
