@@ -97,7 +97,7 @@ impl Bench {
     }
 
     fn error(&self, inputs: &[PathBuf]) -> String {
-        let error = self.import(inputs).err().expect("an error").to_string();
+        let error = self.import(inputs).expect_err("an error").to_string();
         assert!(!self.path("out").exists() && !self.path("out.partial").exists(), "a failed import leaves nothing");
         error
     }
