@@ -14,7 +14,6 @@ mod marks;
 mod sessions;
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use self::features::{FeatureCounts, FeatureFile, FeatureRows, TrackDetails};
 use self::header::{ACOUSTIC_DIMENSION, Columns, take_header};
@@ -65,7 +64,7 @@ fn import(
     let mut sessions = SessionAssembly::new(&mut writer, run_records);
     let mut reading = Reading { options, progress, block_bytes, bytes: BytesRead::default(), files_cut: 0 };
     let (feature_files, unfamiliar_contexts) = reading.logs(&files, &mut sessions, &mut counts)?;
-    let (ids, kept) = sessions.finish()?;
+    let (ids, kept) = sessions.finish(progress)?;
     if kept.plays == 0 {
         let problem = format!("holds no plays ({} rows read)", counts.rows_read);
         return Err(DataError::bad_file(&inputs[0], problem, REMEDY));
@@ -124,7 +123,7 @@ impl Reading<'_> {
                 };
                 let (lenient, offset_ms) =
                     (reading.options.lenient, i64::from(reading.options.utc_offset_minutes) * 60_000);
-                let log = Arc::new(LogFile { label: label.to_owned(), columns, lenient, offset_ms });
+                let log = LogFile { label: label.to_owned(), columns, lenient, offset_ms };
                 let (progress, bytes) = (reading.progress, reading.bytes.clone());
                 in_order(
                     reading.pieces(label, blocks, first),
@@ -153,7 +152,6 @@ impl Reading<'_> {
             self.each_table(file, &mut |reading, label, columns, blocks, first| {
                 let Columns::Features(columns) = columns else { return Ok(()) };
                 let table = FeatureFile { label: label.to_owned(), columns, lenient: reading.options.lenient };
-                let table = Arc::new(table);
                 let (progress, bytes) = (reading.progress, reading.bytes.clone());
                 in_order(
                     reading.pieces(label, blocks, first),
@@ -289,14 +287,14 @@ fn fuzz(bytes: &[u8]) {
         let label = "fuzz".to_owned();
         let parse: Box<dyn Fn(LineBlock) -> bool> = match columns {
             Columns::Log(columns) => {
-                let file = Arc::new(LogFile { label, columns, lenient, offset_ms: 0 });
+                let file = LogFile { label, columns, lenient, offset_ms: 0 };
                 Box::new(move |block| {
                     let rows = LogRows::parse(&file, block);
                     rows.is_ok_and(|rows| rows.runs().all(|(_, run)| run.iter().all(|r| !rows.track_id(r).is_empty())))
                 })
             }
             Columns::Features(columns) => {
-                let file = Arc::new(FeatureFile { label, columns, lenient });
+                let file = FeatureFile { label, columns, lenient };
                 Box::new(move |block| FeatureRows::parse(&file, block).is_ok())
             }
         };

@@ -1,7 +1,6 @@
 //! Track features: duration, year, audio features and the acoustic vector.
 
 use std::ops::Range;
-use std::sync::Arc;
 
 use super::cells::{Problem, number};
 use super::csv_rows::{CsvRow, each_row};
@@ -36,7 +35,7 @@ pub(super) struct FeatureRows {
 
 impl FeatureRows {
     /// Parses a block, without its header.
-    pub(super) fn parse(file: &Arc<FeatureFile>, mut block: LineBlock) -> Result<Self> {
+    pub(super) fn parse(file: &FeatureFile, mut block: LineBlock) -> Result<Self> {
         let mut parsed = Self::default();
         each_row(&mut block, |row| {
             match parse_row(&file.columns, row) {

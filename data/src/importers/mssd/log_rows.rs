@@ -1,7 +1,6 @@
 //! Rows of a session log, parsed block by block on all cores.
 
 use std::ops::Range;
-use std::sync::Arc;
 
 use super::cells::{Problem, boolean, date, whole};
 use super::csv_rows::{CsvRow, each_row};
@@ -57,7 +56,7 @@ pub(super) struct LogRows {
 
 impl LogRows {
     /// Parses a block, without its header.
-    pub(super) fn parse(file: &Arc<LogFile>, mut block: LineBlock) -> Result<Self> {
+    pub(super) fn parse(file: &LogFile, mut block: LineBlock) -> Result<Self> {
         let mut parsed = Self { rows: Vec::with_capacity(block.text.len() / 150), ..Self::default() };
         let ascii = block.text.is_ascii();
         let mut parser = RowParser { file, ascii, day: (Vec::new(), 0) };

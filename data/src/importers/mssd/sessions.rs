@@ -6,7 +6,7 @@ use bytemuck::{Pod, Zeroable};
 use super::log_rows::{LogRows, NO_TIME, SESSION_ID_BYTES, SESSION_ROWS};
 use super::marks::Marks;
 use crate::importers::ids::Ids;
-use crate::{DatasetWriter, ExternalSort, Play, Result};
+use crate::{DatasetWriter, ExternalSort, Play, Progress, Result};
 
 /// A row whose track has its number.
 #[derive(Clone, Copy)]
@@ -131,12 +131,16 @@ impl<'a> SessionAssembly<'a> {
     }
 
     /// Writes the sessions that waited, in order of their ids.
-    pub(super) fn finish(mut self) -> Result<(Ids, SessionCounts)> {
+    pub(super) fn finish(mut self, progress: &dyn Progress) -> Result<(Ids, SessionCounts)> {
         self.end_run()?;
+        progress.begin("joining sessions", self.sequence, "rows");
         let waiting = std::mem::replace(&mut self.waiting, ExternalSort::new(self.writer.temporary_folder()));
         let mut session = [0; SESSION_ID_BYTES];
-        for row in waiting.sorted()? {
+        for (done, row) in waiting.sorted()?.enumerate() {
             let row = row?;
+            if done % 65_536 == 0 {
+                progress.advance(done as u64);
+            }
             if row.session != session {
                 self.end_joined()?;
                 session = row.session;
@@ -151,6 +155,8 @@ impl<'a> SessionAssembly<'a> {
             self.rows.push(Row { track: row.track, position, length, marks: row.marks, start_ms: row.start_ms });
         }
         self.end_joined()?;
+        progress.advance(self.sequence);
+        progress.end();
         Ok((self.tracks, self.counts))
     }
 
