@@ -3,12 +3,14 @@
 mod ids;
 mod inputs;
 mod json_rows;
+pub(crate) mod mssd;
 mod options;
 mod report;
 mod session_builder;
 pub(crate) mod spotify_extended;
 mod track_features;
 
+pub use mssd::import_mssd;
 pub use options::ImportOptions;
 pub use report::{DroppedRows, ImportCounts, ImportReport, Remark};
 pub use spotify_extended::import_spotify_extended;

@@ -55,7 +55,9 @@ pub use dataset::{
 pub use error::{DataError, Result};
 pub use external_sort::ExternalSort;
 pub use files::{fingerprint_of_file, fingerprint_of_text, write_atomically};
-pub use importers::{DroppedRows, ImportCounts, ImportOptions, ImportReport, Remark, import_spotify_extended};
+pub use importers::{
+    DroppedRows, ImportCounts, ImportOptions, ImportReport, Remark, import_mssd, import_spotify_extended,
+};
 pub use inspect::{
     ContextGroup, ContextShares, DatasetSummary, HistogramBucket, Popularity, PositionShares, Quantiles, RankedPlays,
     SkipStreaks, TopShare, inspect,

@@ -12,28 +12,40 @@ pub(super) struct Ids {
     text: Vec<u8>,
     /// Where the text of each identifier ends.
     ends: Vec<u64>,
-    // A fixed seed: results must not depend on it anyway, and times are then the same from run to run.
-    hasher: FixedState,
 }
 
 impl Ids {
+    /// What [`Self::number_hashed`] wants to know of an identifier; may be computed by another thread.
+    pub(super) fn hash(id: &[u8]) -> u64 {
+        // A fixed seed: results must not depend on it anyway, and times are then the same from run to run.
+        FixedState::default().hash_one(id)
+    }
+
     /// The number of an identifier; the next free one if it is new.
     pub(super) fn number(&mut self, id: &[u8]) -> u32 {
-        let hash = self.hasher.hash_one(id);
+        self.number_hashed(id, Self::hash(id))
+    }
+
+    /// The number of an identifier whose hash is known.
+    pub(super) fn number_hashed(&mut self, id: &[u8], hash: u64) -> u32 {
         if let Some(&number) = self.numbers.find(hash, |&number| text_of(&self.text, &self.ends, number) == id) {
             return number;
         }
         let number = self.ends.len() as u32;
         self.text.extend_from_slice(id);
         self.ends.push(self.text.len() as u64);
-        let rehash = |&number: &u32| self.hasher.hash_one(text_of(&self.text, &self.ends, number));
+        let rehash = |&number: &u32| Self::hash(text_of(&self.text, &self.ends, number));
         self.numbers.insert_unique(hash, number, rehash);
         number
     }
 
     /// The number of an identifier that was met before.
     pub(super) fn find(&self, id: &[u8]) -> Option<u32> {
-        let hash = self.hasher.hash_one(id);
+        self.find_hashed(id, Self::hash(id))
+    }
+
+    /// The number of an identifier that was met before and whose hash is known.
+    pub(super) fn find_hashed(&self, id: &[u8], hash: u64) -> Option<u32> {
         self.numbers.find(hash, |&number| text_of(&self.text, &self.ends, number) == id).copied()
     }
 
