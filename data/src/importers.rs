@@ -4,6 +4,7 @@ mod ids;
 mod inputs;
 mod json_rows;
 mod options;
+mod parquet_columns;
 mod report;
 mod session_builder;
 mod spotify_extended;
