@@ -9,7 +9,9 @@ mod report;
 mod session_builder;
 mod spotify_extended;
 mod track_features;
+pub(crate) mod yambda;
 
 pub use options::ImportOptions;
 pub use report::{DroppedRows, ImportCounts, ImportReport, Remark};
 pub use spotify_extended::import_spotify_extended;
+pub use yambda::import_yambda;

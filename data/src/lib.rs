@@ -53,7 +53,9 @@ pub use dataset::{
 pub use error::{DataError, Result};
 pub use external_sort::ExternalSort;
 pub use files::{fingerprint_of_file, fingerprint_of_text, write_atomically};
-pub use importers::{DroppedRows, ImportCounts, ImportOptions, ImportReport, Remark, import_spotify_extended};
+pub use importers::{
+    DroppedRows, ImportCounts, ImportOptions, ImportReport, Remark, import_spotify_extended, import_yambda,
+};
 pub use inspect::{
     ContextGroup, ContextShares, DatasetSummary, HistogramBucket, Popularity, PositionShares, Quantiles, RankedPlays,
     SkipStreaks, TopShare, inspect,
@@ -71,3 +73,12 @@ pub use synthetic::{
     ResponseProbabilities, SessionState, SizeConfig, SkipHazard, SyntheticConfig, SyntheticFormat, SyntheticLog,
     SyntheticWorld, synthesize, synthesize_log,
 };
+
+/// The parsers, open to fuzzing: each takes any bytes.
+#[doc(hidden)]
+pub mod fuzzing {
+    /// Any file of Yambda.
+    pub fn yambda(bytes: &[u8]) {
+        crate::importers::yambda::fuzz(bytes);
+    }
+}
