@@ -17,7 +17,7 @@ use bytemuck::{Pod, Zeroable};
 
 use self::events::{Event, EventFile, EventKind, Events};
 use self::files::{FoundFiles, REMEDY};
-use self::items::{Items, Users};
+use self::items::{Items, Known, Users};
 use self::plays::Plays;
 use super::options::ImportOptions;
 use super::parquet_columns::RowRange;
@@ -151,15 +151,10 @@ impl<'a> Import<'a> {
             let end = read_events(&files, self.options.lenient, "reading plays", progress, |events| {
                 rows_read += events.rows;
                 rows_bad += events.bad;
-                for event in &events.events {
-                    if !plays.is_next(event) {
-                        in_place = false;
-                        // Ends the reading; the error itself is not shown.
-                        return Err(DataError::bad_file(&found.plays[0].0, "is not in order", REMEDY));
-                    }
-                    if let Some(record) = plays.push(event)? {
-                        feedback.push(record);
-                    }
+                in_place = plays.push_all(&events.events, &mut feedback)?;
+                if !in_place {
+                    // Ends the reading; the error itself is not shown.
+                    return Err(DataError::bad_file(&found.plays[0].0, "is not in order", REMEDY));
                 }
                 feedback.drain(..).try_for_each(|record| self.feedback.push(record))
             });
@@ -179,7 +174,7 @@ impl<'a> Import<'a> {
             })?;
             progress.begin("writing sessions", rows_read, "rows");
             for (done, placed) in sort.sorted()?.enumerate() {
-                if let Some(record) = plays.push(&Event::from(placed?))? {
+                if let Some(record) = plays.push(&Event::from(placed?), Known::NOT)? {
                     self.feedback.push(record)?;
                 }
                 if done % 65_536 == 0 {

@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// First day of the log: Monday 1 January 2024, in milliseconds since 1970.
-const FIRST_DAY_MS: i64 = 1_704_067_200_000;
+pub(super) const FIRST_DAY_MS: i64 = 1_704_067_200_000;
 const DAY_MS: i64 = 86_400_000;
 /// Standard deviation in hours of a session's start around a preferred hour.
 const HOUR_SPREAD: f64 = 2.0;

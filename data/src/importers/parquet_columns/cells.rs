@@ -54,11 +54,6 @@ impl Column {
         }
     }
 
-    /// Whether any cell is missing.
-    pub(in crate::importers) fn lacks_some(&self) -> bool {
-        self.present.is_some()
-    }
-
     /// Whether a cell is missing.
     pub(in crate::importers) fn is_missing(&self, place: usize) -> bool {
         self.present.as_ref().is_some_and(|present| !present[place])

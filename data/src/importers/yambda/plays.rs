@@ -2,12 +2,15 @@
 
 use super::PlacedFeedback;
 use super::events::{Event, NO_RATIO};
-use super::items::{Items, Users};
+use super::items::{Items, Known, Users};
 use crate::importers::session_builder::SessionBuilder;
 use crate::{Context, DatasetWriter, Play, Responses, Result, SessionRules, Source};
 
 /// Rows of one moment among which an equal one is looked for. Up to 163 share a moment in the set of 50 M.
 const MOMENT_ROWS: usize = 256;
+
+/// Events whose tracks are looked up together.
+const LOOKED_UP: usize = 256;
 
 #[derive(Clone, Copy, Default)]
 pub(super) struct PlayCounts {
@@ -26,6 +29,8 @@ pub(super) struct Plays<'a> {
     users: &'a mut Users,
     /// The events of the last moment.
     moment: Vec<Event>,
+    /// Numbers of the tracks of the events at hand.
+    known: Vec<Known>,
     /// Number of the user of the last event.
     user: u32,
     /// Percent from which a play is complete.
@@ -43,20 +48,36 @@ impl<'a> Plays<'a> {
         // In whole percent: the product of share and length may fall short of the time played by a rounding.
         let complete_pct = (rules.complete_share * 100.0 - 1e-9).ceil() as u16;
         let builder = SessionBuilder::new(rules, writer).without_clock();
-        let (moment, counts) = (Vec::new(), PlayCounts::default());
-        Self { rules, builder, items, users, moment, user: 0, complete_pct, counts }
+        let (moment, known, counts) = (Vec::new(), Vec::new(), PlayCounts::default());
+        Self { rules, builder, items, users, moment, known, user: 0, complete_pct, counts }
     }
 
     /// Whether the rows up to this one are in order of user and time.
-    pub(super) fn is_next(&self, event: &Event) -> bool {
+    fn is_next(&self, event: &Event) -> bool {
         match self.moment.last() {
             Some(last) if last.user == event.user => last.time_s <= event.time_s,
             _ => !self.users.is_known(event.user),
         }
     }
 
+    /// Adds the next events; what is no play goes to `feedback`. Answers false at the first event that is out of order.
+    pub(super) fn push_all(&mut self, events: &[Event], feedback: &mut Vec<PlacedFeedback>) -> Result<bool> {
+        for events in events.chunks(LOOKED_UP) {
+            let mut known = std::mem::take(&mut self.known);
+            self.items.look_up(events.iter().map(|event| event.item), &mut known);
+            for (event, &known) in events.iter().zip(&known) {
+                if !self.is_next(event) {
+                    return Ok(false);
+                }
+                feedback.extend(self.push(event, known)?);
+            }
+            self.known = known;
+        }
+        Ok(true)
+    }
+
     /// Adds the next event; answers the record of one that is no play.
-    pub(super) fn push(&mut self, event: &Event) -> Result<Option<PlacedFeedback>> {
+    pub(super) fn push(&mut self, event: &Event, known: Known) -> Result<Option<PlacedFeedback>> {
         match self.moment.last() {
             Some(last) if (last.user, last.time_s) == (event.user, event.time_s) => {
                 if self.moment.iter().rev().take(MOMENT_ROWS).any(|earlier| earlier == event) {
@@ -76,7 +97,7 @@ impl<'a> Plays<'a> {
             self.counts.feedback += 1;
             return Ok(Some(event.feedback(self.user, self.items.number(event.item), place)));
         }
-        let play = self.play(event);
+        let play = self.play(event, known);
         let source = event.is_recommended().then_some(Source::Personalised);
         self.builder.push(self.user, Context { source, ..Context::default() }, play)?;
         if let Some(before) = self.builder.play_before_last() {
@@ -89,9 +110,9 @@ impl<'a> Plays<'a> {
         Ok(None)
     }
 
-    fn play(&mut self, event: &Event) -> Play {
+    fn play(&mut self, event: &Event, known: Known) -> Play {
         self.counts.plays += 1;
-        let track = self.items.played(event.item, event.length_s);
+        let track = self.items.played(event.item, event.length_s, known);
         let start_ms = i64::from(event.time_s) * 1000;
         let told = event.ratio_pct != NO_RATIO;
         self.counts.without_ratio += u64::from(!told);
