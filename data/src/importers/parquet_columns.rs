@@ -18,8 +18,8 @@ use parquet::errors::ParquetError;
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::schema::types::ColumnDescriptor;
 
+pub(super) use self::cells::Column;
 use self::cells::{CellReader, Conversion};
-pub(super) use self::cells::{Cells, Column};
 use self::source::{LimitedPages, SharedSource};
 use crate::{DataError, Result};
 
@@ -84,6 +84,19 @@ pub(super) struct RowRange {
     pub(super) rows: usize,
     /// First row within the file, from 0.
     pub(super) first_row: u64,
+}
+
+impl RowRange {
+    /// The range in up to so many ranges that follow each other.
+    pub(super) fn split(self, parts: usize) -> impl Iterator<Item = Self> {
+        let rows = self.rows.div_ceil(parts).max(1);
+        (0..self.rows).step_by(rows).map(move |skipped| Self {
+            start: self.start + skipped,
+            rows: rows.min(self.rows - skipped),
+            first_row: self.first_row + skipped as u64,
+            ..self
+        })
+    }
 }
 
 /// An open Parquet file.

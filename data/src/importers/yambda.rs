@@ -27,8 +27,8 @@ use crate::external_sort::RUN_RECORDS;
 use crate::parallel::in_order;
 use crate::{DataError, DatasetWriter, ExternalSort, Feedback, Progress, Result, SourceInfo};
 
-/// Values per column that are decoded together.
-const RANGE_VALUES: usize = 1 << 17;
+/// Values per column that one thread decodes at a time; 20 bytes of each event are held.
+const RANGE_VALUES: usize = 1 << 18;
 
 /// Imports Yambda, in its flat or its sequential layout, into a new dataset at `out`.
 ///

@@ -6,6 +6,7 @@ use std::io::Cursor;
 
 use proptest::prelude::*;
 
+use super::cells::Cells;
 use super::*;
 
 /// Wednesday 18 December 2024, 14:35:19.250: date -u -d '2024-12-18 14:35:19' +%s gives 1734532519.
@@ -134,6 +135,15 @@ fn ranges_may_be_read_by_several_threads_and_in_any_order() {
         let threads: Vec<_> = ranges.iter().map(|range| scope.spawn(|| small(range))).collect();
         assert!(threads.into_iter().map(|thread| thread.join().unwrap()).eq(expected));
     });
+}
+
+#[test]
+fn split_ranges_follow_each_other() {
+    let range = RowRange { group: 1, start: 10, rows: 7, first_row: 110 };
+    let parts: Vec<_> = range.split(3).map(|part| (part.group, part.start, part.rows, part.first_row)).collect();
+    assert_eq!(parts, [(1, 10, 3, 110), (1, 13, 3, 113), (1, 16, 1, 116)]);
+    assert_eq!(range.split(100).count(), 7);
+    assert_eq!(RowRange { rows: 0, ..range }.split(4).count(), 0);
 }
 
 #[test]

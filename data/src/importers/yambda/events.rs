@@ -112,6 +112,9 @@ const RATIO: usize = 3;
 const LENGTH: usize = 4;
 const KIND: usize = 5;
 
+/// Parts of a range whose columns are held at once: those of a part fit the caches.
+const PARTS: usize = 8;
+
 /// A file of events.
 pub(super) struct EventFile {
     file: ParquetFile,
@@ -162,9 +165,16 @@ impl EventFile {
 
     /// The events of a range. Bad ones are skipped and counted if `lenient`; otherwise the first is an error.
     pub(super) fn read(&self, range: RowRange, lenient: bool) -> Result<Events> {
+        let mut events = Events { events: Vec::with_capacity(range.rows), rows: 0, bad: 0 };
+        for part in range.split(PARTS) {
+            self.read_part(part, lenient, &mut events)?;
+        }
+        Ok(events)
+    }
+
+    fn read_part(&self, range: RowRange, lenient: bool, events: &mut Events) -> Result<()> {
         let columns = self.selection.read(range)?;
         let (users, cells) = columns.split_at(1);
-        let mut events = Events { events: Vec::with_capacity(range.rows), rows: 0, bad: 0 };
         for row in 0..range.rows {
             if !self.lists {
                 events.rows += 1;
@@ -199,7 +209,7 @@ impl EventFile {
                 }
             }
         }
-        Ok(events)
+        Ok(())
     }
 
     /// The event whose user stands at `user_place`, and whose other cells stand where `place` has it.

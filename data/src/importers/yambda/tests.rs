@@ -29,7 +29,7 @@ const FIXTURES: &[(&str, &[u8])] = &[
 fn set(folder: &Path, names: &[&str]) -> PathBuf {
     let path = folder.join("set");
     fs::create_dir_all(&path).unwrap();
-    for (name, bytes) in FIXTURES.iter().filter(|(name, _)| names.iter().any(|wanted| *wanted == *name)) {
+    for (name, bytes) in FIXTURES.iter().filter(|(name, _)| names.contains(name)) {
         fs::write(path.join(name.trim_start_matches("sequential_")), bytes).unwrap();
     }
     path
@@ -219,7 +219,7 @@ fn rows_in_any_order_are_sorted_first() {
     let shuffled = folder.path().join("b/listens.parquet");
     fs::create_dir_all(sorted.parent().unwrap()).unwrap();
     fs::create_dir_all(shuffled.parent().unwrap()).unwrap();
-    // Enough rows for several ranges; moments differ, so that the order is told by them.
+    // Enough rows for several parts; moments differ, so that the order is told by them.
     let row = |n: i32| [n / 100_000 * 10, n % 100_000 * 60, n * 31 % 997, n % 2, n % 120, 200];
     let rows: Vec<[i32; 6]> = (0..300_000).map(row).collect();
     write_listens(&sorted, &rows);

@@ -27,11 +27,11 @@ fn the_first_bad_row_is_named_or_bad_rows_are_counted() {
         let mut rows = ROWS;
         rows[6][column] = value;
         write_listens(&path, &rows);
-        let error = error_of(&[path.clone()]);
+        let error = error_of(std::slice::from_ref(&path));
         assert!(error.contains("listens.parquet, row 7, ") && error.contains(told), "{error}");
         let options = ImportOptions { lenient: true, ..ImportOptions::default() };
         let out = folder.path().join(format!("out{column}"));
-        let counts = import_yambda(&[path.clone()], &out, &options, &Silent).unwrap().counts;
+        let counts = import_yambda(std::slice::from_ref(&path), &out, &options, &Silent).unwrap().counts;
         assert_eq!((counts.rows_read, counts.rows_kept, counts.rows_bad), (9, 7, 1));
     }
 }
@@ -81,11 +81,11 @@ fn bad_lists_are_told_by_row_and_place() {
         (uneven, "row 1, field `timestamps`: expected as many values as the user has tracks, found 1 values", 2),
     ] {
         fs::write(&path, bytes).unwrap();
-        let error = error_of(&[path.clone()]);
+        let error = error_of(std::slice::from_ref(&path));
         assert!(error.contains(told), "{error}");
         let options = ImportOptions { lenient: true, ..ImportOptions::default() };
         let out = folder.path().join(format!("out{bad}"));
-        let counts = import_yambda(&[path.clone()], &out, &options, &Silent).unwrap().counts;
+        let counts = import_yambda(std::slice::from_ref(&path), &out, &options, &Silent).unwrap().counts;
         assert_eq!((counts.rows_read, counts.rows_bad), (3, bad));
     }
 }
@@ -94,11 +94,13 @@ fn bad_lists_are_told_by_row_and_place() {
 fn files_that_do_not_belong_together_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     let input = set(folder.path(), &["likes.parquet"]);
-    assert!(error_of(&[input.clone()]).contains("holds no listens; pass the folder of one size of the set"));
+    assert!(
+        error_of(std::slice::from_ref(&input)).contains("holds no listens; pass the folder of one size of the set")
+    );
     fs::create_dir_all(input.join("500m")).unwrap();
     set(folder.path(), &["listens.parquet"]);
     fs::copy(input.join("listens.parquet"), input.join("500m/listens.parquet")).unwrap();
-    let error = error_of(&[input.clone()]);
+    let error = error_of(std::slice::from_ref(&input));
     assert!(error.contains("in another folder than") && error.contains("two sizes or layouts at once"), "{error}");
     fs::copy(input.join("listens.parquet"), folder.path().join("mine.parquet")).unwrap();
     assert!(error_of(&[folder.path().join("mine.parquet")]).contains("is none of the set's files by its name"));
@@ -116,9 +118,13 @@ fn vectors_and_mappings_are_checked() {
     let ids = |values: [i32; 2]| ColumnValues::Int(Values::required(values.into_iter()));
     let path = input.join("artist_item_mapping.parquet");
     write_table(&path, vec![("required int32 artist_id", ids([1, -1])), ("required int32 item_id", ids([500, 501]))]);
-    assert!(error_of(&[input.clone()]).contains("artist_item_mapping.parquet, row 2, field `artist_id`: expected"));
+    assert!(
+        error_of(std::slice::from_ref(&input))
+            .contains("artist_item_mapping.parquet, row 2, field `artist_id`: expected")
+    );
     let options = ImportOptions { lenient: true, ..ImportOptions::default() };
-    let counts = import_yambda(&[input.clone()], &folder.path().join("out"), &options, &Silent).unwrap().counts;
+    let counts =
+        import_yambda(std::slice::from_ref(&input), &folder.path().join("out"), &options, &Silent).unwrap().counts;
     let bad = counts.remarks.iter().find(|remark| remark.what.starts_with("bad rows of artists")).unwrap();
     assert_eq!((bad.count, counts.rows_bad), (1, 0));
     fs::remove_file(path).unwrap();
