@@ -56,7 +56,9 @@ pub use error::{DataError, Result};
 pub use external_sort::ExternalSort;
 pub use files::{fingerprint_of_file, fingerprint_of_text, write_atomically};
 pub use importers::{
-    DroppedRows, ImportCounts, ImportOptions, ImportReport, Remark, import_mssd, import_spotify_extended,
+    DroppedRows, GenericOptions, ImportCounts, ImportOptions, ImportReport, ItemSeparator, Remark, SessionsOptions,
+    SpotifyAccountOptions, import_generic, import_lastfm_1k, import_mpd, import_mssd, import_sessions,
+    import_spotify_account, import_spotify_extended, import_yambda,
 };
 pub use inspect::{
     ContextGroup, ContextShares, DatasetSummary, HistogramBucket, Popularity, PositionShares, Quantiles, RankedPlays,
@@ -75,3 +77,5 @@ pub use synthetic::{
     ResponseProbabilities, SessionState, SizeConfig, SkipHazard, SyntheticConfig, SyntheticFormat, SyntheticLog,
     SyntheticWorld, synthesize, synthesize_log,
 };
+
+/// The parsers, open to fuzzing: each takes any bytes.

@@ -41,13 +41,26 @@ impl<T> Values<T> {
     }
 
     pub(crate) fn optional(values: impl Iterator<Item = Option<T>>) -> Self {
-        let mut present = Vec::with_capacity(values.size_hint().0);
-        let mut levels = Vec::with_capacity(values.size_hint().0);
+        let mut all = Self::none_yet(values.size_hint().0);
+        all.extend(values);
+        all
+    }
+
+    /// Of a column that may have missing values, with room for so many.
+    pub(crate) fn none_yet(rows: usize) -> Self {
+        Self { present: Vec::with_capacity(rows), levels: Some(Vec::with_capacity(rows)) }
+    }
+}
+
+impl<T> Extend<Option<T>> for Values<T> {
+    fn extend<I: IntoIterator<Item = Option<T>>>(&mut self, values: I) {
+        let Self { present, levels } = self;
         for value in values {
-            levels.push(i16::from(value.is_some()));
+            if let Some(levels) = levels {
+                levels.push(i16::from(value.is_some()));
+            }
             present.extend(value);
         }
-        Self { present, levels: Some(levels) }
     }
 }
 
@@ -82,8 +95,15 @@ pub(crate) struct TableLayout {
 
 impl TableLayout {
     /// `schema` is a Parquet message type. Integers of the columns in `ascending` are stored by their differences;
-    /// those of `plain` as they are; all other columns by a dictionary where that is smaller.
-    pub(crate) fn new(schema: &str, ascending: &[&str], plain: &[&str]) -> parquet::errors::Result<Arc<Self>> {
+    /// those of `plain` as they are; all other columns by a dictionary where that is smaller. Columns in `uncompressed`
+    /// are not compressed after that: numbers in no order shrink by a third, and compressing them was the largest
+    /// single cost of an import.
+    pub(crate) fn new(
+        schema: &str,
+        ascending: &[&str],
+        plain: &[&str],
+        uncompressed: &[&str],
+    ) -> parquet::errors::Result<Arc<Self>> {
         let schema = Arc::new(parse_message_type(schema)?);
         // Statistics serve those who read a dataset elsewhere and filter by user or time; per chunk is enough.
         let mut properties = WriterProperties::builder()
@@ -97,6 +117,9 @@ impl TableLayout {
         }
         for column in plain {
             properties = properties.set_column_dictionary_enabled(ColumnPath::from(*column), false);
+        }
+        for column in uncompressed {
+            properties = properties.set_column_compression(ColumnPath::from(*column), Compression::UNCOMPRESSED);
         }
         let columns = SchemaDescriptor::new(Arc::clone(&schema));
         Ok(Arc::new(Self { schema, columns, properties: Arc::new(properties.build()) }))

@@ -92,5 +92,6 @@ pub(super) fn layout(schema: &str) -> parquet::errors::Result<Arc<TableLayout>> 
         USERS => &["user_id"],
         _ => &[],
     };
-    TableLayout::new(schema, ascending, plain)
+    let uncompressed: &[&str] = if schema == PLAYS { plain } else { &[] };
+    TableLayout::new(schema, ascending, plain, uncompressed)
 }
