@@ -53,7 +53,10 @@ pub use dataset::{
 pub use error::{DataError, Result};
 pub use external_sort::ExternalSort;
 pub use files::{fingerprint_of_file, fingerprint_of_text, write_atomically};
-pub use importers::{DroppedRows, ImportCounts, ImportOptions, ImportReport, Remark, import_spotify_extended};
+pub use importers::{
+    DroppedRows, ImportCounts, ImportOptions, ImportReport, ItemSeparator, Remark, SessionsOptions, import_lastfm_1k,
+    import_mpd, import_sessions, import_spotify_extended,
+};
 pub use inspect::{
     ContextGroup, ContextShares, DatasetSummary, HistogramBucket, Popularity, PositionShares, Quantiles, RankedPlays,
     SkipStreaks, TopShare, inspect,
@@ -71,3 +74,27 @@ pub use synthetic::{
     ResponseProbabilities, SessionState, SizeConfig, SkipHazard, SyntheticConfig, SyntheticFormat, SyntheticLog,
     SyntheticWorld, synthesize, synthesize_log,
 };
+
+/// Entry points of the fuzzer (`data/fuzz`): bytes go to everything that parses; no dataset is written.
+#[doc(hidden)]
+pub mod fuzzing {
+    /// Rows of Last.fm 1K.
+    pub fn lastfm_1k(bytes: &[u8]) {
+        crate::importers::fuzzing::fuzz_lastfm_1k(bytes);
+    }
+
+    /// Slices of the Million Playlist Dataset.
+    pub fn mpd(bytes: &[u8]) {
+        crate::importers::fuzzing::fuzz_mpd(bytes);
+    }
+
+    /// Plain lists of item ids.
+    pub fn item_lists(bytes: &[u8]) {
+        crate::importers::fuzzing::fuzz_item_lists(bytes);
+    }
+
+    /// Sessions and tracks of 30Music.
+    pub fn thirty_music(bytes: &[u8]) {
+        crate::importers::fuzzing::fuzz_thirty_music(bytes);
+    }
+}
