@@ -186,7 +186,7 @@ mod tests {
             ("\"pid\": 7", "\"pid\": -7", "pid", "-7"),
             ("\"pid\": 7", "\"pid\": \"7\"", "pid", "\"7\""),
             ("\"pid\"", "\"id\"", "pid", "nothing (the field is missing)"),
-            ("1493424000", "1e300", "modified_at", "1e300"),
+            ("1493424000", "1e300", "modified_at", "1e+300"),
             ("1493424000", "-1", "modified_at", "-1"),
             ("\"tracks\"", "\"songs\"", "tracks", "nothing (the field is missing)"),
             ("\"pos\": 0", "\"pos\": 0.5", "tracks[0].pos", "0.5"),
@@ -194,7 +194,7 @@ mod tests {
             ("spotify:track:a", "", "tracks[0].track_uri", "\"\""),
             ("\"A\"", "[]", "tracks[0].artist_name", "a list"),
             ("226863", "\"long\"", "tracks[0].duration_ms", "\"long\""),
-            ("226863", "1e99", "tracks[0].duration_ms", "1e99"),
+            ("226863", "1e99", "tracks[0].duration_ms", "1e+99"),
         ] {
             let text = GOOD.replace(from, to);
             let problem = Playlist::parse(text.as_bytes(), false).unwrap_err();
