@@ -3,9 +3,10 @@
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
+use super::batch::PIECE_BYTES;
 use super::*;
 use crate::importers::test_bench::{Bench, Imported, assert_all, gzip, zip};
-use crate::{Responses, Silent};
+use crate::{Context, Responses, Silent};
 
 const SLICE: &str = "mpd.slice.0-999.json";
 
