@@ -168,6 +168,12 @@ impl Splitter {
                         self.depth = self.depth.saturating_sub(1);
                         self.done = self.depth == 0;
                     }
+                    // Indented files are half blanks.
+                    b' ' => {
+                        while buffer[used + 1..].starts_with(b"        ") {
+                            used += 8;
+                        }
+                    }
                     _ => {}
                 }
             }
@@ -230,6 +236,20 @@ mod tests {
         ] {
             let end = JsonRows::under(text.as_bytes(), "playlists").next_row().map(|_| ()).unwrap_err();
             assert_eq!(matches!(end, RowsError::Cut), cut, "{text}: {end:?}");
+        }
+    }
+
+    #[test]
+    fn indented_rows_are_split_at_any_buffer_size() {
+        for indent in 0..40 {
+            let blanks = " ".repeat(indent);
+            let row = format!("{{{blanks}\"a{blanks}\":{blanks}[{blanks}1,{blanks}2]{blanks}}}");
+            let text = format!("{blanks}[{blanks}{row},\n{blanks}{row}{blanks}]");
+            for capacity in [1, 2, 7, 8, 9, 31, 4096] {
+                let (read, end) = rows(&text, capacity);
+                assert!(end.is_ok());
+                assert_eq!(read, [row.as_str(); 2], "{indent} {capacity}");
+            }
         }
     }
 

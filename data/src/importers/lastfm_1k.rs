@@ -61,10 +61,15 @@ fn import(
     let (mut users, mut tracks, mut read) = (Ids::default(), Tracks::default(), Parsed::default());
     let mut scrobbles = ExternalSort::with_run_records(&folder, run_records);
     let work = |label: &str, block: &LineBlock| Parsed::parse(label, block, options.lenient);
+    let mut user = 0;
     let mut take = |block: Parsed| -> Result<()> {
         for (place, row) in (read.rows_read..).zip(&block.rows) {
-            let (user, name, mbid) = block.texts(row);
-            let (user, track) = (users.number(user), tracks.number(name, mbid));
+            let (id, name, mbid) = block.texts(row);
+            // Rows stand listener by listener: most have that of the row before.
+            if users.len() == 0 || users.id(user) != id {
+                user = users.number(id);
+            }
+            let track = tracks.number(name, mbid);
             scrobbles.push(Scrobble { user, seconds: row.seconds, place: u64::MAX - place, track, unused: 0 })?;
         }
         read.add_counts(&block);

@@ -27,7 +27,7 @@ impl Tracks {
         if track as usize == self.mbid_of_track.len() {
             self.mbid_of_track.push(NONE);
         }
-        if !mbid.is_empty() {
+        if !mbid.is_empty() && !self.has_mbid(track, mbid) {
             let mbid = self.mbids.number(mbid);
             if mbid as usize == self.track_of_mbid.len() {
                 self.track_of_mbid.push(track);
@@ -39,6 +39,11 @@ impl Tracks {
             }
         }
         track
+    }
+
+    fn has_mbid(&self, track: u32, mbid: &[u8]) -> bool {
+        let known = self.mbid_of_track[track as usize];
+        known != NONE && self.mbids.id(known) == mbid
     }
 
     /// The track that has this identifier, or met this MBID first.

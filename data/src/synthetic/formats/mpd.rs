@@ -32,7 +32,8 @@ impl LogWriter for MpdWriter<'_> {
     fn write(&mut self, _listener: u32, sessions: &[Session]) -> Result<()> {
         let tracks = most_completed(sessions);
         let Some(last) = sessions.last().filter(|_| tracks.len() >= LEAST_TRACKS) else { return Ok(()) };
-        let playlist = self.playlist(&tracks, last.start_ms / 1000);
+        // Published times are those of midnight, in seconds.
+        let playlist = self.playlist(&tracks, last.start_ms.div_euclid(86_400_000) * 86_400);
         let in_slice = self.playlists % SLICE_PLAYLISTS;
         if in_slice == 0 {
             self.end_slice()?;
@@ -151,7 +152,7 @@ mod tests {
         let mut heard: Vec<Vec<u32>> = vec![vec![0; tracks.len()]; direct.manifest().users as usize];
         let mut last = vec![0; heard.len()];
         for session in direct.sessions().unwrap().map(|logged| logged.unwrap().session) {
-            last[session.user as usize] = session.start_ms / 1000 * 1000;
+            last[session.user as usize] = session.start_ms - session.start_ms.rem_euclid(86_400_000);
             for play in session.plays.iter().filter(|play| play.responses.complete == Some(true)) {
                 heard[session.user as usize][play.track as usize] += 1;
             }
