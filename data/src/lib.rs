@@ -77,5 +77,3 @@ pub use synthetic::{
     ResponseProbabilities, SessionState, SizeConfig, SkipHazard, SyntheticConfig, SyntheticFormat, SyntheticLog,
     SyntheticWorld, synthesize, synthesize_log,
 };
-
-/// The parsers, open to fuzzing: each takes any bytes.

@@ -23,13 +23,21 @@ pub(super) enum RowsError {
 pub(super) struct JsonRows<R> {
     reader: R,
     row: Vec<u8>,
+    /// The key of the outermost object under which the array stands; `None` where it is the whole file.
+    key: Option<&'static str>,
     begun: bool,
     bytes: u64,
 }
 
 impl<R: BufRead> JsonRows<R> {
+    /// The elements of a file that is an array.
     pub(super) fn new(reader: R) -> Self {
-        Self { reader, row: Vec::new(), begun: false, bytes: 0 }
+        Self { reader, row: Vec::new(), key: None, begun: false, bytes: 0 }
+    }
+
+    /// The elements of the array that stands under `key` in a file that is an object.
+    pub(super) fn under(reader: R, key: &'static str) -> Self {
+        Self { key: Some(key), ..Self::new(reader) }
     }
 
     /// Bytes read so far.
@@ -47,6 +55,9 @@ impl<R: BufRead> JsonRows<R> {
                 }
             }
             self.skip_while(|byte| byte.is_ascii_whitespace())?;
+            if let Some(key) = self.key {
+                self.find_key(key)?;
+            }
             if self.peek()? != Some(b'[') {
                 return Err(RowsError::NotAnArray);
             }
@@ -60,40 +71,40 @@ impl<R: BufRead> JsonRows<R> {
         }
     }
 
+    /// Goes to the value of a key of the outermost object.
+    fn find_key(&mut self, key: &str) -> Result<(), RowsError> {
+        if self.peek()? != Some(b'{') {
+            return Err(RowsError::NotAnArray);
+        }
+        self.skip(1);
+        loop {
+            self.skip_while(|byte| byte.is_ascii_whitespace() || byte == b',')?;
+            match self.peek()? {
+                Some(b'"') => self.read_row()?,
+                None => return Err(RowsError::Cut),
+                Some(_) => return Err(RowsError::NotAnArray),
+            }
+            let found = self.row == format!("\"{key}\"").as_bytes();
+            self.skip_while(|byte| byte.is_ascii_whitespace() || byte == b':')?;
+            if found {
+                return Ok(());
+            }
+            match self.peek()? {
+                Some(b'{' | b'[' | b'"') => self.read_row()?,
+                _ => self.skip_while(|byte| !matches!(byte, b',' | b'}'))?,
+            }
+        }
+    }
+
     fn read_row(&mut self) -> Result<(), RowsError> {
         self.row.clear();
-        let (mut depth, mut in_string, mut escaped, mut done) = (0u32, false, false, false);
-        while !done {
+        let mut splitter = Splitter::default();
+        while !splitter.done {
             let buffer = self.reader.fill_buf().map_err(RowsError::Io)?;
             if buffer.is_empty() || self.row.len() > LONGEST_ROW {
                 return Err(RowsError::Cut);
             }
-            let mut used = 0;
-            for &byte in buffer {
-                if in_string {
-                    in_string = escaped || byte != b'"';
-                    escaped = !escaped && byte == b'\\';
-                } else {
-                    match byte {
-                        b'"' => in_string = true,
-                        b'{' | b'[' => depth += 1,
-                        // Ends a number or a word that stands where a row should.
-                        b',' | b']' if depth == 0 => done = true,
-                        b'}' | b']' => {
-                            depth = depth.saturating_sub(1);
-                            if depth == 0 {
-                                used += 1;
-                                done = true;
-                            }
-                        }
-                        _ => {}
-                    }
-                }
-                if done {
-                    break;
-                }
-                used += 1;
-            }
+            let used = splitter.read(buffer);
             self.row.extend_from_slice(&buffer[..used]);
             self.skip(used);
         }
@@ -114,6 +125,64 @@ impl<R: BufRead> JsonRows<R> {
             self.skip(1);
         }
         Ok(())
+    }
+}
+
+/// Finds the end of a value that may lie in several buffers.
+#[derive(Default)]
+struct Splitter {
+    depth: u32,
+    in_string: bool,
+    escaped: bool,
+    done: bool,
+}
+
+impl Splitter {
+    /// How many bytes of a buffer belong to the value; sets `done` at its end.
+    fn read(&mut self, buffer: &[u8]) -> usize {
+        let mut used = 0;
+        while let Some(&byte) = buffer.get(used) {
+            if self.escaped {
+                self.escaped = false;
+            } else if self.in_string {
+                // Most bytes of most rows stand in strings, and few of them end one.
+                match memchr::memchr2(b'"', b'\\', &buffer[used..]) {
+                    None => return buffer.len(),
+                    Some(offset) => {
+                        used += offset;
+                        self.escaped = buffer[used] == b'\\';
+                        self.in_string = self.escaped;
+                        self.done = self.depth == 0 && !self.in_string;
+                    }
+                }
+            } else {
+                match byte {
+                    b'"' => self.in_string = true,
+                    b'{' | b'[' => self.depth += 1,
+                    // Ends a number or a word that stands where a row should.
+                    b',' | b']' if self.depth == 0 => {
+                        self.done = true;
+                        return used;
+                    }
+                    b'}' | b']' => {
+                        self.depth = self.depth.saturating_sub(1);
+                        self.done = self.depth == 0;
+                    }
+                    // Indented files are half blanks.
+                    b' ' => {
+                        while buffer[used + 1..].starts_with(b"        ") {
+                            used += 8;
+                        }
+                    }
+                    _ => {}
+                }
+            }
+            used += 1;
+            if self.done {
+                break;
+            }
+        }
+        used
     }
 }
 
@@ -143,6 +212,44 @@ mod tests {
             assert!(end.is_ok());
             let read: Vec<&str> = read.iter().map(|row| row.trim()).collect();
             assert_eq!(read, ["{\"a\": \"}]\\\"{\"}", "12", "[1, [2]]", "{\"b\": {\"c\": []}}", "\"x,]\""]);
+        }
+    }
+
+    #[test]
+    fn the_array_under_a_key_is_found_at_any_buffer_size() {
+        let text = r#" {"info": {"playlists": [7], "x": "}"}, "a\"b": "[", "n": 12 , "t": null,"playlists" : [{"a": 1}, 2], "z": [3]}"#;
+        for capacity in 1..text.len() {
+            let mut rows = JsonRows::under(BufReader::with_capacity(capacity, text.as_bytes()), "playlists");
+            assert_eq!(rows.next_row().unwrap(), Some(&b"{\"a\": 1}"[..]));
+            assert_eq!(rows.next_row().unwrap(), Some(&b"2"[..]));
+            assert_eq!(rows.next_row().unwrap(), None);
+        }
+        for (text, cut) in [
+            ("{\"playlists\": {}}", false),
+            ("{\"a\": 1}", false),
+            ("[1]", false),
+            ("{1: []}", false),
+            ("", false),
+            ("{\"a\": ", true),
+            ("{\"a\": [1, ", true),
+            ("{", true),
+        ] {
+            let end = JsonRows::under(text.as_bytes(), "playlists").next_row().map(|_| ()).unwrap_err();
+            assert_eq!(matches!(end, RowsError::Cut), cut, "{text}: {end:?}");
+        }
+    }
+
+    #[test]
+    fn indented_rows_are_split_at_any_buffer_size() {
+        for indent in 0..40 {
+            let blanks = " ".repeat(indent);
+            let row = format!("{{{blanks}\"a{blanks}\":{blanks}[{blanks}1,{blanks}2]{blanks}}}");
+            let text = format!("{blanks}[{blanks}{row},\n{blanks}{row}{blanks}]");
+            for capacity in [1, 2, 7, 8, 9, 31, 4096] {
+                let (read, end) = rows(&text, capacity);
+                assert!(end.is_ok());
+                assert_eq!(read, [row.as_str(); 2], "{indent} {capacity}");
+            }
         }
     }
 

@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use crate::{AUDIO_FEATURES, AudioFeatures, DataError, Result};
+use super::options::ImportOptions;
+use crate::{AUDIO_FEATURES, AudioFeatures, DataError, Result, Track};
 
 /// One line of the table.
 pub(super) struct TrackFeatures {
@@ -12,6 +13,22 @@ pub(super) struct TrackFeatures {
 }
 
 const REMEDY: &str = "pass a CSV file with a header line that names `uri` and the audio features of Spotify's API";
+
+/// Adds the durations and audio features of the table, if one is given, to the tracks that `find` knows by their
+/// identifier; answers how many bad lines were skipped.
+pub(super) fn add_track_features(
+    catalog: &mut [Track],
+    find: impl Fn(&str) -> Option<u32>,
+    options: &ImportOptions,
+) -> Result<u64> {
+    let Some(path) = &options.track_features else { return Ok(0) };
+    read_track_features(path, options.lenient, |features| {
+        if let Some(track) = find(&features.track_id).and_then(|number| catalog.get_mut(number as usize)) {
+            track.duration_ms = features.duration_ms.or(track.duration_ms);
+            track.audio_features = features.audio_features.or(track.audio_features);
+        }
+    })
+}
 
 /// Reads a CSV file with the columns `uri`, the audio features by name and, optionally, `duration_ms`; other columns
 /// are ignored and empty cells are missing values. Gives each line to `take`; answers how many bad lines were skipped,

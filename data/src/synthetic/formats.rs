@@ -2,6 +2,7 @@
 
 mod generic;
 mod lastfm_1k;
+mod log_folder;
 mod mpd;
 mod mssd;
 mod sessions;
@@ -89,5 +90,33 @@ fn log_writer<'a>(format: SyntheticFormat, out: &Path, world: &'a SyntheticWorld
         SyntheticFormat::Mpd => mpd::writer(out, world),
         SyntheticFormat::Sessions => sessions::writer(out, world),
         SyntheticFormat::Generic => generic::writer(out, world),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    //! What the tests of the formats share: the same small log in a format and as a dataset.
+
+    use super::*;
+    use crate::{CatalogConfig, Dataset, Silent, SizeConfig, synthesize};
+
+    pub(super) fn settings() -> SyntheticConfig {
+        SyntheticConfig {
+            size: SizeConfig { users: 12, days: 7 },
+            catalog: CatalogConfig { tracks: 300, artists: 60, ..CatalogConfig::default() },
+            ..SyntheticConfig::default()
+        }
+    }
+
+    /// The log in a format.
+    pub(super) fn log(format: SyntheticFormat, out: &Path) -> SyntheticLog {
+        synthesize_log(format, &settings(), &SessionRules::default(), 9, out, &Silent).unwrap()
+    }
+
+    /// The same listeners as a dataset in `folder`.
+    pub(super) fn direct(folder: &Path) -> Dataset {
+        let out = folder.join("direct");
+        synthesize(&settings(), &SessionRules::default(), 9, &out, &Silent).unwrap();
+        Dataset::open(&out).unwrap()
     }
 }

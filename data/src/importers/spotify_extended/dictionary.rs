@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use super::archive::Owner;
 use super::row::Row;
+use crate::importers::percent_encoding::decoded;
 use crate::{DataError, Result, Track, User};
 
 /// Tracks by their uri, with what the first row says of them.
@@ -52,19 +53,6 @@ fn local_file(uri: &str) -> Option<Track> {
         duration_ms: seconds.and_then(|seconds| seconds.checked_mul(1000)),
         ..Track::default()
     })
-}
-
-/// Text without the percent signs and pluses of a uri.
-fn decoded(text: &str) -> String {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let [byte, tail @ ..] = rest {
-        let hex = tail.get(..2).filter(|hex| *byte == b'%' && hex.iter().all(u8::is_ascii_hexdigit));
-        let escaped = hex.and_then(|hex| u8::from_str_radix(std::str::from_utf8(hex).ok()?, 16).ok());
-        bytes.push(escaped.unwrap_or(if *byte == b'+' { b' ' } else { *byte }));
-        rest = if escaped.is_some() { &tail[2..] } else { tail };
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 /// Users by their id.
