@@ -2,11 +2,15 @@
 
 mod ids;
 mod inputs;
+mod json_field;
 mod json_rows;
 mod options;
 mod report;
 mod session_builder;
+mod spotify_archive;
 mod spotify_extended;
+mod spotify_rows;
+mod spotify_users;
 mod track_features;
 
 pub use options::ImportOptions;

@@ -4,13 +4,11 @@
 //! Rows stream from the files into records that are sorted outside the memory (`record`), are cleaned and understood
 //! in the order of time (`clean`, `reasons`), and become sessions (`build`). Only tracks and users stay in memory.
 
-mod archive;
 mod build;
 mod clean;
 mod counts;
 mod dictionary;
 mod durations;
-mod field;
 mod platform;
 mod reading;
 mod reasons;
@@ -19,7 +17,6 @@ mod row;
 
 use std::path::{Path, PathBuf};
 
-use self::archive::Sources;
 use self::build::SessionBuilder;
 use self::clean::Cleaner;
 use self::counts::SpotifyCounts;
@@ -30,6 +27,7 @@ use self::reasons::Outcome;
 use self::record::Listen;
 use super::options::ImportOptions;
 use super::report::{DroppedRows, ImportReport};
+use super::spotify_archive::{Export, Sources};
 use super::track_features::read_track_features;
 use crate::external_sort::RUN_RECORDS;
 use crate::{DataError, DatasetWriter, ExternalSort, Manifest, Progress, Result, SourceInfo, Track};
@@ -57,7 +55,7 @@ fn import(
     run_records: usize,
 ) -> Result<(Manifest, SpotifyCounts)> {
     options.validate()?;
-    let sources = Sources::find(inputs)?;
+    let sources = Sources::find(Export::Extended, inputs)?;
     let mut writer = DatasetWriter::create(out)?;
     let folder = writer.temporary_folder().to_owned();
 
