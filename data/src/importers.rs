@@ -7,12 +7,14 @@ mod json_rows;
 mod options;
 mod report;
 mod session_builder;
+pub(crate) mod spotify_account;
 mod spotify_archive;
-mod spotify_extended;
+pub(crate) mod spotify_extended;
 mod spotify_rows;
 mod spotify_users;
 mod track_features;
 
 pub use options::ImportOptions;
 pub use report::{DroppedRows, ImportCounts, ImportReport, Remark};
+pub use spotify_account::{SpotifyAccountOptions, import_spotify_account};
 pub use spotify_extended::import_spotify_extended;

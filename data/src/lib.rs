@@ -53,7 +53,10 @@ pub use dataset::{
 pub use error::{DataError, Result};
 pub use external_sort::ExternalSort;
 pub use files::{fingerprint_of_file, fingerprint_of_text, write_atomically};
-pub use importers::{DroppedRows, ImportCounts, ImportOptions, ImportReport, Remark, import_spotify_extended};
+pub use importers::{
+    DroppedRows, ImportCounts, ImportOptions, ImportReport, Remark, SpotifyAccountOptions, import_spotify_account,
+    import_spotify_extended,
+};
 pub use inspect::{
     ContextGroup, ContextShares, DatasetSummary, HistogramBucket, Popularity, PositionShares, Quantiles, RankedPlays,
     SkipStreaks, TopShare, inspect,
@@ -71,3 +74,16 @@ pub use synthetic::{
     ResponseProbabilities, SessionState, SizeConfig, SkipHazard, SyntheticConfig, SyntheticFormat, SyntheticLog,
     SyntheticWorld, synthesize, synthesize_log,
 };
+
+/// Entries for fuzzing: each feeds bytes to one parser. No part of the interface.
+#[doc(hidden)]
+pub mod fuzzing {
+    #[allow(missing_docs)]
+    pub fn spotify_account(bytes: &[u8]) {
+        crate::importers::spotify_account::fuzz(bytes);
+    }
+    #[allow(missing_docs)]
+    pub fn spotify_extended(bytes: &[u8]) {
+        crate::importers::spotify_extended::fuzz(bytes);
+    }
+}

@@ -153,5 +153,10 @@ fn count_tracks(catalog: &[Track], counts: &mut SpotifyCounts) {
     counts.audio_features_matched = count(|track| track.audio_features.is_some());
 }
 
+/// Parses bytes as a file of extended history, strictly and leniently.
+pub(crate) fn fuzz(bytes: &[u8]) {
+    super::spotify_rows::fuzz(bytes, &|text| row::Row::parse(text).map(|_| ()));
+}
+
 #[cfg(test)]
 mod tests;

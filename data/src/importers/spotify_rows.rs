@@ -117,3 +117,13 @@ fn cut(file: String, row: u64, reason: &str) -> DataError {
     let remedy = format!("download the export again, or pass --lenient to keep the {} rows before", row - 1);
     DataError::bad_file(file, problem, remedy)
 }
+
+/// Reads bytes as a file of rows, strictly and leniently.
+pub(super) fn fuzz(bytes: &[u8], parse: &dyn Fn(&[u8]) -> std::result::Result<(), RowProblem>) {
+    for lenient in [false, true] {
+        let mut tally = RowTally::default();
+        let mut take = |text: &[u8], _| Ok(parse(text)?);
+        // Any result will do but a panic.
+        let _ = read_file(JsonRows::new(bytes), &String::new, lenient, &mut tally, &mut take, &|_| {});
+    }
+}
