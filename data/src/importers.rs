@@ -5,6 +5,7 @@ mod inputs;
 mod json_field;
 mod json_rows;
 mod options;
+mod parquet_columns;
 mod report;
 mod session_builder;
 pub(crate) mod spotify_account;

@@ -1,0 +1,135 @@
+//! Where the bytes of a Parquet file come from, and how many values of it are taken at a time.
+
+use std::io::{self, BufReader, Read, Seek, SeekFrom};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::Bytes;
+use parquet::column::page::{Page, PageMetadata, PageReader};
+use parquet::errors::{ParquetError, Result};
+use parquet::file::reader::{ChunkReader, Length};
+
+/// Bytes read at once where the length is not known: page headers have some tens of bytes.
+const HEADER_BYTES: usize = 512;
+
+trait Source: Read + Seek + Send {}
+
+impl<T: Read + Seek + Send> Source for T {}
+
+/// A file that several threads read. The library's own reader of files moves one position for all of them.
+#[derive(Clone)]
+pub(super) struct SharedSource {
+    source: Arc<Mutex<dyn Source>>,
+    length: u64,
+}
+
+impl SharedSource {
+    pub(super) fn new(mut source: impl Read + Seek + Send + 'static) -> Result<Self> {
+        let length = source.seek(SeekFrom::End(0))?;
+        Ok(Self { source: Arc::new(Mutex::new(source)), length })
+    }
+
+    fn read_at(&self, position: u64, buffer: &mut [u8]) -> io::Result<usize> {
+        let mut source = self.source.lock().unwrap_or_else(PoisonError::into_inner);
+        source.seek(SeekFrom::Start(position))?;
+        source.read(buffer)
+    }
+}
+
+impl Length for SharedSource {
+    fn len(&self) -> u64 {
+        self.length
+    }
+}
+
+impl ChunkReader for SharedSource {
+    type T = BufReader<SourceReader>;
+
+    fn get_read(&self, start: u64) -> Result<Self::T> {
+        Ok(BufReader::with_capacity(HEADER_BYTES, SourceReader { source: self.clone(), position: start }))
+    }
+
+    fn get_bytes(&self, start: u64, length: usize) -> Result<Bytes> {
+        if start.checked_add(length as u64).is_none_or(|end| end > self.length) {
+            return Err(ParquetError::EOF(format!("{length} bytes from {start} on lie behind the end of the file")));
+        }
+        let mut bytes = vec![0; length];
+        let mut source = self.source.lock().unwrap_or_else(PoisonError::into_inner);
+        source.seek(SeekFrom::Start(start))?;
+        source.read_exact(&mut bytes)?;
+        Ok(bytes.into())
+    }
+}
+
+/// A shared source with a position of its own.
+pub(super) struct SourceReader {
+    source: SharedSource,
+    position: u64,
+}
+
+impl Read for SourceReader {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.source.read_at(self.position, buffer)?;
+        self.position += read as u64;
+        Ok(read)
+    }
+}
+
+/// The pages of a column, but for those with which one read would hold too many values: one list may be as long as the
+/// file pretends, and a few bytes can pretend billions.
+pub(super) struct LimitedPages {
+    pages: Box<dyn PageReader>,
+    limit: Option<usize>,
+    loaded: Arc<AtomicUsize>,
+}
+
+impl LimitedPages {
+    /// The counter tells the values of the pages loaded; who reads sets it back to 0 before each read.
+    pub(super) fn new(pages: Box<dyn PageReader>, limit: Option<usize>) -> (Self, Arc<AtomicUsize>) {
+        let loaded = Arc::new(AtomicUsize::new(0));
+        (Self { pages, limit, loaded: Arc::clone(&loaded) }, loaded)
+    }
+}
+
+impl PageReader for LimitedPages {
+    fn get_next_page(&mut self) -> Result<Option<Page>> {
+        let page = self.pages.get_next_page()?;
+        if let (Some(limit), Some(Page::DataPage { num_values, .. } | Page::DataPageV2 { num_values, .. })) =
+            (self.limit, &page)
+        {
+            let loaded = self.loaded.fetch_add(*num_values as usize, Ordering::Relaxed) + *num_values as usize;
+            if loaded > limit {
+                return Err(ParquetError::General(format!("a list of more than {limit} values")));
+            }
+        }
+        Ok(page)
+    }
+
+    fn peek_next_page(&mut self) -> Result<Option<PageMetadata>> {
+        self.pages.peek_next_page()
+    }
+
+    fn skip_next_page(&mut self) -> Result<()> {
+        self.pages.skip_next_page()
+    }
+
+    fn supports_deferred_dictionary(&self) -> bool {
+        self.pages.supports_deferred_dictionary()
+    }
+
+    fn take_deferred_dictionary(&mut self) -> Result<Option<Page>> {
+        self.pages.take_deferred_dictionary()
+    }
+
+    fn at_record_boundary(&mut self) -> Result<bool> {
+        self.pages.at_record_boundary()
+    }
+}
+
+impl Iterator for LimitedPages {
+    type Item = Result<Page>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.get_next_page().transpose()
+    }
+}
