@@ -1,5 +1,6 @@
 //! Readers of listening logs: each turns one source's files into a dataset and counts what it did with every row.
 
+pub(crate) mod generic;
 mod ids;
 mod inputs;
 mod json_field;
@@ -15,6 +16,7 @@ mod spotify_rows;
 mod spotify_users;
 mod track_features;
 
+pub use generic::{GenericOptions, import_generic};
 pub use options::ImportOptions;
 pub use report::{DroppedRows, ImportCounts, ImportReport, Remark};
 pub use spotify_account::{SpotifyAccountOptions, import_spotify_account};

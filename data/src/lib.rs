@@ -54,8 +54,8 @@ pub use error::{DataError, Result};
 pub use external_sort::ExternalSort;
 pub use files::{fingerprint_of_file, fingerprint_of_text, write_atomically};
 pub use importers::{
-    DroppedRows, ImportCounts, ImportOptions, ImportReport, Remark, SpotifyAccountOptions, import_spotify_account,
-    import_spotify_extended,
+    DroppedRows, GenericOptions, ImportCounts, ImportOptions, ImportReport, Remark, SpotifyAccountOptions,
+    import_generic, import_spotify_account, import_spotify_extended,
 };
 pub use inspect::{
     ContextGroup, ContextShares, DatasetSummary, HistogramBucket, Popularity, PositionShares, Quantiles, RankedPlays,
@@ -78,6 +78,14 @@ pub use synthetic::{
 /// Entries for fuzzing: each feeds bytes to one parser. No part of the interface.
 #[doc(hidden)]
 pub mod fuzzing {
+    #[allow(missing_docs)]
+    pub fn generic_csv(bytes: &[u8]) {
+        crate::importers::generic::fuzz_csv(bytes);
+    }
+    #[allow(missing_docs)]
+    pub fn generic_mapping(bytes: &[u8]) {
+        crate::importers::generic::fuzz_mapping(bytes);
+    }
     #[allow(missing_docs)]
     pub fn spotify_account(bytes: &[u8]) {
         crate::importers::spotify_account::fuzz(bytes);
