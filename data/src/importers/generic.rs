@@ -122,10 +122,13 @@ impl Reading<'_> {
     fn read(&mut self, file: &Path, bytes: &BytesRead, progress: &dyn Progress) -> Result<()> {
         if parquet_log::is_parquet(file)? {
             let parquet = ParquetFile::open(file)?;
-            return self.take_file(parquet.label(), |rows, take| {
+            self.take_file(parquet.label(), |rows, take| {
                 parquet_log::read_parquet(&parquet, rows, take)?;
                 Ok(false)
-            });
+            })?;
+            bytes.add(total_bytes(&[file.to_owned()])?);
+            progress.advance(bytes.get());
+            return Ok(());
         }
         open_each(file, bytes, &is_log, &mut |label, contents| self.read_csv(label, contents, bytes, progress))
     }

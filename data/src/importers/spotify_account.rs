@@ -80,8 +80,9 @@ fn import(
 
     let mut lengths = RepeatedLengths::new(&folder, run_records);
     let mut listens = ExternalSort::with_run_records(&folder, run_records);
-    let mut place = 0;
+    let (mut place, mut played) = (0, vec![false; tracks.len()]);
     let mut cleaner = Cleaner::new(|record: Record| {
+        played[record.track as usize] = true;
         lengths.push(record.track, record.ms_played)?;
         place += 1;
         let Record { user, end_ms, track, ms_played, .. } = record;
@@ -102,7 +103,7 @@ fn import(
         Some(joined) => joined.copy(&mut writer, progress)?,
         None => Copied { catalog: Vec::new(), plays: Vec::new() },
     };
-    let matches = copied.matches(&tracks);
+    let matches = copied.matches(&tracks, &played);
     let mut catalog = CatalogBuilder {
         ids: &tracks,
         tracks: copied.catalog,
@@ -254,13 +255,10 @@ fn remarks(
     ];
     if joined.is_some() {
         remarks.extend([
-            Remark::new("tracks shared with the joined dataset", matches.exact + matches.by_normalised_names),
+            Remark::new("tracks shared with the joined dataset", matches.shared),
             Remark::new("shared tracks found by normalised names", matches.by_normalised_names),
             Remark::new("shared tracks with several recordings of the name", matches.ambiguous),
-            Remark::new(
-                "tracks not in the joined dataset",
-                matches.places.iter().filter(|p| p.is_none()).count() as u64,
-            ),
+            Remark::new("tracks not in the joined dataset", matches.not_shared),
             Remark::new("plays of shared tracks", built.matched),
         ]);
     }

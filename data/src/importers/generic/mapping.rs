@@ -251,7 +251,7 @@ mod tests {
     #[test]
     fn mistakes_are_named_with_the_nearest_known_word() {
         for (text, parts) in [
-            ("user = 3", &["`user` must be a table"][..]),
+            ("columns = 3", &["`columns` must be a table"][..]),
             ("[columns", &["is no TOML"]),
             ("[column]\nuser = \"u\"", &["unknown table `column`", "did you mean `columns`?"]),
             ("[columns]\nuser = 7", &["columns.user", "name of a column"]),

@@ -25,11 +25,13 @@ pub(super) struct Copied {
 pub(super) struct Matches {
     /// The place in the catalog by track of the account data.
     pub(super) places: Vec<Option<u32>>,
-    /// Tracks matched by their exact names.
-    pub(super) exact: u64,
-    /// Tracks matched by normalised names.
+    /// Played tracks that are in the catalog.
+    pub(super) shared: u64,
+    /// Played tracks that are not.
+    pub(super) not_shared: u64,
+    /// Shared tracks that only normalised names have found.
     pub(super) by_normalised_names: u64,
-    /// Matched tracks of whose names the catalog has several recordings.
+    /// Shared tracks of whose names the catalog has several recordings.
     pub(super) ambiguous: u64,
 }
 
@@ -92,16 +94,16 @@ impl Joined {
 }
 
 impl Copied {
-    /// Finds tracks in the catalog: by exact names, and those that are not found by normalised names. Of several
-    /// recordings of one name the most played is taken, then the one that was met first.
-    pub(super) fn matches(&self, tracks: &Ids) -> Matches {
+    /// Finds the tracks that are `played` in the catalog: by exact names, and those that are not found by normalised
+    /// names. Of several recordings of one name the most played is taken, then the one that was met first.
+    pub(super) fn matches(&self, tracks: &Ids, played: &[bool]) -> Matches {
         let mut matches = Matches { places: vec![None; tracks.len()], ..Matches::default() };
         let mut id = String::new();
         let exact = self.candidates(tracks.len(), |track| {
             write_track_id(&track.artist, &track.name, &mut id);
-            tracks.find(id.as_bytes())
+            tracks.find(id.as_bytes()).filter(|&track| played[track as usize])
         });
-        matches.exact = matches.take(&exact);
+        matches.shared = matches.take(&exact);
 
         let mut key = String::new();
         let mut normal = |artist: &str, name: &str, key: &mut String| {
@@ -111,7 +113,8 @@ impl Copied {
         let mut keys = Ids::default();
         let key_of_track: Vec<Option<u32>> = (0..tracks.len() as u32)
             .map(|track| {
-                matches.places[track as usize].is_none().then(|| {
+                let missed = played[track as usize] && matches.places[track as usize].is_none();
+                missed.then(|| {
                     let (artist, name) = artist_and_name(&String::from_utf8_lossy(tracks.id(track)));
                     normal(&artist, &name, &mut key);
                     keys.number(key.as_bytes())
@@ -125,6 +128,8 @@ impl Copied {
         let by_track: Vec<_> =
             key_of_track.iter().map(|key| key.map_or((None, 0), |key| by_key[key as usize])).collect();
         matches.by_normalised_names = matches.take(&by_track);
+        matches.shared += matches.by_normalised_names;
+        matches.not_shared = played.iter().filter(|&&played| played).count() as u64 - matches.shared;
         matches
     }
 
@@ -181,9 +186,12 @@ mod tests {
             write_track_id(artist, name, &mut id);
             tracks.number(id.as_bytes());
         }
-        let matches = copied.matches(&tracks);
+        // The last has no play that is kept.
+        tracks.number(b"spotify-account:C:Two");
+        let matches = copied.matches(&tracks, &[true, true, true, true, true, true, false]);
         // B - Two has its exact name; TWO could be both, equally played: the first is taken.
-        assert_eq!(matches.places, [Some(1), Some(2), Some(4), Some(3), None, Some(1)]);
-        assert_eq!((matches.exact, matches.by_normalised_names, matches.ambiguous), (2, 3, 3));
+        assert_eq!(matches.places, [Some(1), Some(2), Some(4), Some(3), None, Some(1), None]);
+        assert_eq!((matches.shared, matches.not_shared), (5, 1));
+        assert_eq!((matches.by_normalised_names, matches.ambiguous), (3, 3));
     }
 }
