@@ -77,3 +77,4 @@ pub use synthetic::{
     ResponseProbabilities, SessionState, SizeConfig, SkipHazard, SyntheticConfig, SyntheticFormat, SyntheticLog,
     SyntheticWorld, synthesize, synthesize_log,
 };
+

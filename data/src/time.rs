@@ -33,6 +33,12 @@ pub(crate) fn date_of(ms: i64) -> String {
     format!("{:04}-{month:02}-{day:02}", year + i64::from(month <= 2))
 }
 
+/// A moment to the second, as `2014-07-27T20:34:47Z`.
+pub(crate) fn utc_text(ms: i64) -> String {
+    let seconds = ms.div_euclid(1000).rem_euclid(86_400);
+    format!("{}T{:02}:{:02}:{:02}Z", date_of(ms), seconds / 3600, seconds / 60 % 60, seconds % 60)
+}
+
 fn digits(text: &str) -> Option<i64> {
     if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) { text.parse().ok() } else { None }
 }
@@ -99,6 +105,8 @@ mod tests {
             assert_eq!(parse_utc(&format!("{date}T00:00:00Z")), Some(day * 86_400_000), "{date}");
         }
         assert_eq!(date_of(1_406_493_287_000), "2014-07-27");
+        assert_eq!(utc_text(1_406_493_287_999), "2014-07-27T20:34:47Z");
+        assert_eq!(utc_text(-1), "1969-12-31T23:59:59Z");
     }
 
     #[test]

@@ -5,7 +5,8 @@
 use std::path::PathBuf;
 
 use listening_data::{
-    Dataset, Device, ImportOptions, ImportReport, ResponseShare, Silent, import_spotify_extended, inspect,
+    Dataset, Device, ImportOptions, ImportReport, ResponseShare, Silent, SpotifyAccountOptions, import_spotify_account,
+    import_spotify_extended, inspect,
 };
 
 fn data() -> Option<PathBuf> {
@@ -98,4 +99,57 @@ fn a_folder_of_exports_gives_one_user_per_zip_and_a_summary() {
     assert_eq!(device.groups[0].value, Device::Phone.name());
     let (after_skip, after_no_skip) = (summary.skip_streaks.after_skip, summary.skip_streaks.after_no_skip);
     assert!(after_skip > after_no_skip, "skips come in streaks: {after_skip:?} {after_no_skip:?}");
+}
+
+/// Both kinds of exports together. The totals were computed by another program from the same rules, in `data/tests`
+/// of this repository with the exports' folder for `$DATA`:
+/// `python3 check_spotify_account.py totals $DATA/spotify-account/*.zip -- $DATA/spotify-extended/*.zip`.
+#[test]
+fn account_data_join_the_extended_exports_by_artist_and_name() {
+    let Some(data) = data() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let (extended, out) = (folder.path().join("extended"), folder.path().join("both"));
+    let options = ImportOptions::default();
+    let first = import_spotify_extended(&[data.join("spotify-extended")], &extended, &options, &Silent).unwrap();
+    let join = SpotifyAccountOptions { join: Some(extended.clone()) };
+    let report = import_spotify_account(&[data.join("spotify-account")], &out, &options, &join, &Silent).unwrap();
+    assert_eq!(report.counts.rows_read, 289_463);
+    assert_eq!(report.counts.rows_kept, 282_852);
+    for (reason, rows) in
+        [("nothing played", 4202), ("arrived late without its time", 2402), ("sent again", 7), ("exact duplicate", 0)]
+    {
+        assert_eq!(dropped(&report, reason), rows, "{reason}");
+    }
+    for (what, count) in [
+        ("tracks shared with the joined dataset", 1836),
+        ("shared tracks found by normalised names", 0),
+        ("shared tracks with several recordings of the name", 405),
+        ("tracks not in the joined dataset", 54_633 - 1836),
+        ("plays of shared tracks", 11_805),
+    ] {
+        assert_eq!(remark(&report, what), count, "{what}");
+    }
+    let manifest = &report.manifest;
+    assert_eq!((manifest.users, manifest.tracks), (12, 72_235));
+    assert_eq!((manifest.plays, manifest.sessions), (282_852 + 78_292, 15_006 + first.manifest.sessions));
+
+    let (both, extended) = (Dataset::open(&out).unwrap(), Dataset::open(&extended).unwrap());
+    let users: Vec<String> = both.users().unwrap().into_iter().map(|user| user.id).collect();
+    assert_eq!((users[2].as_str(), users[3].as_str(), users[11].as_str()), ("listener-03", "account-01", "account-09"));
+    let known = extended.catalog().unwrap();
+    assert!(both.catalog().unwrap().iter().zip(&known).all(|(track, known)| track.id == known.id));
+    let mut sessions = both.sessions().unwrap();
+    assert!(extended.sessions().unwrap().all(|session| session.unwrap() == sessions.next().unwrap().unwrap()));
+    // (given, missing) of complete, skip and past threshold; plays of tracks that were known
+    let (mut responses, mut shared) = ([(0, 0); 3], 0);
+    for play in sessions.flat_map(|session| session.unwrap().session.plays) {
+        shared += u64::from((play.track as usize) < known.len());
+        let found = [play.responses.complete, play.responses.skip, play.responses.past_threshold];
+        for ((given, missing), response) in responses.iter_mut().zip(found) {
+            *given += u64::from(response == Some(true));
+            *missing += u64::from(response.is_none());
+        }
+    }
+    assert_eq!(responses, [(152_875, 50_386), (64_254, 65_723), (211_029, 0)]);
+    assert_eq!(shared, 11_805);
 }

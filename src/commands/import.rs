@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use listening_data::{
-    GenericOptions, ImportOptions, ItemListOptions, Progress, SpotifyAccountOptions, import_generic, import_lastfm_1k,
+    GenericOptions, ImportOptions, Progress, SessionsOptions, SpotifyAccountOptions, import_generic, import_lastfm_1k,
     import_mpd, import_mssd, import_sessions, import_spotify_account, import_spotify_extended, import_yambda,
 };
 
@@ -210,7 +210,7 @@ pub fn run(source: &Source, progress: &dyn Progress) -> anyhow::Result<()> {
         }
         Source::Sessions(Sessions { common, rules, features }) => {
             let options = options(common, Some(rules), None, Some(features));
-            let lists = ItemListOptions::default();
+            let lists = SessionsOptions::default();
             (common, import_sessions(&common.inputs, &common.out, &options, &lists, progress)?)
         }
         Source::Generic(Generic { common, mapping, rules, clock, features }) => {

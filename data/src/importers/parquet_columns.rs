@@ -18,8 +18,8 @@ use parquet::errors::ParquetError;
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::schema::types::ColumnDescriptor;
 
-pub(super) use self::cells::Column;
 use self::cells::{CellReader, Conversion};
+pub(super) use self::cells::{Cells, Column};
 use self::source::{LimitedPages, SharedSource};
 use crate::{DataError, Result};
 

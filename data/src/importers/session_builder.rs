@@ -31,18 +31,20 @@ impl<'a> SessionBuilder<'a> {
     ///
     /// A play that starts before the end of the one before (times cut to whole seconds or minutes, two devices at
     /// once) stays in its session; a start before that of the play before is moved to it.
-    pub(super) fn push(&mut self, user: u32, context: Context, mut play: Play) -> Result<()> {
-        let opens = match self.plays.last() {
-            None => true,
-            Some(last) => {
-                let opens = self.user != user || self.rules.opens_session(self.end_ms, play.start_ms);
-                if !opens {
-                    play.start_ms = play.start_ms.max(last.start_ms);
-                }
-                opens
-            }
-        };
-        if opens {
+    pub(super) fn push(&mut self, user: u32, context: Context, play: Play) -> Result<()> {
+        let opens = self.user != user || self.rules.opens_session(self.end_ms, play.start_ms);
+        self.push_as(user, context, play, opens)
+    }
+
+    /// Adds the next play, where the source tells whether it opens a session. Sessions of one user never start before
+    /// the one before: such a start is moved to that, too.
+    pub(super) fn push_as(&mut self, user: u32, context: Context, mut play: Play, opens: bool) -> Result<()> {
+        if self.user == user
+            && let Some(last) = self.plays.last()
+        {
+            play.start_ms = play.start_ms.max(last.start_ms);
+        }
+        if opens || self.plays.is_empty() {
             self.end_session()?;
             self.user = user;
             self.context = if self.has_clock { context.at(play.start_ms) } else { context };

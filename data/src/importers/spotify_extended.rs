@@ -4,13 +4,11 @@
 //! Rows stream from the files into records that are sorted outside the memory (`record`), are cleaned and understood
 //! in the order of time (`clean`, `reasons`), and become sessions (`build`). Only tracks and users stay in memory.
 
-mod archive;
 mod build;
 mod clean;
 mod counts;
 mod dictionary;
 mod durations;
-mod field;
 mod platform;
 mod reading;
 mod reasons;
@@ -19,7 +17,6 @@ mod row;
 
 use std::path::{Path, PathBuf};
 
-use self::archive::Sources;
 use self::build::SessionBuilder;
 use self::clean::Cleaner;
 use self::counts::SpotifyCounts;
@@ -28,10 +25,9 @@ use self::durations::DurationEstimate;
 use self::reading::Reading;
 use self::reasons::Outcome;
 use self::record::Listen;
-use self::row::Row;
-use super::json_rows::JsonRows;
 use super::options::ImportOptions;
 use super::report::{DroppedRows, ImportReport};
+use super::spotify_archive::{Export, Sources};
 use super::track_features::read_track_features;
 use crate::external_sort::RUN_RECORDS;
 use crate::{DataError, DatasetWriter, ExternalSort, Manifest, Progress, Result, SourceInfo, Track};
@@ -59,7 +55,7 @@ fn import(
     run_records: usize,
 ) -> Result<(Manifest, SpotifyCounts)> {
     options.validate()?;
-    let sources = Sources::find(inputs)?;
+    let sources = Sources::find(Export::Extended, inputs)?;
     let mut writer = DatasetWriter::create(out)?;
     let folder = writer.temporary_folder().to_owned();
 
@@ -157,15 +153,9 @@ fn count_tracks(catalog: &[Track], counts: &mut SpotifyCounts) {
     counts.audio_features_matched = count(|track| track.audio_features.is_some());
 }
 
-/// Feeds any bytes to the splitter of rows and to the parser of a row.
+/// Parses bytes as a file of extended history, strictly and leniently.
 pub(crate) fn fuzz(bytes: &[u8]) {
-    let mut rows = JsonRows::new(bytes);
-    while let Ok(Some(text)) = rows.next_row() {
-        if let Ok(row) = Row::parse(text) {
-            let _ = (platform::device_of(&row.platform), Tracks::default().number("spotify:local:a:b:c:1", &row));
-        }
-        let _ = Row::is_of_account_export(text);
-    }
+    super::spotify_rows::fuzz(bytes, &|text| row::Row::parse(text).map(|_| ()));
 }
 
 #[cfg(test)]

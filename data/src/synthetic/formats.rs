@@ -2,9 +2,12 @@
 
 mod generic;
 mod lastfm_1k;
+mod listener_zips;
 mod log_folder;
 mod mpd;
 mod mssd;
+#[cfg(test)]
+mod round_trip;
 mod sessions;
 mod spotify_account;
 mod spotify_extended;

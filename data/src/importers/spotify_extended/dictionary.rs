@@ -1,11 +1,10 @@
-//! Tracks and users by number; all that an import keeps in memory.
+//! Tracks by number.
 
 use std::collections::HashMap;
 
-use super::archive::Owner;
 use super::row::Row;
+use crate::Track;
 use crate::importers::percent_encoding::decoded;
-use crate::{DataError, Result, Track, User};
 
 /// Tracks by their uri, with what the first row says of them.
 #[derive(Default)]
@@ -53,44 +52,6 @@ fn local_file(uri: &str) -> Option<Track> {
         duration_ms: seconds.and_then(|seconds| seconds.checked_mul(1000)),
         ..Track::default()
     })
-}
-
-/// Users by their id.
-#[derive(Default)]
-pub(super) struct Users {
-    numbers: HashMap<String, u32>,
-    pub(super) users: Vec<User>,
-    /// Owners whose rows carry no username, by the user they became.
-    claims: HashMap<u32, usize>,
-}
-
-impl Users {
-    /// The user of a row: its username, else the owner of its file.
-    pub(super) fn number(&mut self, username: Option<&str>, owner: usize, owners: &[Owner]) -> Result<u32> {
-        if let Some(username) = username {
-            return Ok(self.by_id(username));
-        }
-        let number = self.by_id(&owners[owner].user);
-        let claimant = *self.claims.entry(number).or_insert(owner);
-        if claimant == owner {
-            return Ok(number);
-        }
-        let problem =
-            format!("would have the same user id `{}` as {}", owners[owner].user, owners[claimant].origin.display());
-        let remedy = "rename one of the two if they are different people; put the files of one person into one folder \
-                      and pass that, so that rows in both are counted once";
-        Err(DataError::bad_file(&owners[owner].origin, problem, remedy))
-    }
-
-    fn by_id(&mut self, id: &str) -> u32 {
-        if let Some(&number) = self.numbers.get(id) {
-            return number;
-        }
-        let number = self.users.len() as u32;
-        self.users.push(User { id: id.to_owned() });
-        self.numbers.insert(id.to_owned(), number);
-        number
-    }
 }
 
 #[cfg(test)]

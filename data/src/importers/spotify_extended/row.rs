@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde::Deserialize;
 
-use super::field::Field;
+use crate::importers::json_field::{Field, RowProblem, parse_object};
 
 /// What a row plays.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,14 +39,6 @@ pub(super) struct Row<'a> {
     pub(super) skipped: Option<bool>,
 }
 
-/// What is wrong with a row.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct RowProblem {
-    pub(super) field: &'static str,
-    pub(super) expected: &'static str,
-    pub(super) found: String,
-}
-
 /// An offline play reaches Spotify when the device is online again, which it must be every 30 days to keep its
 /// downloads; a few days more are allowed for a device that was left in a drawer.
 const LONGEST_OFFLINE_MS: i64 = 40 * 24 * 3_600_000;
@@ -59,15 +51,7 @@ impl<'a> Row<'a> {
 
     /// Parses and checks one row.
     pub(super) fn parse(text: &'a [u8]) -> Result<Self, RowProblem> {
-        let whole = |expected, found| RowProblem { field: "(whole row)", expected, found };
-        let text = std::str::from_utf8(text).map_err(|e| {
-            let byte = text.get(e.valid_up_to()).copied().unwrap_or_default();
-            whole("UTF-8 text", format!("byte 0x{byte:02x} after {} bytes of the row", e.valid_up_to()))
-        })?;
-        if !text.starts_with('{') {
-            return Err(whole("a JSON object", text.chars().take(40).collect()));
-        }
-        let raw: RawRow<'a> = serde_json::from_str(text).map_err(|e| whole("a JSON object", e.to_string()))?;
+        let raw: RawRow<'a> = parse_object(text)?;
         raw.check()
     }
 }

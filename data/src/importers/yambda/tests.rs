@@ -70,7 +70,7 @@ fn told_feedback(dataset: &Dataset) -> Vec<(String, i64, String, &'static str)> 
         let (user, item) = (&users[feedback.user as usize].id, &catalog[feedback.track as usize].id);
         (user.clone(), feedback.at_ms / 1000, item.clone(), feedback.kind.name())
     };
-    let mut told: Vec<_> = dataset.feedback().unwrap().into_iter().map(tell).collect();
+    let mut told: Vec<_> = dataset.feedback().unwrap().map(|feedback| tell(feedback.unwrap())).collect();
     told.sort();
     told
 }

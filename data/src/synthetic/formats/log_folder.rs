@@ -28,9 +28,14 @@ impl LogFolder {
         Ok(Self { out: out.to_owned(), partial })
     }
 
+    /// Where a file of the folder lies until the folder is finished.
+    pub(super) fn path(&self, name: &str) -> PathBuf {
+        self.partial.join(name)
+    }
+
     /// Begins a file of the folder.
     pub(super) fn file(&self, name: &str) -> Result<LogFile> {
-        let path = self.partial.join(name);
+        let path = self.path(name);
         let file = File::create(&path).map_err(|e| DataError::file("create", &path, e))?;
         Ok(LogFile { writer: BufWriter::with_capacity(1 << 18, file), path })
     }

@@ -114,7 +114,10 @@ fn the_yearly_account_export_is_recognised() {
     // Renamed, its rows tell it.
     let renamed = bench.write("renamed/plays.json", text);
     for input in [zip, file, bench.path("MyData"), renamed] {
-        assert_all(&bench.error(&[input]), &["one year of history", "does not read yet", "extended streaming history"]);
+        assert_all(
+            &bench.error(&[input]),
+            &["one year of history", "sim import spotify-account", "extended streaming history"],
+        );
     }
 }
 

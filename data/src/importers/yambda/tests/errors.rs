@@ -67,7 +67,7 @@ fn missing_cells_and_unknown_events_are_bad_rows() {
     let error = error_of(&[write(["like", "like"], Some(7))]);
     assert!(error.contains("holds no plays (2 rows read)"), "{error}");
     let (dataset, report) = import_set(&write(["listen", "undislike"], Some(7)));
-    assert_eq!((report.manifest.plays, dataset.feedback().unwrap().len()), (1, 1));
+    assert_eq!((report.manifest.plays, dataset.feedback().unwrap().count()), (1, 1));
 }
 
 #[test]

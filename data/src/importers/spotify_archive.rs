@@ -1,20 +1,69 @@
-//! Finds the files of play history in zips, folders and single files, and opens them.
+//! Spotify's exports: finds the files of play history in zips, folders and single files, and opens them.
 
 use std::borrow::Cow;
+use std::cmp::Ordering;
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
 use zip::ZipArchive;
 
+use super::inputs::{file_name, list_files};
 use crate::{DataError, Result};
 
-/// Folders are searched no deeper than this.
-const DEEPEST_FOLDER: usize = 16;
+/// Which of Spotify's exports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Export {
+    /// The extended streaming history: the life of the account.
+    Extended,
+    /// The account data: one year.
+    Account,
+}
 
-const REMEDY: &str = "pass the zip of a Spotify extended streaming history (or its unpacked folder), which holds files \
-                      named Streaming_History_Audio_*.json or endsong_*.json; it can be ordered on the privacy page of \
-                      a Spotify account";
+impl Export {
+    fn other(self) -> Self {
+        match self {
+            Self::Extended => Self::Account,
+            Self::Account => Self::Extended,
+        }
+    }
+
+    fn remedy(self) -> &'static str {
+        match self {
+            Self::Extended => {
+                "pass the zip of a Spotify extended streaming history (or its unpacked folder), which holds files \
+                 named Streaming_History_Audio_*.json or endsong_*.json; it can be ordered on the privacy page of a \
+                 Spotify account"
+            }
+            Self::Account => {
+                "pass the zip of Spotify's account data (or its unpacked folder), which holds files named \
+                 StreamingHistory*.json; it can be ordered on the privacy page of a Spotify account"
+            }
+        }
+    }
+
+    /// An input that is not this export, perhaps because it is the other one.
+    pub(super) fn not_found(self, path: &Path, is_other: bool) -> DataError {
+        let (problem, remedy) = match (self, is_other) {
+            (Self::Extended, true) => (
+                "is Spotify's account data with one year of history (StreamingHistory*.json)",
+                "import it with `sim import spotify-account`, or order the extended streaming history on the same \
+                 privacy page, which tells more",
+            ),
+            (Self::Account, true) => (
+                "is a Spotify extended streaming history, not the account data",
+                "import it with `sim import spotify-extended`",
+            ),
+            (Self::Extended, false) => {
+                ("is not a Spotify extended export: it holds no file of play history", self.remedy())
+            }
+            (Self::Account, false) => {
+                ("is not Spotify's account data: it holds no file of play history", self.remedy())
+            }
+        };
+        DataError::bad_file(path, problem, remedy)
+    }
+}
 
 /// Whose history a source holds where its rows do not say.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,17 +88,17 @@ pub(super) struct Source {
 }
 
 /// The files of play history in the inputs.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Sources {
+    export: Export,
     pub(super) owners: Vec<Owner>,
     pub(super) files: Vec<Source>,
 }
 
 /// What a file's name says of it.
-#[derive(PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
-    History,
-    AccountExport,
+    History(Export),
     Zip,
     Other,
 }
@@ -58,9 +107,9 @@ fn kind_of(name: &str) -> Kind {
     let name = name.to_lowercase();
     let json = name.ends_with(".json");
     if json && (name.starts_with("streaming_history_audio") || name.starts_with("endsong")) {
-        Kind::History
+        Kind::History(Export::Extended)
     } else if json && name.starts_with("streaminghistory") {
-        Kind::AccountExport
+        Kind::History(Export::Account)
     } else if name.ends_with(".zip") {
         Kind::Zip
     } else {
@@ -69,9 +118,9 @@ fn kind_of(name: &str) -> Kind {
 }
 
 impl Sources {
-    /// Looks through the inputs.
-    pub(super) fn find(inputs: &[PathBuf]) -> Result<Self> {
-        let mut sources = Self::default();
+    /// Looks through the inputs for files of one kind of export.
+    pub(super) fn find(export: Export, inputs: &[PathBuf]) -> Result<Self> {
+        let mut sources = Self { export, owners: Vec::new(), files: Vec::new() };
         for input in inputs {
             let metadata = fs::metadata(input).map_err(|e| DataError::file("read", input, e))?;
             if metadata.is_dir() {
@@ -83,16 +132,17 @@ impl Sources {
             }
         }
         if sources.files.is_empty() {
-            return Err(DataError::Setting { setting: "input", problem: format!("none given; {REMEDY}") });
+            let problem = format!("none given; {}", export.remedy());
+            return Err(DataError::Setting { setting: "input", problem });
         }
         Ok(sources)
     }
 
     /// One zip is one person's export.
     fn add_zip(&mut self, path: &Path) -> Result<()> {
-        let Contents { histories, account_export } = Contents::of_zip(path)?;
+        let Contents { histories, other_export } = Contents::of_zip(path, self.export)?;
         if histories.is_empty() {
-            return Err(no_history(path, account_export));
+            return Err(self.export.not_found(path, other_export));
         }
         let owner = self.owner(stem(path), path);
         self.files.extend(histories.into_iter().map(|(entry, bytes)| Source {
@@ -108,9 +158,9 @@ impl Sources {
     fn add_folder(&mut self, folder: &Path) -> Result<()> {
         let mut files = Vec::new();
         list_files(folder, 0, &mut files)?;
-        files.sort();
+        files.sort_by(|a, b| by_numbers(&a.to_string_lossy(), &b.to_string_lossy()));
         let of_kind = |kind: Kind| files.iter().filter(move |file| kind_of(&file_name(file)) == kind);
-        let histories: Vec<&PathBuf> = of_kind(Kind::History).collect();
+        let histories: Vec<&PathBuf> = of_kind(Kind::History(self.export)).collect();
         let mut folders: Vec<&Path> = histories.iter().filter_map(|file| file.parent()).collect();
         folders.dedup();
         if let [first, second, ..] = folders[..] {
@@ -126,28 +176,28 @@ impl Sources {
                 self.files.push(Source { owner, path: file.clone(), entry: None, bytes });
             }
         }
-        let mut account_export = of_kind(Kind::AccountExport).next().is_some();
+        let mut other_export = of_kind(Kind::History(self.export.other())).next().is_some();
         let mut found = !folders.is_empty();
         for zip in of_kind(Kind::Zip) {
             // Zips of other things may lie beside exports; a damaged one is an error, for it may be an export.
-            let contents = Contents::of_zip(zip)?;
-            account_export |= contents.account_export;
+            let contents = Contents::of_zip(zip, self.export)?;
+            other_export |= contents.other_export;
             if !contents.histories.is_empty() {
                 found = true;
                 self.add_zip(zip)?;
             }
         }
-        if found { Ok(()) } else { Err(no_history(folder, account_export)) }
+        if found { Ok(()) } else { Err(self.export.not_found(folder, other_export)) }
     }
 
     /// Files given by themselves belong to the person of their folder.
     fn add_json(&mut self, path: &Path, bytes: u64) -> Result<()> {
         let name = file_name(path);
-        if kind_of(&name) == Kind::AccountExport {
-            return Err(no_history(path, true));
+        if kind_of(&name) == Kind::History(self.export.other()) {
+            return Err(self.export.not_found(path, true));
         }
         if !name.to_lowercase().ends_with(".json") || name.to_lowercase().starts_with("streaming_history_video") {
-            return Err(no_history(path, false));
+            return Err(self.export.not_found(path, false));
         }
         let folder = fs::canonicalize(path).map_err(|e| DataError::file("read", path, e))?;
         let folder = folder.parent().unwrap_or(Path::new("/")).to_owned();
@@ -169,23 +219,23 @@ impl Sources {
 struct Contents {
     /// Names and lengths of its files of play history, in order of name.
     histories: Vec<(String, u64)>,
-    account_export: bool,
+    other_export: bool,
 }
 
 impl Contents {
-    fn of_zip(path: &Path) -> Result<Self> {
+    fn of_zip(path: &Path, export: Export) -> Result<Self> {
         let mut archive = open_zip(path)?;
         // A name that is no text is not that of a history.
         let mut names: Vec<String> = archive.file_names().flatten().map(Cow::into_owned).collect();
         names.retain(|name| !is_hidden(name));
-        names.sort_unstable();
-        let account_export = names.iter().any(|name| kind_of(base(name)) == Kind::AccountExport);
-        names.retain(|name| kind_of(base(name)) == Kind::History);
+        names.sort_unstable_by(|a, b| by_numbers(a, b));
+        let other_export = names.iter().any(|name| kind_of(base(name)) == Kind::History(export.other()));
+        names.retain(|name| kind_of(base(name)) == Kind::History(export));
         let length = |name: String| {
             let bytes = archive.by_name(&name).map_err(|e| zip_error(path, e))?.size();
             Ok((name, bytes))
         };
-        Ok(Self { histories: names.into_iter().map(length).collect::<Result<_>>()?, account_export })
+        Ok(Self { histories: names.into_iter().map(length).collect::<Result<_>>()?, other_export })
     }
 }
 
@@ -224,39 +274,12 @@ fn zip_error(path: &Path, error: zip::result::ZipError) -> DataError {
     DataError::bad_file(path, problem, "copy or download the export again, or pass the JSON files unpacked from it")
 }
 
-/// An input that is no extended export, perhaps because it is the other one.
-pub(super) fn no_history(path: &Path, account_export: bool) -> DataError {
-    if account_export {
-        let problem = "is Spotify's account data with one year of history (StreamingHistory*.json), a format that \
-                       this version does not read yet";
-        DataError::bad_file(path, problem, "order the extended streaming history on the same privacy page instead")
-    } else {
-        DataError::bad_file(path, "is not a Spotify extended export: it holds no file of play history", REMEDY)
-    }
-}
-
 /// Whether a file is a zip by its first bytes, or claims to be one by its name.
 fn is_zip(path: &Path) -> Result<bool> {
     let mut magic = Vec::new();
     let file = File::open(path).map_err(|e| DataError::file("open", path, e))?;
     file.take(4).read_to_end(&mut magic).map_err(|e| DataError::file("read", path, e))?;
     Ok(magic == *b"PK\x03\x04" || kind_of(&file_name(path)) == Kind::Zip)
-}
-
-fn list_files(folder: &Path, depth: usize, files: &mut Vec<PathBuf>) -> Result<()> {
-    let entries = fs::read_dir(folder).map_err(|e| DataError::file("read", folder, e))?;
-    for entry in entries {
-        let path = entry.map_err(|e| DataError::file("read", folder, e))?.path();
-        if is_hidden(&file_name(&path)) {
-            continue;
-        }
-        if path.is_file() {
-            files.push(path);
-        } else if path.is_dir() && depth < DEEPEST_FOLDER {
-            list_files(&path, depth + 1, files)?;
-        }
-    }
-    Ok(())
 }
 
 /// Whether a name is one that a file manager left behind (`__MACOSX/._x.json`).
@@ -268,8 +291,20 @@ fn base(name: &str) -> &str {
     name.rsplit(['/', '\\']).next().unwrap_or(name)
 }
 
-fn file_name(path: &Path) -> String {
-    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+/// The order of names whose numbers count as numbers: `StreamingHistory10` follows `StreamingHistory9`, as their rows
+/// follow each other in time.
+fn by_numbers(a: &str, b: &str) -> Ordering {
+    let padded = |name: &str| {
+        let mut text = String::with_capacity(name.len() + 16);
+        let mut rest = name;
+        while let Some(begin) = rest.find(|c: char| c.is_ascii_digit()) {
+            let digits = rest[begin..].bytes().take_while(u8::is_ascii_digit).count();
+            text += &format!("{}{:0>20}", &rest[..begin], &rest[begin..begin + digits]);
+            rest = &rest[begin + digits..];
+        }
+        text + rest
+    };
+    padded(a).cmp(&padded(b)).then_with(|| a.cmp(b))
 }
 
 /// The last name of a path without the ending of an archive.
@@ -277,4 +312,16 @@ fn stem(path: &Path) -> String {
     let name = file_name(path);
     let name = if kind_of(&name) == Kind::Zip { &name[..name.len() - 4] } else { &name };
     if name.is_empty() { "listener".to_owned() } else { name.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_follow_each_other_by_their_numbers() {
+        let mut names = ["h10.json", "h9.json", "h.json", "a/h2.json", "h09.json", "h1é2.json", "h1é10.json"];
+        names.sort_by(|a, b| by_numbers(a, b));
+        assert_eq!(names, ["a/h2.json", "h.json", "h1é2.json", "h1é10.json", "h09.json", "h9.json", "h10.json"]);
+    }
 }
