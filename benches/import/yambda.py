@@ -11,6 +11,7 @@ Writes benches/results/import-yambda.txt.
 
 import argparse
 import datetime
+import importlib.metadata
 import os
 import pathlib
 import shutil
@@ -23,13 +24,14 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 ITEMS = 9_390_623
 
+# Each tells the seconds of the reading alone, by the clock and by the processor.
+TIMED = "import sys, time; a = time.perf_counter(), time.process_time(); {read}; " \
+        "print(time.perf_counter() - a[0], time.process_time() - a[1])"
 PEERS = {
-    "polars": "import polars, sys; polars.read_parquet(sys.argv[1])",
-    "duckdb": "import duckdb, sys; c = duckdb.connect(); c.execute('SET threads = 2');"
-              "c.execute(f\"CREATE TABLE t AS SELECT * FROM read_parquet('{sys.argv[1]}')\")",
+    "polars": "import polars; " + TIMED.format(read="polars.read_parquet(sys.argv[1])"),
+    "duckdb": "import duckdb; c = duckdb.connect(); c.execute('SET threads = 2'); " + TIMED.format(
+        read="c.execute(f\"CREATE TABLE t AS SELECT * FROM read_parquet('{sys.argv[1]}')\")"),
 }
-# What the processes of the peers take before they read anything.
-EMPTY = {"polars": "import polars", "duckdb": "import duckdb; duckdb.connect().execute('SET threads = 2')"}
 
 
 def write_listens(path, rows, compression):
@@ -67,13 +69,15 @@ def write_listens(path, rows, compression):
 
 
 def run(command):
-    """Clock, processor time and peak memory in MiB of a process."""
+    """What a process writes, and its clock, processor time and peak memory in MiB."""
     begin = time.perf_counter()
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, env=dict(os.environ, POLARS_MAX_THREADS="2"))
+    environment = dict(os.environ, POLARS_MAX_THREADS="2")
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
+    written = process.stdout.read()
     _, status, usage = os.wait4(process.pid, 0)
     if status:
         sys.exit(f"{command} failed")
-    return time.perf_counter() - begin, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
+    return written, time.perf_counter() - begin, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
 
 
 def main():
@@ -81,32 +85,33 @@ def main():
     parser.add_argument("--rows", type=int, default=20_000_000)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--importer", default=os.path.join(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"), "release/examples/import_log"))
+    parser.add_argument("--write", nargs=3, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
-    import duckdb
-    import polars
-    import pyarrow
+    if arguments.write:
+        path, rows, compression = arguments.write
+        return write_listens(path, int(rows), compression)
+    versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in ["polars", "duckdb", "pyarrow"])
 
     lines = [
         f"# {datetime.date.today():%-d %B %Y}; {os.cpu_count()} virtual cores, shared machine, load {os.getloadavg()[0]:.1f} at the begin; "
-        f"polars {polars.__version__}, duckdb {duckdb.__version__}, pyarrow {pyarrow.__version__}",
+        f"{versions}",
         f"# python3 benches/import/yambda.py --rows {arguments.rows} --repeats {arguments.repeats}",
-        "# medians; clock and processor seconds of the peers without those of starting them; peak memory of the process",
+        "# medians; the importer as a whole process, the peers without starting Python; peak memory of the process",
         "# ratio: rows/s of the importer over rows/s of the peer, by the clock and by processor time",
         f"{'':32}{'M rows/s':>9}{'CPU s':>8}{'peak MiB':>10}{'clock ratio':>13}{'CPU ratio':>11}",
     ]
-    idle = {name: [run([sys.executable, "-c", text]) for _ in range(arguments.repeats)] for name, text in EMPTY.items()}
-    idle = {name: [statistics.median(values) for values in zip(*runs)] for name, runs in idle.items()}
     with tempfile.TemporaryDirectory(dir=os.environ.get("TMPDIR")) as folder:
         for rows, compression in [(arguments.rows, "zstd"), (arguments.rows, "snappy"), (arguments.rows // 4, "zstd")]:
             path, out = os.path.join(folder, "listens.parquet"), os.path.join(folder, "out")
-            write_listens(path, rows, compression)
+            # A process that has been large passes its peak on to those that it starts.
+            run([sys.executable, __file__, "--write", path, str(rows), compression])
             found = {name: [] for name in ["importer", *PEERS]}
             for _ in range(arguments.repeats):
-                found["importer"].append(run([arguments.importer, "yambda", path, out]))
+                found["importer"].append(run([arguments.importer, "yambda", path, out])[1:])
                 shutil.rmtree(out)
                 for name, text in PEERS.items():
-                    clock, cpu, memory = run([sys.executable, "-c", text, path])
-                    found[name].append((clock - idle[name][0], cpu - idle[name][1], memory))
+                    told, _, _, memory = run([sys.executable, "-c", text, path])
+                    found[name].append((*map(float, told.split()[-2:]), memory))
             found = {name: [statistics.median(values) for values in zip(*runs)] for name, runs in found.items()}
             for name, (clock, cpu, memory) in found.items():
                 ratios = ""
