@@ -39,6 +39,8 @@ impl<'a> SessionBuilder<'a> {
     /// Adds the next play, where the source tells whether it opens a session. Sessions of one user never start before
     /// the one before: such a start is moved to that, too.
     pub(super) fn push_as(&mut self, user: u32, context: Context, mut play: Play, opens: bool) -> Result<()> {
+        // The end is as the source has it, also where the start is moved.
+        let end_ms = play.end_ms();
         if self.user == user
             && let Some(last) = self.plays.last()
         {
@@ -50,7 +52,7 @@ impl<'a> SessionBuilder<'a> {
             self.context = if self.has_clock { context.at(play.start_ms) } else { context };
             self.end_ms = play.start_ms;
         }
-        self.end_ms = self.end_ms.max(play.end_ms());
+        self.end_ms = self.end_ms.max(end_ms);
         self.plays.push(play);
         Ok(())
     }
