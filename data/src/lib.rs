@@ -38,6 +38,7 @@ mod files;
 pub mod fuzzing;
 mod importers;
 mod inspect;
+mod new_folder;
 mod parallel;
 mod play;
 mod progress;
@@ -77,4 +78,3 @@ pub use synthetic::{
     ResponseProbabilities, SessionState, SizeConfig, SkipHazard, SyntheticConfig, SyntheticFormat, SyntheticLog,
     SyntheticWorld, synthesize, synthesize_log,
 };
-

@@ -1,11 +1,11 @@
 //! Writes a dataset; it appears whole, under its name, only when finished.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::row_group::SessionTables;
 use super::schema::*;
 use super::{Content, FORMAT_VERSION, Feedback, Manifest, SourceInfo};
+use crate::new_folder::NewFolder;
 use crate::table::{ColumnValues, TableWriter, Values};
 use crate::{
     AUDIO_FEATURES, Context, DataError, Play, Result, Session, Track, User, fingerprint_of_text, write_atomically,
@@ -17,7 +17,7 @@ const GROUP_ROWS: usize = 1 << 16;
 /// Writes sessions in order of user, then time. Memory holds some row groups, never the whole log.
 pub struct DatasetWriter {
     path: PathBuf,
-    partial: PartialFolder,
+    folder: NewFolder,
     content: Content,
     tables: SessionTables,
     users: TableWriter,
@@ -42,22 +42,12 @@ impl DatasetWriter {
     /// Begins a dataset of sessions or of playlists.
     pub fn create_with(path: impl AsRef<Path>, content: Content) -> Result<Self> {
         let path = path.as_ref().to_owned();
-        if path.exists() {
-            return Err(DataError::bad_file(&path, "exists already", "choose another --out, or remove it"));
-        }
-        let mut partial = path.as_os_str().to_owned();
-        partial.push(".partial");
-        let partial = PathBuf::from(partial);
-        if partial.exists() {
-            fs::remove_dir_all(&partial).map_err(|e| DataError::file("remove the unfinished", &partial, e))?;
-        }
-        fs::create_dir_all(&partial).map_err(|e| DataError::file("create", &partial, e))?;
-        let partial = PartialFolder(partial);
+        let folder = NewFolder::create(&path)?;
         Ok(Self {
-            tables: SessionTables::create(&partial.0)?,
-            users: table(&partial.0.join(USERS_FILE), USERS)?,
+            tables: SessionTables::create(folder.partial())?,
+            users: table(&folder.path(USERS_FILE), USERS)?,
             path,
-            partial,
+            folder,
             content,
             pending_users: Vec::new(),
             users_written: 0,
@@ -73,7 +63,7 @@ impl DatasetWriter {
 
     /// A folder for temporary files, on the dataset's own disk.
     pub fn temporary_folder(&self) -> &Path {
-        &self.partial.0
+        self.folder.partial()
     }
 
     /// Adds a session with at least one play. Sessions come in order of user, then start.
@@ -115,7 +105,7 @@ impl DatasetWriter {
         }
         if self.audio_vectors.is_none() {
             let schema = audio_vectors_schema(vector.len());
-            self.audio_vectors = Some((table(&self.partial.0.join(AUDIO_VECTORS_FILE), &schema)?, vector.len()));
+            self.audio_vectors = Some((table(&self.folder.path(AUDIO_VECTORS_FILE), &schema)?, vector.len()));
         }
         self.pending_vectors.push((track, vector.to_vec()));
         if self.pending_vectors.len() >= GROUP_ROWS / 4 { self.flush_vectors() } else { Ok(()) }
@@ -136,7 +126,7 @@ impl DatasetWriter {
     fn flush_feedback(&mut self) -> Result<()> {
         let feedback = std::mem::take(&mut self.pending_feedback);
         if self.feedback.is_none() {
-            self.feedback = Some(table(&self.partial.0.join(FEEDBACK_FILE), FEEDBACK)?);
+            self.feedback = Some(table(&self.folder.path(FEEDBACK_FILE), FEEDBACK)?);
         }
         self.feedback_written += feedback.len() as u64;
         let rows = || feedback.iter();
@@ -173,7 +163,7 @@ impl DatasetWriter {
             return Err(self.fault("a session names a user that was not written"));
         }
         let (written, fingerprints) = self.tables.finish()?;
-        let mut catalog_table = table(&self.partial.0.join(CATALOG_FILE), CATALOG)?;
+        let mut catalog_table = table(&self.folder.path(CATALOG_FILE), CATALOG)?;
         catalog_table.write(&catalog_columns(catalog))?;
         let mut fingerprints = fingerprints.concat() + &catalog_table.close()? + &self.users.close()?;
         if let Some(feedback) = self.feedback {
@@ -198,19 +188,9 @@ impl DatasetWriter {
         };
         let text =
             serde_json::to_string_pretty(&manifest).map_err(|e| DataError::file("write", &self.path, e.into()))?;
-        write_atomically(self.partial.0.join(MANIFEST_FILE), text.as_bytes())?;
-        fs::rename(&self.partial.0, &self.path).map_err(|e| DataError::file("rename to", &self.path, e))?;
+        write_atomically(self.folder.path(MANIFEST_FILE), text.as_bytes())?;
+        self.folder.finish()?;
         Ok(manifest)
-    }
-}
-
-/// A folder that vanishes when dropped, unless it was renamed before: a failed import leaves nothing behind.
-struct PartialFolder(PathBuf);
-
-impl Drop for PartialFolder {
-    fn drop(&mut self) {
-        // The failure that ends an import is worth more than that of the clean-up; the next run removes what stays.
-        let _ = fs::remove_dir_all(&self.0);
     }
 }
 

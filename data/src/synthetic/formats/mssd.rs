@@ -9,11 +9,12 @@ mod marginals;
 
 use std::fs::{self, File};
 use std::io::{BufWriter, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use self::features::track_id;
 use self::marginals::*;
 use super::LogWriter;
+use crate::new_folder::NewFolder;
 use crate::synthetic::SyntheticWorld;
 use crate::synthetic::draws::weighted;
 use crate::synthetic::generate::{DAY_MS, FIRST_DAY_MS};
@@ -47,8 +48,7 @@ struct LoggedPlay {
 
 struct MssdWriter<'a> {
     world: &'a SyntheticWorld,
-    out: PathBuf,
-    partial: PartialFolder,
+    folder: NewFolder,
     log: BufWriter<File>,
     track_ids: Vec<String>,
     /// Length of the next session.
@@ -61,25 +61,19 @@ struct MssdWriter<'a> {
 
 impl<'a> MssdWriter<'a> {
     fn create(out: &Path, world: &'a SyntheticWorld) -> Result<Self> {
-        if out.exists() {
-            return Err(DataError::bad_file(out, "exists already", "choose another --out, or remove it"));
+        let folder = NewFolder::create(out)?;
+        for part in ["training_set", "track_features"] {
+            let part = folder.path(part);
+            fs::create_dir_all(&part).map_err(|e| DataError::file("create", &part, e))?;
         }
-        let mut partial = out.as_os_str().to_owned();
-        partial.push(".partial");
-        let partial = PartialFolder(PathBuf::from(partial));
-        for folder in ["training_set", "track_features"] {
-            let folder = partial.0.join(folder);
-            fs::create_dir_all(&folder).map_err(|e| DataError::file("create", &folder, e))?;
-        }
-        let path = partial.0.join("training_set/log_mini.csv");
+        let path = folder.path("training_set/log_mini.csv");
         let log = File::create(&path).map_err(|e| DataError::file("create", &path, e))?;
         let mut log = BufWriter::with_capacity(1 << 20, log);
         log.write_all(LOG_HEADER.as_bytes()).map_err(|e| DataError::file("write", &path, e))?;
         let mut rng = CounterRng::new(world.seed, Stream::Listening, 0, 1);
         Ok(Self {
             world,
-            out: out.to_owned(),
-            partial,
+            folder,
             log,
             track_ids: (0..world.tracks().len() as u32).map(track_id).collect(),
             length: draw_length(&mut rng),
@@ -173,7 +167,7 @@ impl LogWriter for MssdWriter<'_> {
             piece += 1;
             let mut rng = CounterRng::new(self.world.seed, Stream::Listening, place(piece), 1);
             self.write_session(listener, first, piece, &mut rng)
-                .map_err(|e| DataError::file("write in", &self.partial.0, e))?;
+                .map_err(|e| DataError::file("write in", self.folder.partial(), e))?;
             first += self.length;
             self.length = draw_length(&mut rng);
         }
@@ -181,10 +175,10 @@ impl LogWriter for MssdWriter<'_> {
     }
 
     fn finish(mut self: Box<Self>) -> Result<()> {
-        self.log.flush().map_err(|e| DataError::file("write in", &self.partial.0, e))?;
-        let path = self.partial.0.join("track_features/tf_mini.csv");
+        self.log.flush().map_err(|e| DataError::file("write in", self.folder.partial(), e))?;
+        let path = self.folder.path("track_features/tf_mini.csv");
         self.write_features(&path).map_err(|e| DataError::file("write", &path, e))?;
-        fs::rename(&self.partial.0, &self.out).map_err(|e| DataError::file("rename to", &self.out, e))
+        self.folder.finish()
     }
 }
 
@@ -199,16 +193,6 @@ impl MssdWriter<'_> {
             table.write_all(text.as_bytes())?;
         }
         table.flush()
-    }
-}
-
-/// A folder that vanishes when dropped, unless it was renamed before.
-struct PartialFolder(PathBuf);
-
-impl Drop for PartialFolder {
-    fn drop(&mut self) {
-        // The failure that ends the work is worth more than that of the clean-up.
-        let _ = fs::remove_dir_all(&self.0);
     }
 }
 

@@ -2,10 +2,10 @@
 //! what a session was started from, beyond whether the listener or a recommendation chose.
 
 use std::collections::HashMap;
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::LogWriter;
+use crate::new_folder::NewFolder;
 use crate::synthetic::SyntheticWorld;
 use crate::synthetic::generate::FIRST_DAY_MS;
 use crate::table::{ColumnValues, TableLayout, TableWriter, Values};
@@ -28,25 +28,15 @@ const LISTENS: &str = "message schema {
 }";
 
 pub(super) fn writer<'a>(out: &Path, world: &'a SyntheticWorld) -> Result<Box<dyn LogWriter + 'a>> {
-    if out.exists() {
-        return Err(DataError::bad_file(out, "exists already", "choose another --out, or remove it"));
-    }
-    let mut partial = out.as_os_str().to_owned();
-    partial.push(".partial");
-    let partial = PathBuf::from(partial);
-    if partial.exists() {
-        fs::remove_dir_all(&partial).map_err(|e| DataError::file("remove the unfinished", &partial, e))?;
-    }
-    fs::create_dir_all(&partial).map_err(|e| DataError::file("create", &partial, e))?;
-    let listens = create(&partial.join("listens.parquet"), LISTENS)?;
+    let folder = NewFolder::create(out)?;
+    let listens = create(&folder.path("listens.parquet"), LISTENS)?;
     let rows = std::array::from_fn(|_| Vec::new());
-    Ok(Box::new(YambdaWriter { world, out: out.to_owned(), partial, listens, rows }))
+    Ok(Box::new(YambdaWriter { world, folder, listens, rows }))
 }
 
 struct YambdaWriter<'a> {
     world: &'a SyntheticWorld,
-    out: PathBuf,
-    partial: PathBuf,
+    folder: NewFolder,
     listens: TableWriter,
     /// The columns of the rows to be written.
     rows: [Vec<i32>; 6],
@@ -79,9 +69,9 @@ impl LogWriter for YambdaWriter<'_> {
             write_rows(&mut self.listens, &mut self.rows)?;
         }
         self.listens.close()?;
-        write_mapping(&self.partial, "artist", self.world.tracks(), |track| (&track.artist, ""))?;
-        write_mapping(&self.partial, "album", self.world.tracks(), |track| (&track.artist, &track.album))?;
-        fs::rename(&self.partial, &self.out).map_err(|e| DataError::file("rename to", &self.out, e))
+        write_mapping(self.folder.partial(), "artist", self.world.tracks(), |track| (&track.artist, ""))?;
+        write_mapping(self.folder.partial(), "album", self.world.tracks(), |track| (&track.artist, &track.album))?;
+        self.folder.finish()
     }
 }
 

@@ -1,6 +1,7 @@
 //! What is written is read again, and looks like the real set.
 
 use std::collections::{BTreeMap, HashMap};
+use std::path::PathBuf;
 
 use super::*;
 use crate::synthetic::{SyntheticFormat, synthesize_log};
