@@ -20,7 +20,7 @@ use crate::output;
 /// plain, gzip, Zstandard, in tar or zip archives, or the folder they lie in. The dataset lies in the folder --out, which
 /// must not exist yet. Nothing leaves your machine.
 #[derive(Subcommand)]
-#[command(after_help = "Examples:
+#[command(after_help = "Example:
   sim import spotify-extended my_spotify_data.zip --out datasets/mine
   sim import mssd training_set.tar.gz track_features.tar.gz --out datasets/mssd
   sim import generic log.csv.gz --mapping mapping.toml --out datasets/ours")]

@@ -30,6 +30,7 @@ impl Outcome {
     }
 }
 
+#[allow(dead_code, reason = "not every file of tests looks at results")]
 impl Outcome {
     /// Asserts that each text stands in the results.
     #[track_caller]
