@@ -5,10 +5,12 @@ mod report;
 
 use std::path::PathBuf;
 
+use clap::builder::PossibleValuesParser;
 use clap::{Args, Subcommand};
 use listening_data::{
-    GenericOptions, ImportOptions, Progress, SessionsOptions, SpotifyAccountOptions, import_generic, import_lastfm_1k,
-    import_mpd, import_mssd, import_sessions, import_spotify_account, import_spotify_extended, import_yambda,
+    GenericOptions, ImportOptions, ItemSeparator, Progress, SessionsOptions, SpotifyAccountOptions, import_generic,
+    import_lastfm_1k, import_mpd, import_mssd, import_sessions, import_spotify_account, import_spotify_extended,
+    import_yambda,
 };
 
 use self::arguments::{Clock, Common, Features, Rules};
@@ -146,10 +148,17 @@ pub struct Mpd {
 pub struct Sessions {
     #[command(flatten)]
     common: Common,
+    /// What stands between the ids of a line; told from the first lines where it is not given
+    #[arg(long, value_parser = separators())]
+    separator: Option<String>,
     #[command(flatten)]
     rules: Rules,
     #[command(flatten)]
     features: Features,
+}
+
+fn separators() -> PossibleValuesParser {
+    PossibleValuesParser::new(ItemSeparator::ALL.iter().map(|separator| separator.name()))
 }
 
 /// Import any log from CSV or Parquet, by a column mapping
@@ -208,9 +217,9 @@ pub fn run(source: &Source, progress: &dyn Progress) -> anyhow::Result<()> {
             let options = options(common, None, None, None);
             (common, import_mpd(&common.inputs, &common.out, &options, progress)?)
         }
-        Source::Sessions(Sessions { common, rules, features }) => {
+        Source::Sessions(Sessions { common, separator, rules, features }) => {
             let options = options(common, Some(rules), None, Some(features));
-            let lists = SessionsOptions::default();
+            let lists = SessionsOptions { separator: separator.as_deref().and_then(ItemSeparator::from_name) };
             (common, import_sessions(&common.inputs, &common.out, &options, &lists, progress)?)
         }
         Source::Generic(Generic { common, mapping, rules, clock, features }) => {
