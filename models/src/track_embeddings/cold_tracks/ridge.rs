@@ -100,8 +100,8 @@ mod tests {
         // X = [[0.5, -1], [1.5, 2], [-0.5, 0.25], [2, 1], [0, -2]]
         // Y = [[1, 0], [3, -1], [0.5, 2], [2.5, 1], [-1, 0.5]]
         // m = Ridge(alpha=2.0).fit(X, Y); print(m.intercept_, m.coef_)
-        const INTERCEPT: [f32; 2] = [0.83671171, 0.74436937];
-        const COEFFICIENTS: [[f32; 2]; 2] = [[0.47554698, 0.60810811], [-0.34813385, -0.01351351]];
+        const INTERCEPT: [f64; 2] = [0.83671171, 0.74436937];
+        const COEFFICIENTS: [[f64; 2]; 2] = [[0.47554698, 0.60810811], [-0.34813385, -0.01351351]];
         let inputs = [[0.5, -1.0], [1.5, 2.0], [-0.5, 0.25], [2.0, 1.0], [0.0, -2.0]];
         let targets = [[1.0, 0.0], [3.0, -1.0], [0.5, 2.0], [2.5, 1.0], [-1.0, 0.5]];
         let mut equations = NormalEquations::new(3, 2);
@@ -110,11 +110,11 @@ mod tests {
         }
         let weights = equations.solve(2.0).unwrap();
         for output in 0..2 {
-            assert!((weights.predict(&[1.0, 0.0, 0.0])[output] - INTERCEPT[output]).abs() < 1e-6);
+            assert!((f64::from(weights.predict(&[1.0, 0.0, 0.0])[output]) - INTERCEPT[output]).abs() < 1e-6);
             for input in 0..2 {
                 let mut unit = [0.0; 3];
                 unit[input + 1] = 1.0;
-                assert!((weights.predict(&unit)[output] - COEFFICIENTS[output][input]).abs() < 1e-6);
+                assert!((f64::from(weights.predict(&unit)[output]) - COEFFICIENTS[output][input]).abs() < 1e-6);
             }
         }
     }
