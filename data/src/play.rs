@@ -40,14 +40,20 @@ pub struct Track {
     pub audio_features: Option<AudioFeatures>,
 }
 
-/// Numbers the artists of a catalog, per track: 0 for the first artist met, and so on. Artists are told apart by name.
+/// Numbers the artists of a catalog, per track: 0 for the first artist met, and so on. Artists are told apart by name; a
+/// track of unknown artist counts as an artist of its own.
 pub fn artist_numbers(catalog: &[Track]) -> Vec<u32> {
     let mut numbers = HashMap::new();
-    let number = |track| {
-        let next = numbers.len() as u32;
-        *numbers.entry(track).or_insert(next)
+    let mut artists = 0;
+    let mut next = || {
+        artists += 1;
+        artists - 1
     };
-    catalog.iter().map(|track| track.artist.as_str()).map(number).collect()
+    let number = |track: &Track| match track.artist.as_str() {
+        "" => next(),
+        artist => *numbers.entry(artist.to_owned()).or_insert_with(&mut next),
+    };
+    catalog.iter().map(number).collect()
 }
 
 /// One listener. Its index is its row in the table of users.
@@ -230,6 +236,12 @@ mod tests {
         // A moment before 1970: 1969-12-31 23:00 was a Wednesday.
         let context = Context::default().at(-3_600_000);
         assert_eq!((context.hour, context.weekday), (Some(23), Some(2)));
+    }
+
+    #[test]
+    fn tracks_of_unknown_artist_share_none() {
+        let catalog = ["a", "", "b", "", "a"].map(|artist| Track { artist: artist.into(), ..Track::default() });
+        assert_eq!(artist_numbers(&catalog), [0, 1, 2, 3, 0]);
     }
 
     #[test]

@@ -113,9 +113,15 @@ fn copy_folder(from: &Path, to: &Path) -> anyhow::Result<()> {
 
 fn describe(report: &EmbeddingsReport, out: &Path) -> String {
     let mut tracks = Pairs::new();
-    tracks.add("with a vector of their own", count(report.cold_tracks.known as u64));
-    tracks.add("vector from artist and audio features", count(report.cold_tracks.filled as u64));
-    tracks.add("without a vector: nothing is known of them", count(report.cold_tracks.unknown as u64));
+    tracks.add("in the catalog", count(report.tracks));
+    match &report.cold_tracks {
+        Some(cold) => {
+            tracks.add("with a vector of their own", count(cold.known as u64));
+            tracks.add("vector from artist and audio features", count(cold.filled as u64));
+            tracks.add("without a vector: nothing is known of them", count(cold.unknown as u64));
+        }
+        None => tracks.add("seldom tracks", "vector of their artist, too few to learn more".to_owned()),
+    }
     tracks.add("neighbours found", if report.indexed { "by an index" } else { "exactly" }.to_owned());
     let mut text = section("Tracks", tracks);
 

@@ -6,10 +6,10 @@ use anyhow::Context;
 use listening_data::{Dataset, Progress, Track, artist_numbers};
 use listening_models::track_embeddings::{
     ColdTrackReport, Corpus, HitRates, ImplicitAls, Interactions, JointCatalog, NearestTracks, RankingMetrics,
-    RankingSettings, TrackVectors, evaluate_ranking, fill_cold_tracks, next_track_hit_rates, train_implicit_als,
-    train_on_corpora, write_track_ids,
+    RankingSettings, TrackVectors, evaluate_ranking, fill_cold_tracks, fill_from_artists, next_track_hit_rates,
+    train_implicit_als, train_on_corpora, write_track_ids,
 };
-use listening_models::{Split, TimeSplit};
+use listening_models::{ModelError, Split, TimeSplit};
 use serde::{Deserialize, Serialize};
 
 use super::stage::{self, StageNote, fingerprint};
@@ -27,8 +27,9 @@ pub struct EmbeddingsReport {
     pub next_track: HitRates,
     /// Rankings for listeners on the test sessions; ALS alone knows listeners.
     pub recommendation: Option<Recommendation>,
-    /// What became of the tracks that were played too seldom.
-    pub cold_tracks: ColdTrackReport,
+    /// What became of the tracks that were played too seldom; none where too few tracks have a vector to learn from:
+    /// seldom tracks then have the mean vector of their artist.
+    pub cold_tracks: Option<ColdTrackReport>,
     /// Whether neighbours are found by an index; exactly in small catalogs.
     pub indexed: bool,
 }
@@ -93,7 +94,11 @@ fn make(
     let next_track = next_track_hit_rates(&learnt, &held_out, settings.cbow.window, threads);
     progress.advance(1);
     let artists = artist_numbers(tracks);
-    let (vectors, cold_tracks) = fill_cold_tracks(tracks, &artists, &learnt, &settings.cold_tracks, config.seed)?;
+    let (vectors, cold_tracks) = match fill_cold_tracks(tracks, &artists, &learnt, &settings.cold_tracks, config.seed) {
+        Ok((vectors, report)) => (vectors, Some(report)),
+        Err(ModelError::TooLittleData(_)) => (fill_from_artists(learnt, &artists), None),
+        Err(error) => return Err(error.into()),
+    };
     progress.advance(2);
     progress.end();
     drop(held_out);
