@@ -10,6 +10,9 @@ use listening_data::fuzzing::{TARGETS, Target};
 static CHOSEN: OnceLock<Target> = OnceLock::new();
 
 fn choose() -> Target {
+    // libFuzzer's own hook ends the process at any panic. The Parquet library panics on some damaged files, which the
+    // importers catch and turn into errors; a panic that nobody catches still ends the process, where it leaves the target.
+    std::panic::set_hook(Box::new(|_| {}));
     let name = std::env::var("FUZZ_TARGET").unwrap_or_default();
     let names: Vec<&str> = TARGETS.iter().map(|(name, _)| *name).collect();
     match TARGETS.iter().find(|(target, _)| *target == name) {
