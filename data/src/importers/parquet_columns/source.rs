@@ -61,7 +61,8 @@ impl ChunkReader for SharedSource {
     }
 }
 
-/// A shared source with a position of its own.
+/// A shared source with a position of its own. What is read lies before the footer, so that the end of the file is an
+/// error: the library skips what a damaged header claims without asking whether it is there, billions of pieces if need be.
 pub(super) struct SourceReader {
     source: SharedSource,
     position: u64,
@@ -70,6 +71,9 @@ pub(super) struct SourceReader {
 impl Read for SourceReader {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let read = self.source.read_at(self.position, buffer)?;
+        if read == 0 && !buffer.is_empty() {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
         self.position += read as u64;
         Ok(read)
     }
