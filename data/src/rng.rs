@@ -40,6 +40,10 @@ pub enum Stream {
     Sampling = 14,
     /// Which sessions are held out of a log without users.
     Split = 15,
+    /// Which later play a taste vector is trained to foretell.
+    TargetOffset = 30,
+    /// The noise of a variational model.
+    Noise = 31,
 }
 
 /// A random number generator that starts at a named counter.

@@ -7,6 +7,7 @@ mod error;
 pub mod features;
 mod metrics;
 pub mod network;
+mod permutation;
 mod prepared;
 mod splits;
 mod tensors;

@@ -69,7 +69,7 @@ impl TimeSplit {
     }
 
     /// The part of a user's `position`-th session.
-    fn of(&self, user: u32, position: u32) -> Split {
+    pub(crate) fn of(&self, user: u32, position: u32) -> Split {
         if self.anonymous {
             // No seed of a run takes part: every run holds out the same sessions.
             let draw = f64::from(CounterRng::new(0, Stream::Split, u64::from(user), 0).uniform());

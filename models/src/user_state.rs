@@ -1,8 +1,22 @@
 //! What a listener wants, as one vector: the user states.
 
+pub mod baselines;
+mod foreteller;
+mod histories;
+mod play_chunks;
 mod recency_weighted_mean;
+mod sequences;
+mod training;
 
+pub use foreteller::{Foreteller, Foretold, NetworkForeteller};
+pub use histories::{Histories, write_histories};
+pub use play_chunks::{PlayChunk, PlayChunks, TargetOffset, write_play_extras};
 pub use recency_weighted_mean::{RecencyWeightedMean, RecencyWeightedMeanSettings};
+pub use sequences::{ChunkSource, Part, SequenceChunk, SequenceModel, squared_error, standard_normal};
+pub use training::{
+    SequenceTrainingReport, TrainingRun, TrainingSettings, TrainingWatcher, Unwatched, for_each_foretold,
+    train_sequences,
+};
 
 use listening_data::{Play, Session};
 

@@ -24,10 +24,15 @@ impl Parameters {
 
     /// Adds a weight of shape `[outputs, inputs]`, uniform in ±sqrt(6 / fan_in) (He et al. 2015, for ReLU layers).
     pub fn weight(&mut self, name: &str, outputs: usize, inputs: usize, fan_in: usize) -> Result<Tensor> {
-        let bound = (6.0 / fan_in.max(1) as f32).sqrt();
+        self.uniform(name, &[outputs, inputs], (6.0 / fan_in.max(1) as f32).sqrt())
+    }
+
+    /// Adds a tensor, uniform in ±`bound`.
+    pub fn uniform(&mut self, name: &str, shape: &[usize], bound: f32) -> Result<Tensor> {
         let mut rng = CounterRng::new(self.seed, Stream::Weights, self.named.len() as u64, 0);
-        let values: Vec<f32> = (0..outputs * inputs).map(|_| bound * (2.0 * rng.uniform() - 1.0)).collect();
-        self.add(name, &[outputs as i64, inputs as i64], &values)
+        let values: Vec<f32> = (0..shape.iter().product()).map(|_| bound * (2.0 * rng.uniform() - 1.0)).collect();
+        let shape: Vec<i64> = shape.iter().map(|&size| size as i64).collect();
+        self.add(name, &shape, &values)
     }
 
     /// Adds a weight of shape `[outputs, inputs]`, all zero.

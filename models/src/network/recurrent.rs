@@ -1,0 +1,211 @@
+//! Recurrent layers: LSTM and GRU over a chunk of steps, from a state that the caller carries.
+
+use tch::Tensor;
+
+use super::Parameters;
+use crate::Result;
+
+/// Which cell a recurrent layer is made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cell {
+    /// h' = tanh(W x + U h + b) (Elman 1990).
+    Tanh,
+    /// Gated recurrent unit (Cho et al. 2014), with the gates of PyTorch's `GRU`.
+    Gru,
+    /// Long short-term memory (Hochreiter and Schmidhuber 1997), with the gates of PyTorch's `LSTM`.
+    Lstm,
+}
+
+impl Cell {
+    /// Rows of the weights per unit: one block per gate.
+    fn gates(self) -> usize {
+        match self {
+            Self::Tanh => 1,
+            Self::Gru => 3,
+            Self::Lstm => 4,
+        }
+    }
+}
+
+/// Recurrent layers, one upon the other.
+pub struct Recurrent {
+    cell: Cell,
+    layers: usize,
+    units: usize,
+    /// Per layer: weight of the inputs, weight of the state, and their biases, as PyTorch orders them.
+    weights: Vec<Tensor>,
+}
+
+impl Recurrent {
+    /// Adds the parameters `<name>.<layer>.{input_weight, state_weight, input_bias, state_bias}`, uniform in
+    /// ±1 / sqrt(units) (PyTorch's default).
+    pub fn new(
+        parameters: &mut Parameters,
+        name: &str,
+        cell: Cell,
+        inputs: usize,
+        units: usize,
+        layers: usize,
+    ) -> Result<Self> {
+        let bound = 1.0 / (units.max(1) as f32).sqrt();
+        let rows = cell.gates() * units;
+        let mut weights = Vec::with_capacity(4 * layers);
+        for layer in 0..layers {
+            let inputs = if layer == 0 { inputs } else { units };
+            let shapes: [(&str, &[usize]); 4] = [
+                ("input_weight", &[rows, inputs]),
+                ("state_weight", &[rows, units]),
+                ("input_bias", &[rows]),
+                ("state_bias", &[rows]),
+            ];
+            for (part, shape) in shapes {
+                weights.push(parameters.uniform(&format!("{name}.{layer}.{part}"), shape, bound)?);
+            }
+        }
+        Ok(Self { cell, layers, units, weights })
+    }
+
+    /// Floats of state per row: all layers' units, and for LSTM their cells too.
+    pub fn state_length(&self) -> usize {
+        self.layers * self.units * if self.cell == Cell::Lstm { 2 } else { 1 }
+    }
+
+    /// Units of each layer: the width of the output.
+    pub fn units(&self) -> usize {
+        self.units
+    }
+
+    /// Runs over a chunk: `[steps, rows, inputs]` and the state before it, `[rows, state_length]`, to the outputs of the
+    /// last layer, `[steps, rows, units]`, and the state after it.
+    pub fn forward(&self, inputs: &Tensor, state: &Tensor) -> Result<(Tensor, Tensor)> {
+        let (layers, units) = (self.layers as i64, self.units as i64);
+        let rows = inputs.size()[1];
+        // [rows, parts x layers x units] to parts of [layers, rows, units].
+        let parts = if self.cell == Cell::Lstm { 2 } else { 1 };
+        let split = state.f_reshape([rows, parts, layers, units])?.f_permute([1, 2, 0, 3])?.f_contiguous()?;
+        let hidden = split.f_select(0, 0)?;
+        let after = match self.cell {
+            Cell::Lstm => {
+                let before = [hidden, split.f_select(0, 1)?];
+                let (outputs, hidden, cells) =
+                    inputs.f_lstm(&before, &self.weights, true, layers, 0.0, true, false, false)?;
+                return Ok((outputs, flat(&Tensor::f_stack(&[hidden, cells], 0)?, rows)?));
+            }
+            Cell::Gru => inputs.f_gru(&hidden, &self.weights, true, layers, 0.0, true, false, false)?,
+            Cell::Tanh => inputs.f_rnn_tanh(&hidden, &self.weights, true, layers, 0.0, true, false, false)?,
+        };
+        Ok((after.0, flat(&after.1.f_unsqueeze(0)?, rows)?))
+    }
+
+    /// Another handle on the same parameters, for use on another thread.
+    pub fn shallow_clone(&self) -> Self {
+        Self { weights: self.weights.iter().map(Tensor::shallow_clone).collect(), ..*self }
+    }
+}
+
+/// `[parts, layers, rows, units]` to `[rows, parts x layers x units]`.
+fn flat(state: &Tensor, rows: i64) -> Result<Tensor> {
+    Ok(state.f_permute([2, 0, 1, 3])?.f_reshape([rows, -1])?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tch::{Device, Kind};
+
+    /// Values that both sides can make: sin(0.7 k + start) / 2.
+    fn filled(shape: &[i64], start: f64) -> Tensor {
+        let count: i64 = shape.iter().product();
+        let values = Tensor::arange(count, (Kind::Double, Device::Cpu)) * 0.7 + start;
+        (values.sin() * 0.5).to_kind(Kind::Float).reshape(shape)
+    }
+
+    fn sums(tensors: &[Tensor]) -> Vec<f64> {
+        tensors.iter().map(|tensor| tensor.sum(Kind::Double).double_value(&[])).collect()
+    }
+
+    fn values(tensor: &Tensor) -> Vec<f64> {
+        Vec::<f64>::try_from(tensor.to_kind(Kind::Double).reshape([-1])).unwrap()
+    }
+
+    fn assert_near(found: &[f64], expected: &[f64]) {
+        assert_eq!(found.len(), expected.len());
+        for (found, expected) in found.iter().zip(expected) {
+            assert!((found - expected).abs() < 1e-5, "{found} {expected}");
+        }
+    }
+
+    /// The numbers are PyTorch's:
+    /// ```python
+    /// import torch
+    /// def fill(shape, start):
+    ///     n = torch.Size(shape).numel()
+    ///     return (torch.sin(torch.arange(n, dtype=torch.float64) * .7 + start)).float().reshape(shape) * .5
+    /// for kind in ("RNN", "GRU", "LSTM"):
+    ///     net = getattr(torch.nn, kind)(3, 2, 2)
+    ///     with torch.no_grad():
+    ///         for place, p in enumerate(net.parameters()): p.copy_(fill(p.shape, place))
+    ///     x = fill((4, 2, 3), 9.); h = fill((2, 2, 2), 5.); c = fill((2, 2, 2), 6.)
+    ///     out, last = net(x, (h, c) if kind == "LSTM" else h)
+    ///     out.square().sum().backward()
+    ///     last = last[1] if kind == "LSTM" else last
+    ///     print(out[-1].flatten().tolist(), last.flatten().tolist(), [p.grad.sum().item() for p in net.parameters()])
+    /// ```
+    #[test]
+    fn agrees_with_pytorch() {
+        let cases: [(Cell, [f64; 4], [f64; 8], [f64; 8]); 3] = [
+            (
+                Cell::Tanh,
+                [-0.253033, 0.608919, -0.068732, 0.538684],
+                [0.450028, 0.278702, 0.694539, -0.035333, -0.253033, 0.608919, -0.068732, 0.538684],
+                [1.400513, -0.417308, -2.80812, -2.80812, 2.994989, 2.469186, 6.590798, 6.590798],
+            ),
+            (
+                Cell::Gru,
+                [0.289556, 0.040314, 0.259377, -0.063858],
+                [-0.576524, -0.3214, -0.624024, -0.208806, 0.289556, 0.040314, 0.259377, -0.063858],
+                [-0.104488, 0.19469, -0.315053, -0.112472, -1.834311, 0.788335, 1.915353, 1.150773],
+            ),
+            (
+                Cell::Lstm,
+                [0.086696, -0.115071, 0.073198, -0.132964],
+                [-0.605087, -0.20585, -0.684935, -0.14606, 0.304122, -0.455035, 0.25535, -0.545305],
+                [-0.032776, 0.0137, 0.068684, 0.068684, -0.087295, -0.021199, 0.193741, 0.193741],
+            ),
+        ];
+        for (cell, outputs, last, gradients) in cases {
+            let mut parameters = Parameters::new(0, Device::Cpu);
+            let layers = Recurrent::new(&mut parameters, "r", cell, 3, 2, 2).unwrap();
+            let places: Vec<Tensor> =
+                layers.weights.iter().enumerate().map(|(place, w)| filled(&w.size(), place as f64)).collect();
+            parameters.restore(&places).unwrap();
+            // PyTorch's [layers, rows, units] to our rows.
+            let by_row = |tensor: Tensor| tensor.permute([1, 0, 2]).reshape([2, 4]);
+            let mut state = by_row(filled(&[2, 2, 2], 5.0));
+            if cell == Cell::Lstm {
+                state = Tensor::cat(&[state, by_row(filled(&[2, 2, 2], 6.0))], 1);
+            }
+            let (found, after) = layers.forward(&filled(&[4, 2, 3], 9.0), &state).unwrap();
+            assert_near(&values(&found.select(0, 3)), &outputs);
+            let kept = after.narrow(1, after.size()[1] - 4, 4).reshape([2, 2, 2]).permute([1, 0, 2]);
+            assert_near(&values(&kept), &last);
+            let loss = found.square().sum(Kind::Float);
+            assert_near(&sums(&Tensor::run_backward(&[loss], &layers.weights, false, false)), &gradients);
+        }
+    }
+
+    #[test]
+    fn a_carried_state_gives_what_one_run_gives() {
+        for cell in [Cell::Tanh, Cell::Gru, Cell::Lstm] {
+            let mut parameters = Parameters::new(3, Device::Cpu);
+            let layers = Recurrent::new(&mut parameters, "r", cell, 3, 5, 2).unwrap();
+            let inputs = filled(&[6, 4, 3], 1.0);
+            let state = Tensor::zeros([4, layers.state_length() as i64], (Kind::Float, Device::Cpu));
+            let (whole, after) = layers.forward(&inputs, &state).unwrap();
+            let (first, middle) = layers.forward(&inputs.narrow(0, 0, 2), &state).unwrap();
+            let (second, end) = layers.forward(&inputs.narrow(0, 2, 4), &middle).unwrap();
+            assert!(Tensor::cat(&[first, second], 0).allclose(&whole, 1e-6, 1e-6, false));
+            assert!(end.allclose(&after, 1e-6, 1e-6, false));
+        }
+    }
+}

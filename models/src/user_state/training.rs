@@ -1,0 +1,361 @@
+//! Trains a network over sequences: Adam down the mean loss per target, early stopping on the validation split.
+
+mod checkpoint;
+
+use std::path::Path;
+
+use listening_data::{CounterRng, Progress, Stream};
+use serde::{Deserialize, Serialize};
+use tch::{Kind, Tensor};
+
+use super::sequences::{ChunkSource, Part, SequenceChunk, SequenceModel};
+use crate::network::{Adam, AdamSettings, Parameters};
+use crate::splits::Split;
+use crate::{ModelError, Result};
+use checkpoint::Saved;
+
+/// Parts of the users whose chunks may be run through at the same time. A constant: the sum of the gradients, and so the
+/// result, does not depend on the number of threads.
+const SHARDS: usize = 2;
+
+/// Plays or sessions of validation run through after each epoch, by leaving out users evenly; bounds the time.
+const MOST_VALIDATION: usize = 400_000;
+
+/// Settings of training.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TrainingSettings {
+    /// Step size of Adam.
+    pub learning_rate: f64,
+    /// Decoupled weight decay.
+    pub weight_decay: f64,
+    /// Largest norm of the gradient; 0 for no limit.
+    pub gradient_norm: f64,
+    /// Sequences run through side by side, over both shards.
+    pub lanes: usize,
+    /// Steps after which the weights move and gradients are cut (truncated backpropagation through time).
+    pub steps: usize,
+    /// Epochs at most.
+    pub max_epochs: usize,
+    /// Epochs without a lower validation loss after which training stops.
+    pub patience: usize,
+    /// Moves of the weights between two checkpoints.
+    pub checkpoint_every: usize,
+}
+
+impl Default for TrainingSettings {
+    fn default() -> Self {
+        Self {
+            learning_rate: 1e-3,
+            weight_decay: 0.0,
+            gradient_norm: 1.0,
+            lanes: 64,
+            steps: 25,
+            max_epochs: 20,
+            patience: 2,
+            checkpoint_every: 500,
+        }
+    }
+}
+
+impl TrainingSettings {
+    /// Refuses settings that make no sense.
+    pub fn validate(&self) -> Result<()> {
+        if self.learning_rate.is_nan() || self.learning_rate <= 0.0 {
+            return Err(ModelError::setting("learning_rate", "must be above 0"));
+        }
+        if self.lanes < SHARDS || !self.lanes.is_multiple_of(SHARDS) {
+            return Err(ModelError::setting("lanes", "must be an even number of at least 2"));
+        }
+        if [self.steps, self.max_epochs, self.patience, self.checkpoint_every].contains(&0) {
+            return Err(ModelError::setting("steps, max_epochs, patience, checkpoint_every", "must be at least 1"));
+        }
+        Ok(())
+    }
+
+    /// Lanes of one shard: what a [`ChunkSource`] for training must have.
+    pub fn lanes_per_shard(&self) -> usize {
+        self.lanes / SHARDS
+    }
+}
+
+/// How training went.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct SequenceTrainingReport {
+    /// Plays or sessions run through in one epoch.
+    pub steps_per_epoch: u64,
+    /// Trainable scalars.
+    pub parameters: u64,
+    /// Mean training loss per target of each epoch.
+    pub training_loss: Vec<f64>,
+    /// Mean validation loss per target after each epoch.
+    pub validation_loss: Vec<f64>,
+    /// The epoch whose weights were kept, from 1.
+    pub best_epoch: usize,
+}
+
+/// Follows training, and may stop it.
+pub trait TrainingWatcher {
+    /// A metric after `updates` moves of the weights.
+    fn scalar(&mut self, name: &str, updates: u64, value: f64) -> Result<()>;
+    /// Whether to save and stop.
+    fn interrupted(&self) -> bool;
+}
+
+/// Watches nothing.
+pub struct Unwatched;
+
+impl TrainingWatcher for Unwatched {
+    fn scalar(&mut self, _name: &str, _updates: u64, _value: f64) -> Result<()> {
+        Ok(())
+    }
+
+    fn interrupted(&self) -> bool {
+        false
+    }
+}
+
+/// Where and how training runs.
+#[derive(Clone, Copy)]
+pub struct TrainingRun<'a> {
+    /// Name shown beside the progress.
+    pub name: &'a str,
+    /// Settings.
+    pub settings: &'a TrainingSettings,
+    /// Seed of the order of users, and of all noise.
+    pub seed: u64,
+    /// Threads; they change the time taken and not the result.
+    pub threads: usize,
+    /// File of the checkpoint: gone on with where it is there, and left when training has ended.
+    pub checkpoint: Option<&'a Path>,
+    /// Progress shown.
+    pub progress: &'a dyn Progress,
+}
+
+/// Trains until the validation loss no longer falls, and leaves the best weights in `parameters`.
+///
+/// Gives nothing where the watcher stopped it; the checkpoint then holds all that is needed to go on, and training that
+/// goes on ends with the same weights, bit for bit on a CPU, as training that was never stopped.
+pub fn train_sequences<M: SequenceModel<Chunk = S::Chunk>, S: ChunkSource>(
+    model: &M,
+    parameters: &mut Parameters,
+    source: &S,
+    run: &TrainingRun<'_>,
+    watcher: &mut dyn TrainingWatcher,
+) -> Result<Option<SequenceTrainingReport>> {
+    run.settings.validate()?;
+    let settings = run.settings;
+    let part = |epoch: usize, shard: usize| Part {
+        split: Split::Train,
+        shuffled: Some((run.seed, epoch as u32)),
+        shard,
+        stride: SHARDS,
+    };
+    let steps_per_epoch: usize = (0..SHARDS).map(|shard| source.size(part(1, shard))).sum();
+    let validation = validation_part(source);
+    if steps_per_epoch == 0 || source.size(validation) == 0 {
+        return Err(ModelError::TooLittleData(
+            "user states need listeners with training and validation sessions; import more logs".into(),
+        ));
+    }
+    let adam = AdamSettings {
+        learning_rate: settings.learning_rate,
+        weight_decay: settings.weight_decay,
+        gradient_norm: settings.gradient_norm,
+    };
+    let mut state =
+        Saved::begin(parameters, Adam::new(parameters, adam), SHARDS, &zero_memory(model, source, parameters)?);
+    if let Some(path) = run.checkpoint.filter(|path| path.exists()) {
+        state.load(path, parameters)?;
+    }
+    let mut shards: Vec<Shard<M>> = (0..SHARDS).map(|_| Shard::new(model, parameters)).collect();
+    run.progress.begin(run.name, (steps_per_epoch * settings.max_epochs) as u64, "steps");
+    while !state.counters.ended(settings) {
+        let epoch = state.counters.epoch;
+        let mut chunks: Vec<_> = (0..SHARDS).map(|shard| source.chunks(part(epoch, shard))).collect();
+        if state.counters.chunks > 0 {
+            for chunks in &mut chunks {
+                chunks.nth(state.counters.chunks as usize - 1).transpose()?;
+            }
+        }
+        loop {
+            if watcher.interrupted() {
+                state.save(run.checkpoint, parameters)?;
+                return Ok(None);
+            }
+            let next: Vec<Option<M::Chunk>> =
+                chunks.iter_mut().map(|chunks| chunks.next().transpose()).collect::<Result<_>>()?;
+            if next.iter().all(Option::is_none) {
+                break;
+            }
+            let count: usize = next.iter().flatten().map(SequenceChunk::count).sum();
+            let ran: usize = next.iter().flatten().map(SequenceChunk::run).sum();
+            let update = state.counters.updates;
+            let work = shards.iter_mut().zip(&mut state.memory).zip(next).enumerate();
+            let work: Vec<_> =
+                work.filter_map(|(number, ((shard, memory), chunk))| Some((number, shard, memory, chunk?))).collect();
+            let run_one = |(number, shard, memory, chunk): (usize, &mut Shard<M>, &mut Tensor, M::Chunk)| {
+                let mut noise = CounterRng::new(run.seed, Stream::Noise, update, number as u32);
+                shard.gradients(&chunk, memory, count, &mut noise)
+            };
+            let results = in_threads(work, run.threads, &run_one);
+            let (mut loss, mut gradients): (f64, Option<Vec<Tensor>>) = (0.0, None);
+            for result in results {
+                let (shard_loss, shard_gradients) = result?;
+                loss += shard_loss;
+                gradients = Some(match gradients {
+                    None => shard_gradients,
+                    Some(sum) => {
+                        let sums = sum.iter().zip(&shard_gradients).map(|(a, b)| a.f_add(b));
+                        sums.collect::<std::result::Result<_, _>>()?
+                    }
+                });
+            }
+            if let Some(gradients) = gradients.filter(|_| count > 0) {
+                let norm = state.adam.apply(parameters, &gradients)?;
+                if !loss.is_finite() || !norm.is_finite() {
+                    return Err(diverged(run.name, epoch, loss));
+                }
+            }
+            state.counters.advance(loss, count, ran);
+            run.progress.advance((epoch - 1) as u64 * steps_per_epoch as u64 + state.counters.ran);
+            if state.counters.updates.is_multiple_of(settings.checkpoint_every as u64) {
+                watcher.scalar("train/loss", state.counters.updates, state.counters.mean_loss())?;
+                state.save(run.checkpoint, parameters)?;
+            }
+        }
+        let loss = mean_loss(model, parameters, source, validation, run.seed)?;
+        if !loss.is_finite() {
+            return Err(diverged(run.name, epoch, loss));
+        }
+        watcher.scalar("train/epoch_loss", state.counters.updates, state.counters.mean_loss())?;
+        watcher.scalar("validation/loss", state.counters.updates, loss)?;
+        run.progress.remark(&format!("epoch {epoch}, validation loss {loss:.4}"));
+        state.end_epoch(loss, parameters);
+        state.save(run.checkpoint, parameters)?;
+    }
+    run.progress.end();
+    parameters.restore(&state.best)?;
+    Ok(Some(state.counters.report(steps_per_epoch, parameters.count())))
+}
+
+fn diverged(name: &str, epoch: usize, loss: f64) -> ModelError {
+    ModelError::Diverged(format!("{name} diverged in epoch {epoch} (loss {loss}); lower its learning_rate"))
+}
+
+/// The validation split, of as many users as the bound on time allows.
+fn validation_part<S: ChunkSource>(source: &S) -> Part {
+    let all = Part::all(Split::Validation);
+    Part { stride: source.size(all).div_ceil(MOST_VALIDATION).max(1), ..all }
+}
+
+fn zero_memory<M: SequenceModel<Chunk = S::Chunk>, S: ChunkSource>(
+    model: &M,
+    source: &S,
+    parameters: &Parameters,
+) -> Result<Tensor> {
+    let shape = [source.lanes() as i64, model.memory_length() as i64];
+    Ok(Tensor::f_zeros(shape, (Kind::Float, parameters.device()))?)
+}
+
+/// Runs over pieces of work, on one thread each if there are several threads. Results are in order.
+fn in_threads<W: Send, R: Send>(work: Vec<W>, threads: usize, run: &(impl Fn(W) -> R + Sync)) -> Vec<R> {
+    if threads <= 1 {
+        return work.into_iter().map(run).collect();
+    }
+    std::thread::scope(|scope| {
+        let running: Vec<_> = work
+            .into_iter()
+            .map(|piece| {
+                scope.spawn(move || {
+                    tch::set_num_threads(1);
+                    run(piece)
+                })
+            })
+            .collect();
+        let join = |thread: std::thread::ScopedJoinHandle<'_, R>| {
+            thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        };
+        running.into_iter().map(join).collect()
+    })
+}
+
+/// A shard's own handles on the network.
+struct Shard<M> {
+    model: M,
+    parameters: Vec<Tensor>,
+}
+
+impl<M: SequenceModel> Shard<M> {
+    fn new(model: &M, parameters: &Parameters) -> Self {
+        Self { model: model.shallow_clone(), parameters: parameters.tensors().map(Tensor::shallow_clone).collect() }
+    }
+
+    /// Summed loss and the gradients of the loss divided by `count`; carries the memory on.
+    fn gradients(
+        &self,
+        chunk: &M::Chunk,
+        memory: &mut Tensor,
+        count: usize,
+        noise: &mut CounterRng,
+    ) -> Result<(f64, Vec<Tensor>)> {
+        let before = memory.f_mul(chunk.continued())?;
+        let (loss, after) = self.model.loss(chunk, &before, noise)?;
+        *memory = after.f_detach()?;
+        let mean = loss.f_div_scalar(count.max(1) as f64)?;
+        let gradients = Tensor::f_run_backward(&[&mean], &self.parameters, false, false)?;
+        Ok((loss.f_double_value(&[])?, gradients))
+    }
+}
+
+/// Mean loss per target over a part.
+fn mean_loss<M: SequenceModel<Chunk = S::Chunk>, S: ChunkSource>(
+    model: &M,
+    parameters: &Parameters,
+    source: &S,
+    part: Part,
+    seed: u64,
+) -> Result<f64> {
+    tch::no_grad(|| {
+        let mut memory = zero_memory(model, source, parameters)?;
+        let (mut sum, mut count) = (0.0, 0);
+        for (number, chunk) in source.chunks(part).enumerate() {
+            let chunk = chunk?;
+            let mut noise = CounterRng::new(seed, Stream::Noise, u64::MAX, number as u32);
+            let (loss, after) = model.loss(&chunk, &memory.f_mul(chunk.continued())?, &mut noise)?;
+            memory = after;
+            sum += loss.f_double_value(&[])?;
+            count += chunk.count();
+        }
+        Ok(sum / count.max(1) as f64)
+    })
+}
+
+/// Gives every target of a part with the vector foretold for it to `take`.
+pub fn for_each_foretold<M: SequenceModel<Chunk = S::Chunk>, S: ChunkSource>(
+    model: &M,
+    parameters: &Parameters,
+    source: &S,
+    part: Part,
+    mut take: impl FnMut(usize, &[f32]) -> Result<()>,
+) -> Result<()> {
+    tch::no_grad(|| {
+        let mut memory = zero_memory(model, source, parameters)?;
+        for chunk in source.chunks(part) {
+            let chunk = chunk?;
+            let (foretold, after) = model.foretell(&chunk, &memory.f_mul(chunk.continued())?)?;
+            memory = after;
+            let width = foretold.size()[2] as usize;
+            let values = Vec::<f32>::try_from(foretold.f_reshape([-1])?)?;
+            for (target, vector) in chunk.foretold().iter().zip(values.chunks_exact(width)) {
+                if let Some(target) = target {
+                    take(*target, vector)?;
+                }
+            }
+        }
+        Ok(())
+    })
+}
+
+#[cfg(test)]
+mod tests;
