@@ -3,13 +3,16 @@
 pub mod baselines;
 mod foreteller;
 mod histories;
+mod horizon;
 mod play_chunks;
 mod recency_weighted_mean;
 mod sequences;
+pub mod taste;
 mod training;
 
 pub use foreteller::{Foreteller, Foretold, NetworkForeteller};
 pub use histories::{Histories, write_histories};
+pub use horizon::{HorizonPrecision, HorizonSettings, horizon_precision};
 pub use play_chunks::{PlayChunk, PlayChunks, TargetOffset, write_play_extras};
 pub use recency_weighted_mean::{RecencyWeightedMean, RecencyWeightedMeanSettings};
 pub use sequences::{ChunkSource, Part, SequenceChunk, SequenceModel, squared_error, standard_normal};

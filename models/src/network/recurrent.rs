@@ -111,14 +111,8 @@ fn flat(state: &Tensor, rows: i64) -> Result<Tensor> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::network::filled;
     use tch::{Device, Kind};
-
-    /// Values that both sides can make: sin(0.7 k + start) / 2.
-    fn filled(shape: &[i64], start: f64) -> Tensor {
-        let count: i64 = shape.iter().product();
-        let values = Tensor::arange(count, (Kind::Double, Device::Cpu)) * 0.7 + start;
-        (values.sin() * 0.5).to_kind(Kind::Float).reshape(shape)
-    }
 
     fn sums(tensors: &[Tensor]) -> Vec<f64> {
         tensors.iter().map(|tensor| tensor.sum(Kind::Double).double_value(&[])).collect()
@@ -176,9 +170,7 @@ mod tests {
         for (cell, outputs, last, gradients) in cases {
             let mut parameters = Parameters::new(0, Device::Cpu);
             let layers = Recurrent::new(&mut parameters, "r", cell, 3, 2, 2).unwrap();
-            let places: Vec<Tensor> =
-                layers.weights.iter().enumerate().map(|(place, w)| filled(&w.size(), place as f64)).collect();
-            parameters.restore(&places).unwrap();
+            parameters.fill_for_test();
             // PyTorch's [layers, rows, units] to our rows.
             let by_row = |tensor: Tensor| tensor.permute([1, 0, 2]).reshape([2, 4]);
             let mut state = by_row(filled(&[2, 2, 2], 5.0));

@@ -24,16 +24,16 @@ pub trait Foreteller {
 }
 
 /// A trained network with the chunks that it runs through.
-pub struct NetworkForeteller<'a, M, S> {
+pub struct NetworkForeteller<'a, S: ChunkSource> {
     /// The network.
-    pub model: &'a M,
+    pub model: &'a dyn SequenceModel<Chunk = S::Chunk>,
     /// Its parameters.
     pub parameters: &'a Parameters,
     /// The histories in chunks.
     pub source: &'a S,
 }
 
-impl<M: SequenceModel<Chunk = S::Chunk>, S: ChunkSource> Foreteller for NetworkForeteller<'_, M, S> {
+impl<S: ChunkSource> Foreteller for NetworkForeteller<'_, S> {
     fn foretell(&self, part: Part, take: &mut dyn FnMut(Foretold<'_>) -> Result<()>) -> Result<()> {
         for_each_foretold(self.model, self.parameters, self.source, part, |target, vector| {
             take(Foretold { target, vector, rank: None })

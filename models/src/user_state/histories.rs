@@ -127,6 +127,11 @@ impl Histories {
         self.first_play.partition_point(|&first| first <= play as u64) - 1
     }
 
+    /// The user of a session.
+    pub fn user_of(&self, session: usize) -> usize {
+        self.first_session.partition_point(|&first| first <= session as u64) - 1
+    }
+
     /// The part that a session belongs to.
     pub fn split(&self, session: usize) -> Split {
         match self.split[session] {

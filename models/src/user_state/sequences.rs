@@ -71,9 +71,7 @@ pub trait SequenceModel: Send {
     fn loss(&self, chunk: &Self::Chunk, memory: &Tensor, noise: &mut CounterRng) -> Result<(Tensor, Tensor)>;
 
     /// Another handle on the same parameters, for use on another thread.
-    fn shallow_clone(&self) -> Self
-    where
-        Self: Sized;
+    fn shallow_clone(&self) -> Box<dyn SequenceModel<Chunk = Self::Chunk>>;
 }
 
 /// Half the squared distance to the targets, summed over those that count: the negative log likelihood of a Gaussian of

@@ -136,8 +136,8 @@ pub struct TrainingRun<'a> {
 ///
 /// Gives nothing where the watcher stopped it; the checkpoint then holds all that is needed to go on, and training that
 /// goes on ends with the same weights, bit for bit on a CPU, as training that was never stopped.
-pub fn train_sequences<M: SequenceModel<Chunk = S::Chunk>, S: ChunkSource>(
-    model: &M,
+pub fn train_sequences<S: ChunkSource>(
+    model: &dyn SequenceModel<Chunk = S::Chunk>,
     parameters: &mut Parameters,
     source: &S,
     run: &TrainingRun<'_>,
@@ -168,7 +168,7 @@ pub fn train_sequences<M: SequenceModel<Chunk = S::Chunk>, S: ChunkSource>(
     if let Some(path) = run.checkpoint.filter(|path| path.exists()) {
         state.load(path, parameters)?;
     }
-    let mut shards: Vec<Shard<M>> = (0..SHARDS).map(|_| Shard::new(model, parameters)).collect();
+    let mut shards: Vec<Shard<S::Chunk>> = (0..SHARDS).map(|_| Shard::new(model, parameters)).collect();
     run.progress.begin(run.name, (steps_per_epoch * settings.max_epochs) as u64, "steps");
     while !state.counters.ended(settings) {
         let epoch = state.counters.epoch;
@@ -183,7 +183,7 @@ pub fn train_sequences<M: SequenceModel<Chunk = S::Chunk>, S: ChunkSource>(
                 state.save(run.checkpoint, parameters)?;
                 return Ok(None);
             }
-            let next: Vec<Option<M::Chunk>> =
+            let next: Vec<Option<S::Chunk>> =
                 chunks.iter_mut().map(|chunks| chunks.next().transpose()).collect::<Result<_>>()?;
             if next.iter().all(Option::is_none) {
                 break;
@@ -194,7 +194,7 @@ pub fn train_sequences<M: SequenceModel<Chunk = S::Chunk>, S: ChunkSource>(
             let work = shards.iter_mut().zip(&mut state.memory).zip(next).enumerate();
             let work: Vec<_> =
                 work.filter_map(|(number, ((shard, memory), chunk))| Some((number, shard, memory, chunk?))).collect();
-            let run_one = |(number, shard, memory, chunk): (usize, &mut Shard<M>, &mut Tensor, M::Chunk)| {
+            let run_one = |(number, shard, memory, chunk): (usize, &mut Shard<S::Chunk>, &mut Tensor, S::Chunk)| {
                 let mut noise = CounterRng::new(run.seed, Stream::Noise, update, number as u32);
                 shard.gradients(&chunk, memory, count, &mut noise)
             };
@@ -249,8 +249,8 @@ fn validation_part<S: ChunkSource>(source: &S) -> Part {
     Part { stride: source.size(all).div_ceil(MOST_VALIDATION).max(1), ..all }
 }
 
-fn zero_memory<M: SequenceModel<Chunk = S::Chunk>, S: ChunkSource>(
-    model: &M,
+fn zero_memory<S: ChunkSource>(
+    model: &dyn SequenceModel<Chunk = S::Chunk>,
     source: &S,
     parameters: &Parameters,
 ) -> Result<Tensor> {
@@ -281,20 +281,20 @@ fn in_threads<W: Send, R: Send>(work: Vec<W>, threads: usize, run: &(impl Fn(W) 
 }
 
 /// A shard's own handles on the network.
-struct Shard<M> {
-    model: M,
+struct Shard<C> {
+    model: Box<dyn SequenceModel<Chunk = C>>,
     parameters: Vec<Tensor>,
 }
 
-impl<M: SequenceModel> Shard<M> {
-    fn new(model: &M, parameters: &Parameters) -> Self {
+impl<C: SequenceChunk> Shard<C> {
+    fn new(model: &dyn SequenceModel<Chunk = C>, parameters: &Parameters) -> Self {
         Self { model: model.shallow_clone(), parameters: parameters.tensors().map(Tensor::shallow_clone).collect() }
     }
 
     /// Summed loss and the gradients of the loss divided by `count`; carries the memory on.
     fn gradients(
         &self,
-        chunk: &M::Chunk,
+        chunk: &C,
         memory: &mut Tensor,
         count: usize,
         noise: &mut CounterRng,
@@ -309,8 +309,8 @@ impl<M: SequenceModel> Shard<M> {
 }
 
 /// Mean loss per target over a part.
-fn mean_loss<M: SequenceModel<Chunk = S::Chunk>, S: ChunkSource>(
-    model: &M,
+fn mean_loss<S: ChunkSource>(
+    model: &dyn SequenceModel<Chunk = S::Chunk>,
     parameters: &Parameters,
     source: &S,
     part: Part,
@@ -332,8 +332,8 @@ fn mean_loss<M: SequenceModel<Chunk = S::Chunk>, S: ChunkSource>(
 }
 
 /// Gives every target of a part with the vector foretold for it to `take`.
-pub fn for_each_foretold<M: SequenceModel<Chunk = S::Chunk>, S: ChunkSource>(
-    model: &M,
+pub fn for_each_foretold<S: ChunkSource>(
+    model: &dyn SequenceModel<Chunk = S::Chunk>,
     parameters: &Parameters,
     source: &S,
     part: Part,

@@ -43,7 +43,7 @@ impl SequenceModel for VanillaRnn {
         Ok((squared_error(&foretold, &chunk.targets, &chunk.weights)?, memory))
     }
 
-    fn shallow_clone(&self) -> Self {
-        Self { layer: self.layer.shallow_clone(), output: self.output.shallow_clone() }
+    fn shallow_clone(&self) -> Box<dyn SequenceModel<Chunk = PlayChunk>> {
+        Box::new(Self { layer: self.layer.shallow_clone(), output: self.output.shallow_clone() })
     }
 }
