@@ -9,3 +9,4 @@ pub mod show_config;
 pub mod synthesize;
 pub mod train_agent;
 pub mod train_embeddings;
+pub mod train_user_state;

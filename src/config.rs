@@ -8,6 +8,7 @@ mod embeddings;
 mod keys;
 mod load;
 mod sections;
+mod user_states;
 
 use std::path::PathBuf;
 
@@ -19,7 +20,8 @@ use serde::{Deserialize, Serialize};
 pub use self::arguments::{ConfigArguments, RunArguments};
 pub use self::embeddings::{EmbeddingMethod, EmbeddingsConfig};
 pub use self::load::Override;
-pub use self::sections::{DataConfig, DataSource, UserModelConfig, UserStateConfig};
+pub use self::sections::{DataConfig, DataSource, UserModelConfig};
+pub use self::user_states::{UserStateConfig, UserStateModel};
 use crate::failure::UsageError;
 
 /// The effective config of a run.

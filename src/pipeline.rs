@@ -7,9 +7,11 @@
 mod embeddings;
 mod fingerprints;
 mod stage;
+mod user_states;
 mod world;
 
 pub use embeddings::{EmbeddingsReport, embeddings};
 pub use fingerprints::run_fingerprint;
 pub use stage::read_metrics;
+pub use user_states::{ListeningHistories, name_of};
 pub use world::{Upstream, dataset, threads};

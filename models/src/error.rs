@@ -50,6 +50,9 @@ pub enum ModelError {
     /// Training went astray.
     #[error("{0}")]
     Diverged(String),
+    /// Who follows the training could not write down how it goes.
+    #[error("{0}")]
+    Watcher(Box<dyn std::error::Error + Send + Sync>),
     /// The device asked for cannot be used.
     #[error("device `{device}`: {problem}")]
     Device {

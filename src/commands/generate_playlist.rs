@@ -100,7 +100,8 @@ pub fn run(options: &Options, progress: &dyn Progress) -> anyhow::Result<()> {
             some.join(", ")
         ))
     })?;
-    let encoder = RecencyWeightedMean::new(Arc::clone(&upstream.catalog.vectors), (&config.user_state).into())?;
+    let encoder =
+        RecencyWeightedMean::new(Arc::clone(&upstream.catalog.vectors), config.user_state.recency_weighted_mean)?;
     let catalog = &upstream.catalog;
     let per_source = config.features.candidates_per_source;
     let builder = StartBuilder::new(&catalog.vectors, &catalog.artists, &upstream.totals, per_source, options.seed);

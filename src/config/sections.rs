@@ -4,7 +4,6 @@ use std::path::PathBuf;
 
 use listening_data::{DataError, SessionRules, SyntheticConfig};
 use listening_models::user_response::ContextualSettings;
-use listening_models::user_state::RecencyWeightedMeanSettings;
 use serde::{Deserialize, Serialize};
 
 use crate::failure::UsageError;
@@ -79,55 +78,6 @@ fn under(section: &str, outcome: listening_data::Result<()>) -> anyhow::Result<(
         DataError::Setting { setting, problem } => UsageError(format!("{section}.{setting}: {problem}")).into(),
         other => other.into(),
     })
-}
-
-/// How a user's history becomes a vector.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct UserStateConfig {
-    /// The encoder.
-    pub kind: UserStateKind,
-    /// Plays after which a play weighs half.
-    pub half_life_plays: f32,
-    /// Weight of a skipped play against 1 for the others.
-    pub skipped_weight: f32,
-}
-
-/// Encoders of user states.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum UserStateKind {
-    /// The recency-weighted mean of the vectors of the tracks that the user listened to.
-    #[default]
-    RecencyWeightedMean,
-}
-
-impl Default for UserStateConfig {
-    fn default() -> Self {
-        let RecencyWeightedMeanSettings { half_life_plays, skipped_weight } = RecencyWeightedMeanSettings::default();
-        Self { kind: UserStateKind::default(), half_life_plays, skipped_weight }
-    }
-}
-
-impl From<&UserStateConfig> for RecencyWeightedMeanSettings {
-    fn from(config: &UserStateConfig) -> Self {
-        Self { half_life_plays: config.half_life_plays, skipped_weight: config.skipped_weight }
-    }
-}
-
-impl UserStateConfig {
-    /// Refuses settings that make no sense.
-    pub fn validate(&self) -> anyhow::Result<()> {
-        if self.half_life_plays.is_nan() || self.half_life_plays <= 0.0 {
-            let found = self.half_life_plays;
-            return Err(UsageError(format!("user_state.half_life_plays: must be above 0, found {found}")).into());
-        }
-        if !(0.0..=1.0).contains(&self.skipped_weight) {
-            let found = self.skipped_weight;
-            return Err(UsageError(format!("user_state.skipped_weight: must be in 0..=1, found {found}")).into());
-        }
-        Ok(())
-    }
 }
 
 /// The user-response model and its training.

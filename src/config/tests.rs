@@ -61,7 +61,7 @@ fn unknown_keys_name_the_file_the_path_and_the_nearest_key() {
     assert!(message.contains("`embeddings`?"), "{message}");
     // The right name at the wrong place.
     let message = refusal("half_life_plays = 3", &[]);
-    assert!(message.contains("did you mean `user_state.half_life_plays`?"), "{message}");
+    assert!(message.contains("did you mean `user_state.recency_weighted_mean.half_life_plays`?"), "{message}");
     // Nothing is near: all are named.
     let message = refusal("[splits]\nzebra = 3", &[]);
     assert!(message.contains("the keys in `splits` are"), "{message}");
@@ -125,7 +125,7 @@ fn each_section_is_validated_by_the_full_name_of_its_key() {
         ("data.synthetic.size.users=0", "data.synthetic.size.users:"),
         ("splits.test=1", "splits:"),
         ("embeddings.cbow.dimension=0", "embeddings.cbow.dimension:"),
-        ("user_state.half_life_plays=0", "user_state.half_life_plays:"),
+        ("user_state.recency_weighted_mean.half_life_plays=0", "user_state.recency_weighted_mean.half_life_plays:"),
         ("features.candidates_per_source=0", "features.candidates_per_source:"),
         ("user_model.batch=0", "user_model.batch:"),
         ("world.max_length=0", "world.max_length:"),

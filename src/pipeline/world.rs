@@ -84,9 +84,10 @@ impl Upstream {
         let (folder, mark) = embeddings(config, &dataset, &split, &tracks, &mut notes, progress)?;
         let vectors = Arc::new(TrackVectors::load(&folder, tracks.len())?);
 
-        let mark = fingerprint("features-3", &(&config.user_state, config.features, config.seed), &mark)?;
+        let mark =
+            fingerprint("features-4", &(config.user_state.recency_weighted_mean, config.features, config.seed), &mark)?;
         let folder = stage::run(&config.artifacts, "features", &mark, &config.features, &mut notes, |folder| {
-            let encoder = RecencyWeightedMean::new(Arc::clone(&vectors), (&config.user_state).into())?;
+            let encoder = RecencyWeightedMean::new(Arc::clone(&vectors), config.user_state.recency_weighted_mean)?;
             let per_source = config.features.candidates_per_source;
             let totals = TrackTotals::count(&dataset, &split)?;
             let builder = StartBuilder::new(&vectors, &artists, &totals, per_source, config.seed);

@@ -30,6 +30,20 @@ impl Default for RecencyWeightedMeanSettings {
     }
 }
 
+impl RecencyWeightedMeanSettings {
+    /// Refuses settings that make no sense.
+    pub fn validate(&self) -> Result<()> {
+        let wrong = |setting, problem| Err(ModelError::setting(setting, problem));
+        if self.half_life_plays.is_nan() || self.half_life_plays <= 0.0 {
+            return wrong("user_state.recency_weighted_mean.half_life_plays", "must be above 0");
+        }
+        if !(0.0..=1.0).contains(&self.skipped_weight) {
+            return wrong("user_state.recency_weighted_mean.skipped_weight", "must be in 0..=1");
+        }
+        Ok(())
+    }
+}
+
 /// The encoder. Its memory is the weighted sum itself.
 pub struct RecencyWeightedMean {
     vectors: Arc<TrackVectors>,
@@ -40,12 +54,7 @@ pub struct RecencyWeightedMean {
 impl RecencyWeightedMean {
     /// An encoder over these track vectors.
     pub fn new(vectors: Arc<TrackVectors>, settings: RecencyWeightedMeanSettings) -> Result<Self> {
-        if settings.half_life_plays.is_nan() || settings.half_life_plays <= 0.0 {
-            return Err(ModelError::setting("user_state.half_life_plays", "must be above 0"));
-        }
-        if !(0.0..=1.0).contains(&settings.skipped_weight) {
-            return Err(ModelError::setting("user_state.skipped_weight", "must be in 0..=1"));
-        }
+        settings.validate()?;
         Ok(Self { vectors, settings, decay: (-1.0 / settings.half_life_plays).exp2() })
     }
 }

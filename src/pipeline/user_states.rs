@@ -1,0 +1,264 @@
+//! The stages of user states: histories in columns, and one stage per trained model and seed.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use anyhow::Context;
+use listening_data::{Dataset, Progress, Track};
+use listening_models::features::FAST_EXTRAS;
+use listening_models::network::Parameters;
+use listening_models::track_embeddings::{NearestTracks, TrackVectors};
+use listening_models::user_state::baselines::VanillaRnn;
+use listening_models::user_state::taste::{DiscountedAverage, TasteRnn, WeightedSum};
+use listening_models::user_state::{
+    Foreteller, Histories, NetworkForeteller, PlayChunk, PlayChunks, SequenceModel, SequenceTrainingReport,
+    TargetOffset, TrainingRun, TrainingWatcher, train_sequences, write_histories,
+};
+use listening_models::{ModelError, TensorFile, TimeSplit, find_device, save_tensors};
+use playlist_agents::Recorder;
+use serde::Serialize;
+use tch::Device;
+
+use super::stage::{self, StageNote, fingerprint, read_metrics, write_metrics};
+use super::{dataset, embeddings, threads};
+use crate::config::{Config, UserStateModel};
+use crate::interrupt::{self, Interrupted};
+
+/// What user states are learnt from.
+pub struct ListeningHistories {
+    /// Where networks run.
+    pub device: Device,
+    /// The dataset.
+    pub dataset: Dataset,
+    /// Its catalog.
+    pub tracks: Vec<Track>,
+    /// The tracks' vectors, and the index over them.
+    pub nearest: NearestTracks,
+    /// The plays of all listeners.
+    pub histories: Histories,
+    /// The fingerprint of all this.
+    pub fingerprint: String,
+}
+
+impl ListeningHistories {
+    /// Runs the stages that are missing and opens the results.
+    pub fn open(config: &Config, notes: &mut Vec<StageNote>, progress: &dyn Progress) -> anyhow::Result<Self> {
+        let device = find_device(&config.device)?;
+        let dataset = dataset(config, notes, progress)?;
+        let tracks = dataset.catalog()?;
+        let split = TimeSplit::new(&dataset, config.splits)?;
+        let (folder, mark) = embeddings(config, &dataset, &split, &tracks, notes, progress)?;
+        let nearest = NearestTracks::open(&folder, TrackVectors::load(&folder, tracks.len())?)?;
+        let mark = fingerprint("histories-1", &(), &mark)?;
+        let folder = stage::run(&config.artifacts, "histories", &mark, &config.splits, notes, |folder| {
+            Ok(write_histories(&dataset, &split, &Arc::new(nearest.vectors().clone()), folder, progress)?)
+        })?;
+        let histories = Histories::open(&folder)?;
+        Ok(Self { device, dataset, tracks, nearest, histories, fingerprint: mark })
+    }
+
+    fn vectors(&self) -> &TrackVectors {
+        self.nearest.vectors()
+    }
+
+    /// The plays in chunks, as a network over plays is trained on them.
+    fn chunks(&self, config: &Config, model: UserStateModel) -> PlayChunks<'_> {
+        let training = &config.user_state.training;
+        let terms = &config.user_state.terms;
+        PlayChunks {
+            histories: &self.histories,
+            vectors: self.vectors(),
+            device: self.device,
+            steps: training.steps,
+            lanes: training.lanes_per_shard(),
+            offset: match model {
+                UserStateModel::Rpst | UserStateModel::Rhst => terms.short(),
+                UserStateModel::Rplt | UserStateModel::Rhlt => terms.long(),
+                _ => TargetOffset::NEXT,
+            },
+            by_session: matches!(model, UserStateModel::Rpst | UserStateModel::Rplt),
+        }
+    }
+
+    /// An untrained network over plays; none where the model is not one.
+    fn network(
+        &self,
+        config: &Config,
+        model: UserStateModel,
+        parameters: &mut Parameters,
+    ) -> anyhow::Result<Option<Box<dyn SequenceModel<Chunk = PlayChunk>>>> {
+        let (settings, dimension) = (&config.user_state, self.vectors().dimension());
+        Ok(Some(match model {
+            UserStateModel::VanillaRnn => Box::new(VanillaRnn::new(parameters, dimension, settings.vanilla_rnn.units)?),
+            UserStateModel::Rpst | UserStateModel::Rplt | UserStateModel::Rhst | UserStateModel::Rhlt => {
+                Box::new(TasteRnn::new(parameters, dimension + FAST_EXTRAS, dimension, &settings.taste_rnn)?)
+            }
+            _ => return Ok(None),
+        }))
+    }
+
+    /// Trains a model with a seed, unless that has been done.
+    pub fn train(
+        &self,
+        config: &Config,
+        model: UserStateModel,
+        seed: u64,
+        notes: &mut Vec<StageNote>,
+        progress: &dyn Progress,
+    ) -> anyhow::Result<Option<Trained>> {
+        let mut parameters = Parameters::new(seed, self.device);
+        let Some(network) = self.network(config, model, &mut parameters)? else { return Ok(None) };
+        let settings = serde_json::to_value(model_settings(config, model)?)?;
+        let mark = fingerprint("user-state-1", &(model, &settings, seed), &self.fingerprint)?;
+        let summary = StageSettings { model, seed, settings };
+        let folder = stage::run(&config.artifacts, "user-state", &mark, &summary, notes, |folder| {
+            let work = Work::begin(&config.artifacts, &mark)?;
+            let name = format!("{} (seed {seed})", name_of(model));
+            let run = TrainingRun {
+                name: &name,
+                settings: &config.user_state.training,
+                seed,
+                threads: threads(config),
+                checkpoint: Some(&work.checkpoint()),
+                progress,
+            };
+            let mut watcher = Watcher::new(&work.folder)?;
+            let chunks = self.chunks(config, model);
+            let report = train_sequences(&*network, &mut parameters, &chunks, &run, &mut watcher)?;
+            let Some(report) = report else {
+                let kept = format!("{name}: a checkpoint is kept; the same command goes on from it");
+                return Err(Interrupted(kept).into());
+            };
+            drop(watcher);
+            save_tensors(&folder.join(MODEL_FILE), &parameters.saved("")?)?;
+            write_metrics(folder, &report)?;
+            work.end(folder)
+        })?;
+        parameters.load(&TensorFile::open(folder.join(MODEL_FILE))?, "")?;
+        let report = read_metrics(&folder)?;
+        Ok(Some(Trained { network, parameters, report, folder }))
+    }
+
+    /// Gives the model, trained with a seed if it is one that is trained, to `measure` as a foreteller.
+    pub fn with_foreteller<R>(
+        &self,
+        config: &Config,
+        model: UserStateModel,
+        seed: u64,
+        notes: &mut Vec<StageNote>,
+        progress: &dyn Progress,
+        measure: impl FnOnce(&dyn Foreteller) -> anyhow::Result<R>,
+    ) -> anyhow::Result<R> {
+        if let Some(trained) = self.train(config, model, seed, notes, progress)? {
+            // Sessions are measured in the light of the whole history, whatever the model was trained on.
+            let chunks = PlayChunks { by_session: false, ..self.chunks(config, model) };
+            let Trained { network, parameters, .. } = &trained;
+            return measure(&NetworkForeteller { model: &**network, parameters, source: &chunks });
+        }
+        let (settings, histories, vectors) = (&config.user_state, &self.histories, self.vectors());
+        let fitted = |offset| WeightedSum::fit(histories, vectors, &settings.weighted_sum, offset, seed);
+        match model {
+            UserStateModel::Bwst => measure(&fitted(settings.terms.short())?),
+            UserStateModel::Bwlt => measure(&fitted(settings.terms.long())?),
+            UserStateModel::RecencyWeightedMean => {
+                let discount = (-1.0 / settings.recency_weighted_mean.half_life_plays).exp2();
+                measure(&DiscountedAverage::new(histories, vectors, discount)?)
+            }
+            _ => measure(&DiscountedAverage::new(histories, vectors, settings.discount)?),
+        }
+    }
+}
+
+const MODEL_FILE: &str = "model.safetensors";
+
+/// A trained network.
+pub struct Trained {
+    /// The network.
+    pub network: Box<dyn SequenceModel<Chunk = PlayChunk>>,
+    /// Its parameters.
+    pub parameters: Parameters,
+    /// How training went.
+    pub report: SequenceTrainingReport,
+    /// Where it lies.
+    pub folder: PathBuf,
+}
+
+#[derive(Serialize)]
+struct StageSettings {
+    model: UserStateModel,
+    seed: u64,
+    settings: serde_json::Value,
+}
+
+/// What the training of a model depends on.
+fn model_settings(config: &Config, model: UserStateModel) -> anyhow::Result<serde_json::Value> {
+    let settings = &config.user_state;
+    let own = match model {
+        UserStateModel::VanillaRnn => serde_json::to_value(settings.vanilla_rnn)?,
+        _ => serde_json::to_value((settings.taste_rnn, settings.terms))?,
+    };
+    // How often it is saved changes nothing.
+    let training = listening_models::user_state::TrainingSettings { checkpoint_every: 1, ..settings.training };
+    Ok(serde_json::to_value((own, training))?)
+}
+
+/// The name by which a model is called on the command line.
+pub fn name_of(model: UserStateModel) -> String {
+    clap::ValueEnum::to_possible_value(&model).map_or_else(String::new, |value| value.get_name().to_owned())
+}
+
+/// Where a training under way keeps its checkpoint and its events, found again by a later run of the same command.
+struct Work {
+    folder: PathBuf,
+}
+
+impl Work {
+    fn begin(artifacts: &Path, fingerprint: &str) -> anyhow::Result<Self> {
+        let folder = artifacts.join(format!("user-state-{}.training", &fingerprint[..12]));
+        fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
+        Ok(Self { folder })
+    }
+
+    fn checkpoint(&self) -> PathBuf {
+        self.folder.join("checkpoint.safetensors")
+    }
+
+    /// Moves the events into the finished stage, and removes the rest.
+    fn end(self, stage: &Path) -> anyhow::Result<()> {
+        let context = || format!("cannot move the events of {}", self.folder.display());
+        for entry in fs::read_dir(&self.folder).with_context(context)? {
+            let path = entry.with_context(context)?.path();
+            let name = path.file_name().unwrap_or_default().to_owned();
+            if name.to_string_lossy().starts_with("events.") {
+                fs::rename(&path, stage.join(name)).with_context(context)?;
+            }
+        }
+        fs::remove_dir_all(&self.folder).with_context(|| format!("cannot remove {}", self.folder.display()))
+    }
+}
+
+/// Writes TensorBoard events, and listens to Ctrl-C.
+struct Watcher {
+    recorder: Recorder,
+    stop: &'static AtomicBool,
+}
+
+impl Watcher {
+    fn new(folder: &Path) -> anyhow::Result<Self> {
+        Ok(Self { recorder: Recorder::create(folder, None)?, stop: interrupt::stop_flag() })
+    }
+}
+
+impl TrainingWatcher for Watcher {
+    fn scalar(&mut self, name: &str, updates: u64, value: f64) -> listening_models::Result<()> {
+        let failed = |error| ModelError::Watcher(Box::new(error));
+        self.recorder.scalar(name, updates, value).map_err(failed)?;
+        self.recorder.flush().map_err(failed)
+    }
+
+    fn interrupted(&self) -> bool {
+        self.stop.load(Ordering::SeqCst)
+    }
+}
