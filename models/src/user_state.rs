@@ -2,13 +2,17 @@
 
 pub mod baselines;
 mod foreteller;
+mod fs_vae;
 mod histories;
 mod play_chunks;
 mod recency_weighted_mean;
 mod sequences;
+#[cfg(test)]
+mod test_values;
 mod training;
 
 pub use foreteller::{Foreteller, Foretold, NetworkForeteller};
+pub use fs_vae::{Encoded, FsVae, FsVaeSettings};
 pub use histories::{Histories, write_histories};
 pub use play_chunks::{PlayChunk, PlayChunks, TargetOffset, write_play_extras};
 pub use recency_weighted_mean::{RecencyWeightedMean, RecencyWeightedMeanSettings};
