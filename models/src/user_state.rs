@@ -1,6 +1,7 @@
 //! What a listener wants, as one vector: the user states.
 
 pub mod baselines;
+pub mod evaluation;
 mod foreteller;
 mod fs_vae;
 mod histories;
