@@ -11,6 +11,8 @@ mod permutation;
 mod prepared;
 mod splits;
 mod tensors;
+#[cfg(test)]
+mod test_values;
 pub mod track_embeddings;
 pub mod user_response;
 pub mod user_state;

@@ -1,7 +1,9 @@
 //! What a listener wants, as one vector: the user states.
 
 pub mod baselines;
+pub mod evaluation;
 mod foreteller;
+mod fs_vae;
 mod histories;
 mod horizon;
 mod play_chunks;
@@ -11,6 +13,7 @@ pub mod taste;
 mod training;
 
 pub use foreteller::{Foreteller, Foretold, NetworkForeteller};
+pub use fs_vae::{Encoded, FsVae, FsVaeSettings};
 pub use histories::{Histories, write_histories};
 pub use horizon::{HorizonPrecision, HorizonSettings, horizon_precision};
 pub use play_chunks::{PlayChunk, PlayChunks, TargetOffset, write_play_extras};

@@ -109,13 +109,4 @@ impl Parameters {
     pub fn load(&mut self, file: &TensorFile, prefix: &str) -> Result<()> {
         self.named.iter_mut().try_for_each(|(name, tensor)| file.copy_into(&format!("{prefix}{name}"), tensor))
     }
-
-    /// Sets the parameter in each place to what a PyTorch script can make too: sin(0.7 k + place) / 2.
-    #[cfg(test)]
-    pub(crate) fn fill_for_test(&mut self) {
-        let shapes = self.tensors().map(|tensor| tensor.size());
-        let values: Vec<Tensor> =
-            shapes.enumerate().map(|(place, shape)| super::filled(&shape, place as f64)).collect();
-        self.restore(&values).unwrap();
-    }
 }

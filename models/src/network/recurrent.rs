@@ -111,23 +111,8 @@ fn flat(state: &Tensor, rows: i64) -> Result<Tensor> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::network::filled;
+    use crate::test_values::{assert_near, fill, filled, gradient_sums, values};
     use tch::{Device, Kind};
-
-    fn sums(tensors: &[Tensor]) -> Vec<f64> {
-        tensors.iter().map(|tensor| tensor.sum(Kind::Double).double_value(&[])).collect()
-    }
-
-    fn values(tensor: &Tensor) -> Vec<f64> {
-        Vec::<f64>::try_from(tensor.to_kind(Kind::Double).reshape([-1])).unwrap()
-    }
-
-    fn assert_near(found: &[f64], expected: &[f64]) {
-        assert_eq!(found.len(), expected.len());
-        for (found, expected) in found.iter().zip(expected) {
-            assert!((found - expected).abs() < 1e-5, "{found} {expected}");
-        }
-    }
 
     /// The numbers are PyTorch's:
     /// ```python
@@ -170,7 +155,7 @@ mod tests {
         for (cell, outputs, last, gradients) in cases {
             let mut parameters = Parameters::new(0, Device::Cpu);
             let layers = Recurrent::new(&mut parameters, "r", cell, 3, 2, 2).unwrap();
-            parameters.fill_for_test();
+            fill(&mut parameters);
             // PyTorch's [layers, rows, units] to our rows.
             let by_row = |tensor: Tensor| tensor.permute([1, 0, 2]).reshape([2, 4]);
             let mut state = by_row(filled(&[2, 2, 2], 5.0));
@@ -182,7 +167,7 @@ mod tests {
             let kept = after.narrow(1, after.size()[1] - 4, 4).reshape([2, 2, 2]).permute([1, 0, 2]);
             assert_near(&values(&kept), &last);
             let loss = found.square().sum(Kind::Float);
-            assert_near(&sums(&Tensor::run_backward(&[loss], &layers.weights, false, false)), &gradients);
+            assert_near(&gradient_sums(&parameters, &loss), &gradients);
         }
     }
 

@@ -9,6 +9,7 @@ use std::ops::Range;
 use listening_data::{CounterRng, Stream};
 use tch::{Device, Tensor};
 
+use super::baselines::is_target;
 use super::histories::Histories;
 use super::sequences::{ChunkSource, Part, SequenceChunk};
 use crate::Result;
@@ -116,8 +117,7 @@ impl<'a> PlayChunks<'a> {
     }
 
     fn counts(&self, play: usize, part: &Part, session: usize) -> bool {
-        let in_part = part.split == Split::Train || self.histories.split(session) == part.split;
-        in_part && !self.histories.skipped(play) && self.vectors.known(self.histories.track(play))
+        is_target(self.histories, self.vectors, part.split, play, session)
     }
 }
 

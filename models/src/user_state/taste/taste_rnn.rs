@@ -119,7 +119,8 @@ impl SequenceModel for TasteRnn {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::network::filled;
+    use crate::test_values::{assert_near, fill, filled, gradient_sums, values};
+    use listening_data::Stream;
     use tch::{Device, Kind};
 
     /// The numbers are PyTorch's:
@@ -153,7 +154,7 @@ mod tests {
             let settings = TasteRnnSettings { units: 2, layers: 1, loss };
             let mut parameters = Parameters::new(0, Device::Cpu);
             let model = TasteRnn::new(&mut parameters, 4, 3, &settings).unwrap();
-            parameters.fill_for_test();
+            fill(&mut parameters);
             // Each cell has a moment of its own: 2 slow features that no one looks at, then its context.
             let contexts = filled(&[6, 27], 5.0);
             let chunk = PlayChunk {
@@ -170,19 +171,10 @@ mod tests {
             let memory = Tensor::cat(&[filled(&[2, 2], 1.0), filled(&[2, 2], 2.0)], 1);
             let (taste, _) = model.foretell(&chunk, &memory).unwrap();
             let expected = [-0.900192, -0.345755, 0.455069, -0.796844, -0.323965, 0.359128];
-            let found = Vec::<f32>::try_from(taste.select(0, 2).reshape([-1])).unwrap();
-            assert!(found.iter().zip(expected).all(|(a, b)| (f64::from(*a) - b).abs() < 1e-5), "{found:?}");
-            let (loss, _) = model
-                .loss(&chunk, &memory, &mut listening_data::CounterRng::new(0, listening_data::Stream::Noise, 0, 0))
-                .unwrap();
+            assert_near(&values(&taste.select(0, 2)), &expected);
+            let (loss, _) = model.loss(&chunk, &memory, &mut CounterRng::new(0, Stream::Noise, 0, 0)).unwrap();
             assert!((loss.double_value(&[]) - expected_loss).abs() < 1e-5, "{loss:?}");
-            let tensors: Vec<&Tensor> = parameters.tensors().collect();
-            for (gradient, expected) in
-                Tensor::run_backward(&[&loss], &tensors, false, false).iter().zip(expected_gradients)
-            {
-                let found = gradient.sum(Kind::Double).double_value(&[]);
-                assert!((found - expected).abs() < 1e-5, "{found} {expected}");
-            }
+            assert_near(&gradient_sums(&parameters, &loss), &expected_gradients);
         }
     }
 }
