@@ -2,6 +2,7 @@
 
 pub mod completions;
 pub mod evaluate_policy;
+pub mod evaluate_user_state;
 pub mod generate_playlist;
 pub mod import;
 pub mod inspect;

@@ -13,5 +13,5 @@ mod world;
 pub use embeddings::{EmbeddingsReport, embeddings};
 pub use fingerprints::run_fingerprint;
 pub use stage::read_metrics;
-pub use user_states::{ListeningHistories, name_of};
+pub use user_states::ListeningHistories;
 pub use world::{Upstream, dataset, threads};

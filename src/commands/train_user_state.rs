@@ -8,7 +8,7 @@ use listening_models::device_name;
 
 use crate::config::{ConfigArguments, Override, UserStateModel};
 use crate::output;
-use crate::pipeline::{ListeningHistories, name_of, threads};
+use crate::pipeline::{ListeningHistories, threads};
 use crate::tables::{Columns, count, section};
 
 /// Train models that say in one vector what a listener wants now
@@ -20,8 +20,8 @@ use crate::tables::{Columns, count, section};
 /// docs/models/.
 #[derive(Args)]
 #[command(after_help = "Example:
-  sim train-user-state --model rhst --dataset datasets/mine
-  sim train-user-state --model vanilla-rnn,rhst --seeds 5 --config configs/demo.toml")]
+  sim train-user-state --model fs-vae --dataset datasets/mine
+  sim train-user-state --model fs-vae,vanilla-rnn --seeds 5 --config configs/demo.toml")]
 pub struct Options {
     /// The models, separated by commas
     #[arg(long, value_enum, value_delimiter = ',', required = true)]
@@ -74,14 +74,14 @@ pub fn run(options: &Options, progress: &dyn Progress) -> anyhow::Result<()> {
     for &model in &options.model {
         for seed in config.seed..config.seed + options.seeds {
             let Some(trained) = histories.train(&config, model, seed, &mut notes, progress)? else {
-                eprintln!("{} has nothing to train", name_of(model));
+                eprintln!("{} has nothing to train", model.name());
                 break;
             };
             let report = &trained.report;
             let best = report.best_epoch.max(1) - 1;
             let loss = |losses: &[f64]| losses.get(best).map_or_else(|| "-".to_owned(), |loss| format!("{loss:.4}"));
             table.add([
-                name_of(model),
+                model.name(),
                 seed.to_string(),
                 count(report.parameters),
                 format!("{} of {}", report.best_epoch, report.validation_loss.len()),

@@ -1,7 +1,8 @@
 //! The config's section of user states.
 
+use listening_models::user_state::baselines::{AggregateSequenceSettings, JodieSettings, VaeCfSettings};
 use listening_models::user_state::taste::{TasteRnnSettings, TermSettings, WeightedSumSettings};
-use listening_models::user_state::{RecencyWeightedMeanSettings, TrainingSettings};
+use listening_models::user_state::{FsVaeSettings, RecencyWeightedMeanSettings, TrainingSettings};
 use serde::{Deserialize, Serialize};
 
 /// User states, their baselines and their training.
@@ -14,6 +15,18 @@ pub struct UserStateConfig {
     pub training: TrainingSettings,
     /// Recency-weighted mean.
     pub recency_weighted_mean: RecencyWeightedMeanSettings,
+    /// FS-VAE.
+    pub fs_vae: FsVaeSettings,
+    /// Vanilla RNN.
+    pub vanilla_rnn: UnitsConfig,
+    /// LatentCross.
+    pub latent_cross: UnitsConfig,
+    /// JODIE.
+    pub jodie: JodieSettings,
+    /// VAE-CF.
+    pub vae_cf: VaeCfSettings,
+    /// Mean of the last plays.
+    pub aggregate_sequence: AggregateSequenceSettings,
     /// Taste vectors: how far ahead they look.
     pub terms: TermSettings,
     /// Taste vectors by networks.
@@ -22,19 +35,17 @@ pub struct UserStateConfig {
     pub weighted_sum: WeightedSumSettings,
     /// Discount per play of the discounted average.
     pub discount: f32,
-    /// Vanilla RNN.
-    pub vanilla_rnn: VanillaRnnConfig,
 }
 
-/// Settings of the Vanilla RNN.
+/// Settings of networks of one recurrent layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct VanillaRnnConfig {
+pub struct UnitsConfig {
     /// Hidden units.
     pub units: usize,
 }
 
-impl Default for VanillaRnnConfig {
+impl Default for UnitsConfig {
     fn default() -> Self {
         Self { units: 128 }
     }
@@ -46,12 +57,17 @@ impl Default for UserStateConfig {
             encoders: vec![UserStateModel::RecencyWeightedMean],
             training: TrainingSettings::default(),
             recency_weighted_mean: RecencyWeightedMeanSettings::default(),
+            fs_vae: FsVaeSettings::default(),
+            vanilla_rnn: UnitsConfig::default(),
+            latent_cross: UnitsConfig::default(),
+            jodie: JodieSettings::default(),
+            vae_cf: VaeCfSettings::default(),
+            aggregate_sequence: AggregateSequenceSettings::default(),
             terms: TermSettings::default(),
             taste_rnn: TasteRnnSettings::default(),
             weighted_sum: WeightedSumSettings::default(),
             // Ours: a tenth of the weight lies more than about fifty plays back.
             discount: 0.95,
-            vanilla_rnn: VanillaRnnConfig::default(),
         }
     }
 }
@@ -61,8 +77,19 @@ impl UserStateConfig {
     pub fn validate(&self) -> anyhow::Result<()> {
         self.training.validate()?;
         self.recency_weighted_mean.validate()?;
+        self.fs_vae.validate()?;
+        self.jodie.validate()?;
+        self.vae_cf.validate()?;
+        self.aggregate_sequence.validate()?;
         self.terms.validate()?;
         Ok(self.taste_rnn.validate()?)
+    }
+}
+
+impl UserStateModel {
+    /// The name by which it is called on the command line and in configs.
+    pub fn name(self) -> String {
+        clap::ValueEnum::to_possible_value(&self).map_or_else(String::new, |value| value.get_name().to_owned())
     }
 }
 
@@ -72,8 +99,30 @@ impl UserStateConfig {
 pub enum UserStateModel {
     /// Recency-weighted mean of the vectors of the tracks heard
     RecencyWeightedMean,
+    /// Variational autoencoder over the plays in order and the slow features
+    FsVae,
+    /// FS-VAE without the plays in order
+    FsVaeNoFast,
+    /// FS-VAE without slow features and context
+    FsVaeNoSlow,
+    /// FS-VAE as a plain autoencoder
+    FsVaeNotProbabilistic,
+    /// FS-VAE over plays in shuffled order
+    FsVaeShuffled,
     /// One layer of tanh units over the tracks heard
     VanillaRnn,
+    /// GRU with the context multiplied in
+    LatentCross,
+    /// Embeddings of users and tracks that change each other, projected into the future
+    Jodie,
+    /// Variational autoencoder of the bag of tracks heard
+    VaeCf,
+    /// Mean of all tracks heard
+    Average,
+    /// Mean of the last tracks heard
+    AggregateSequence,
+    /// The tracks that most listeners play
+    Popularity,
     /// Taste vector, network over sessions as playlists, short term
     Rpst,
     /// Taste vector, network over sessions as playlists, long term

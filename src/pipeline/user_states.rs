@@ -6,15 +6,18 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::Context;
-use listening_data::{Dataset, Progress, Track};
-use listening_models::features::FAST_EXTRAS;
+use listening_data::Progress;
+use listening_models::features::{CONTEXT_FEATURES, FAST_EXTRAS};
 use listening_models::network::Parameters;
 use listening_models::track_embeddings::{NearestTracks, TrackVectors};
-use listening_models::user_state::baselines::VanillaRnn;
+use listening_models::user_state::baselines::{
+    AggregateSequence, Average, Jodie, LatentCross, Popularity, VaeCf, VanillaRnn,
+};
 use listening_models::user_state::taste::{DiscountedAverage, TasteRnn, WeightedSum};
 use listening_models::user_state::{
-    Foreteller, Histories, NetworkForeteller, PlayChunk, PlayChunks, SequenceModel, SequenceTrainingReport,
-    TargetOffset, TrainingRun, TrainingWatcher, train_sequences, write_histories,
+    Foreteller, FsVae, FsVaeSettings, Histories, NetworkForeteller, PlayChunk, PlayChunks, SequenceModel,
+    SequenceTrainingReport, TargetOffset, TrainingRun, TrainingSettings, TrainingWatcher, train_sequences,
+    write_histories,
 };
 use listening_models::{ModelError, TensorFile, TimeSplit, find_device, save_tensors};
 use playlist_agents::Recorder;
@@ -30,10 +33,6 @@ use crate::interrupt::{self, Interrupted};
 pub struct ListeningHistories {
     /// Where networks run.
     pub device: Device,
-    /// The dataset.
-    pub dataset: Dataset,
-    /// Its catalog.
-    pub tracks: Vec<Track>,
     /// The tracks' vectors, and the index over them.
     pub nearest: NearestTracks,
     /// The plays of all listeners.
@@ -56,10 +55,11 @@ impl ListeningHistories {
             Ok(write_histories(&dataset, &split, &Arc::new(nearest.vectors().clone()), folder, progress)?)
         })?;
         let histories = Histories::open(&folder)?;
-        Ok(Self { device, dataset, tracks, nearest, histories, fingerprint: mark })
+        Ok(Self { device, nearest, histories, fingerprint: mark })
     }
 
-    fn vectors(&self) -> &TrackVectors {
+    /// The tracks' vectors.
+    pub fn vectors(&self) -> &TrackVectors {
         self.nearest.vectors()
     }
 
@@ -82,24 +82,53 @@ impl ListeningHistories {
         }
     }
 
-    /// An untrained network over plays; none where the model is not one.
-    fn network(
+    /// An untrained model; none where there is nothing to train.
+    fn untrained(
         &self,
         config: &Config,
         model: UserStateModel,
         parameters: &mut Parameters,
-    ) -> anyhow::Result<Option<Box<dyn SequenceModel<Chunk = PlayChunk>>>> {
-        let (settings, dimension) = (&config.user_state, self.vectors().dimension());
-        Ok(Some(match model {
+    ) -> anyhow::Result<Option<Trainable<'_>>> {
+        let (settings, histories, vectors) = (&config.user_state, &self.histories, self.vectors());
+        let dimension = vectors.dimension();
+        let moment = histories.slow_length() + CONTEXT_FEATURES;
+        let fs_vae = |parameters: &mut Parameters, settings| FsVae::new(parameters, dimension, moment, settings);
+        let whole = settings.fs_vae;
+        let network: Box<dyn SequenceModel<Chunk = PlayChunk>> = match model {
+            UserStateModel::FsVae => Box::new(fs_vae(parameters, whole)?),
+            UserStateModel::FsVaeNoFast => Box::new(fs_vae(parameters, FsVaeSettings { fast: false, ..whole })?),
+            UserStateModel::FsVaeNoSlow => Box::new(fs_vae(parameters, FsVaeSettings { slow: false, ..whole })?),
+            UserStateModel::FsVaeNotProbabilistic => {
+                Box::new(fs_vae(parameters, FsVaeSettings { probabilistic: false, ..whole })?)
+            }
+            UserStateModel::FsVaeShuffled => Box::new(fs_vae(parameters, FsVaeSettings { shuffled: true, ..whole })?),
             UserStateModel::VanillaRnn => Box::new(VanillaRnn::new(parameters, dimension, settings.vanilla_rnn.units)?),
+            UserStateModel::LatentCross => {
+                Box::new(LatentCross::new(parameters, dimension, moment, settings.latent_cross.units)?)
+            }
             UserStateModel::Rpst | UserStateModel::Rplt | UserStateModel::Rhst | UserStateModel::Rhlt => {
                 Box::new(TasteRnn::new(parameters, dimension + FAST_EXTRAS, dimension, &settings.taste_rnn)?)
             }
-            _ => return Ok(None),
-        }))
+            UserStateModel::Jodie => {
+                let jodie = Jodie::new(parameters, histories, vectors, settings.jodie)?;
+                return Ok(Some(Trainable::Jodie(jodie)));
+            }
+            UserStateModel::VaeCf => {
+                let vae_cf = VaeCf::new(parameters, histories, vectors, settings.vae_cf)?;
+                return Ok(Some(Trainable::VaeCf(vae_cf)));
+            }
+            UserStateModel::RecencyWeightedMean
+            | UserStateModel::Average
+            | UserStateModel::AggregateSequence
+            | UserStateModel::Popularity
+            | UserStateModel::Bwst
+            | UserStateModel::Bwlt
+            | UserStateModel::DiscountedAverage => return Ok(None),
+        };
+        Ok(Some(Trainable::Network(network, self.chunks(config, model))))
     }
 
-    /// Trains a model with a seed, unless that has been done.
+    /// Trains a model with a seed, unless that has been done; none where there is nothing to train.
     pub fn train(
         &self,
         config: &Config,
@@ -107,15 +136,15 @@ impl ListeningHistories {
         seed: u64,
         notes: &mut Vec<StageNote>,
         progress: &dyn Progress,
-    ) -> anyhow::Result<Option<Trained>> {
+    ) -> anyhow::Result<Option<Trained<'_>>> {
         let mut parameters = Parameters::new(seed, self.device);
-        let Some(network) = self.network(config, model, &mut parameters)? else { return Ok(None) };
-        let settings = serde_json::to_value(model_settings(config, model)?)?;
+        let Some(trainable) = self.untrained(config, model, &mut parameters)? else { return Ok(None) };
+        let settings = model_settings(config, model)?;
         let mark = fingerprint("user-state-1", &(model, &settings, seed), &self.fingerprint)?;
         let summary = StageSettings { model, seed, settings };
         let folder = stage::run(&config.artifacts, "user-state", &mark, &summary, notes, |folder| {
             let work = Work::begin(&config.artifacts, &mark)?;
-            let name = format!("{} (seed {seed})", name_of(model));
+            let name = format!("{} (seed {seed})", model.name());
             let run = TrainingRun {
                 name: &name,
                 settings: &config.user_state.training,
@@ -125,11 +154,15 @@ impl ListeningHistories {
                 progress,
             };
             let mut watcher = Watcher::new(&work.folder)?;
-            let chunks = self.chunks(config, model);
-            let report = train_sequences(&*network, &mut parameters, &chunks, &run, &mut watcher)?;
+            let report = match &trainable {
+                Trainable::Network(network, chunks) => {
+                    train_sequences(&**network, &mut parameters, chunks, &run, &mut watcher)?
+                }
+                Trainable::Jodie(jodie) => jodie.train(&mut parameters, &run, &mut watcher)?,
+                Trainable::VaeCf(vae_cf) => vae_cf.train(&mut parameters, &run, &mut watcher)?,
+            };
             let Some(report) = report else {
-                let kept = format!("{name}: a checkpoint is kept; the same command goes on from it");
-                return Err(Interrupted(kept).into());
+                return Err(Interrupted(trainable.kept(&name)).into());
             };
             drop(watcher);
             save_tensors(&folder.join(MODEL_FILE), &parameters.saved("")?)?;
@@ -138,7 +171,7 @@ impl ListeningHistories {
         })?;
         parameters.load(&TensorFile::open(folder.join(MODEL_FILE))?, "")?;
         let report = read_metrics(&folder)?;
-        Ok(Some(Trained { network, parameters, report, folder }))
+        Ok(Some(Trained { trainable, parameters, report, folder }))
     }
 
     /// Gives the model, trained with a seed if it is one that is trained, to `measure` as a foreteller.
@@ -152,14 +185,25 @@ impl ListeningHistories {
         measure: impl FnOnce(&dyn Foreteller) -> anyhow::Result<R>,
     ) -> anyhow::Result<R> {
         if let Some(trained) = self.train(config, model, seed, notes, progress)? {
-            // Sessions are measured in the light of the whole history, whatever the model was trained on.
-            let chunks = PlayChunks { by_session: false, ..self.chunks(config, model) };
-            let Trained { network, parameters, .. } = &trained;
-            return measure(&NetworkForeteller { model: &**network, parameters, source: &chunks });
+            return match &trained.trainable {
+                Trainable::Network(network, chunks) => {
+                    // Measured in the light of the whole history, whatever the model was trained on.
+                    let source = PlayChunks { by_session: false, ..*chunks };
+                    let parameters = &trained.parameters;
+                    measure(&NetworkForeteller { model: &**network, parameters, source: &source })
+                }
+                Trainable::Jodie(jodie) => measure(jodie),
+                Trainable::VaeCf(vae_cf) => measure(vae_cf),
+            };
         }
         let (settings, histories, vectors) = (&config.user_state, &self.histories, self.vectors());
         let fitted = |offset| WeightedSum::fit(histories, vectors, &settings.weighted_sum, offset, seed);
         match model {
+            UserStateModel::Average => measure(&Average { histories, vectors }),
+            UserStateModel::AggregateSequence => {
+                measure(&AggregateSequence { histories, vectors, settings: settings.aggregate_sequence })
+            }
+            UserStateModel::Popularity => measure(&Popularity::new(histories, vectors)?),
             UserStateModel::Bwst => measure(&fitted(settings.terms.short())?),
             UserStateModel::Bwlt => measure(&fitted(settings.terms.long())?),
             UserStateModel::RecencyWeightedMean => {
@@ -171,14 +215,30 @@ impl ListeningHistories {
     }
 }
 
+/// A model that has parameters to train.
+enum Trainable<'a> {
+    /// A network over plays, and the chunks that it is trained on.
+    Network(Box<dyn SequenceModel<Chunk = PlayChunk>>, PlayChunks<'a>),
+    Jodie(Jodie<'a>),
+    VaeCf(VaeCf<'a>),
+}
+
+impl Trainable<'_> {
+    /// What is left of a training that was interrupted.
+    fn kept(&self, name: &str) -> String {
+        match self {
+            Self::Network(..) => format!("{name}: a checkpoint is kept; the same command goes on from it"),
+            Self::Jodie(_) | Self::VaeCf(_) => format!("{name}: the same command trains it from the beginning"),
+        }
+    }
+}
+
 const MODEL_FILE: &str = "model.safetensors";
 
-/// A trained network.
-pub struct Trained {
-    /// The network.
-    pub network: Box<dyn SequenceModel<Chunk = PlayChunk>>,
-    /// Its parameters.
-    pub parameters: Parameters,
+/// A trained model.
+pub struct Trained<'a> {
+    trainable: Trainable<'a>,
+    parameters: Parameters,
     /// How training went.
     pub report: SequenceTrainingReport,
     /// Where it lies.
@@ -196,17 +256,20 @@ struct StageSettings {
 fn model_settings(config: &Config, model: UserStateModel) -> anyhow::Result<serde_json::Value> {
     let settings = &config.user_state;
     let own = match model {
+        UserStateModel::FsVae
+        | UserStateModel::FsVaeNoFast
+        | UserStateModel::FsVaeNoSlow
+        | UserStateModel::FsVaeNotProbabilistic
+        | UserStateModel::FsVaeShuffled => serde_json::to_value(settings.fs_vae)?,
         UserStateModel::VanillaRnn => serde_json::to_value(settings.vanilla_rnn)?,
+        UserStateModel::LatentCross => serde_json::to_value(settings.latent_cross)?,
+        UserStateModel::Jodie => serde_json::to_value(settings.jodie)?,
+        UserStateModel::VaeCf => serde_json::to_value(settings.vae_cf)?,
         _ => serde_json::to_value((settings.taste_rnn, settings.terms))?,
     };
     // How often it is saved changes nothing.
-    let training = listening_models::user_state::TrainingSettings { checkpoint_every: 1, ..settings.training };
+    let training = TrainingSettings { checkpoint_every: 1, ..settings.training };
     Ok(serde_json::to_value((own, training))?)
-}
-
-/// The name by which a model is called on the command line.
-pub fn name_of(model: UserStateModel) -> String {
-    clap::ValueEnum::to_possible_value(&model).map_or_else(String::new, |value| value.get_name().to_owned())
 }
 
 /// Where a training under way keeps its checkpoint and its events, found again by a later run of the same command.

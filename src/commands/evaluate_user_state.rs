@@ -1,0 +1,87 @@
+//! `sim evaluate-user-state`.
+
+mod horizon;
+mod next_track;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use clap::{Args, ValueEnum};
+use listening_data::{Progress, write_atomically};
+use serde::Serialize;
+
+use super::train_user_state::CommonOptions;
+use crate::config::UserStateModel;
+use crate::output;
+use crate::pipeline::ListeningHistories;
+
+/// Compare user states and their baselines on held-out listening
+///
+/// Measures each model on the test sessions, after training with each seed; what is not trained yet is trained. Tables
+/// show means over seeds with their spread, and differences paired by listener with 95 % intervals. The results go to
+/// --out as JSON too. What is measured: docs/models/.
+#[derive(Args)]
+#[command(after_help = "Example:
+  sim evaluate-user-state --dataset datasets/mine --out results/user-states
+  sim evaluate-user-state --task next-track --model fs-vae,average,popularity --seeds 5 --out results/fs-vae
+  sim evaluate-user-state --task horizon --seeds 5 --out results/taste")]
+pub struct Options {
+    /// What is measured
+    #[arg(long, value_enum, default_value_t = Task::NextTrack)]
+    task: Task,
+    /// The models, separated by commas, the one to compare the others with first; else all of the task
+    #[arg(long, value_enum, value_delimiter = ',')]
+    model: Vec<UserStateModel>,
+    /// Number of seeds, counted from --seed on
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=1000))]
+    seeds: u64,
+    /// Folder for the results
+    #[arg(long, value_name = "FOLDER")]
+    out: PathBuf,
+    #[command(flatten)]
+    common: CommonOptions,
+}
+
+/// What can be measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Task {
+    /// The next track: distance of the vector foretold, and the track's rank among all (FS-VAE)
+    NextTrack,
+    /// Precision of retrieval over the next plays, near and far (taste vectors)
+    Horizon,
+}
+
+/// Measures, prints, and writes the results.
+pub fn run(options: &Options, progress: &dyn Progress) -> anyhow::Result<()> {
+    let config = options.common.load()?;
+    let mut notes = Vec::new();
+    let histories = ListeningHistories::open(&config, &mut notes, progress)?;
+    fs::create_dir_all(&options.out).with_context(|| format!("cannot create {}", options.out.display()))?;
+    let seeds: Vec<u64> = (config.seed..config.seed + options.seeds).collect();
+    let models = |all: &[UserStateModel]| if options.model.is_empty() { all.to_vec() } else { options.model.clone() };
+    let text = match options.task {
+        Task::NextTrack => {
+            next_track::run(&config, &histories, &models(next_track::MODELS), &seeds, &options.out, progress)?
+        }
+        Task::Horizon => horizon::run(&config, &histories, &models(horizon::MODELS), &seeds, &options.out, progress)?,
+    };
+    output::print(&format!("{text}The results lie in {}\n", options.out.display()))
+}
+
+/// Writes a result as JSON.
+fn write_json(folder: &Path, name: &str, result: &impl Serialize) -> anyhow::Result<()> {
+    Ok(write_atomically(folder.join(name), serde_json::to_string_pretty(result)?.as_bytes())?)
+}
+
+/// Mean over seeds, with the standard deviation where there are several.
+fn over_seeds(values: impl Iterator<Item = f64>, digits: usize) -> String {
+    let values: Vec<f64> = values.collect();
+    let count = values.len() as f64;
+    let mean = values.iter().sum::<f64>() / count.max(1.0);
+    if values.len() < 2 {
+        return format!("{mean:.digits$}");
+    }
+    let variance = values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / (count - 1.0);
+    format!("{mean:.digits$} ({:.digits$})", variance.sqrt())
+}
