@@ -1,5 +1,9 @@
 //! Settings of the synthetic listeners. Formulas and sources: `docs/synthetic-listeners.md`.
 
+mod mind;
+
+pub use mind::MindConfig;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{DataError, Result};
@@ -14,6 +18,8 @@ pub struct SyntheticConfig {
     pub catalog: CatalogConfig,
     /// How listeners differ.
     pub listeners: ListenerConfig,
+    /// How a listener changes: over weeks, over days, and by context.
+    pub mind: MindConfig,
     /// When a listener skips.
     pub response: ResponseConfig,
     /// When a listener leaves.
@@ -233,6 +239,19 @@ pub struct BehaviourConfig {
     pub considered: u32,
     /// How sharply a listener prefers affinity, and a radio similarity, among what is considered. 0 is chance.
     pub sharpness: f64,
+    /// How sharply the seed of a radio or of a shuffled pool is chosen from the library by what the listener is after.
+    /// 0 is chance.
+    pub seed_sharpness: f64,
+    /// Adds the session's theme to what the listener is after; length relative to the taste.
+    pub theme: f64,
+    /// Share of what is considered in the catalog, in a session of one's own choice, that is of the theme's style.
+    pub theme_share: f64,
+    /// Raises the score of what is considered in one's own choice per unit of similarity to the track before, in
+    /// proportion to the share of that track that was heard.
+    pub coherence: f64,
+    /// Probability that a play of one's own choice repeats a track that was heard out in the session (real exports:
+    /// 0.09 to 0.23 of plays are repeats within their session).
+    pub repeat: f64,
     /// Plays after which a session ends in any case; it bounds the time and memory of one session.
     pub session_plays_max: u32,
 }
@@ -247,6 +266,11 @@ impl Default for BehaviourConfig {
             pool_max: 100,
             considered: 12,
             sharpness: 4.0,
+            seed_sharpness: 4.0,
+            theme: 1.0,
+            theme_share: 0.5,
+            coherence: 2.0,
+            repeat: 0.1,
             session_plays_max: 200,
         }
     }
@@ -255,7 +279,7 @@ impl Default for BehaviourConfig {
 impl SyntheticConfig {
     /// Refuses settings that make no sense.
     pub fn validate(&self) -> Result<()> {
-        let Self { size, catalog, listeners, response, leaving, behaviour } = self;
+        let Self { size, catalog, listeners, mind, response, leaving, behaviour } = self;
         at_least_one("size.users", size.users)?;
         at_least_one("size.days", size.days)?;
 
@@ -283,6 +307,8 @@ impl SyntheticConfig {
         not_negative("listeners.library_hearings", listeners.library_hearings)?;
         finite("listeners.library_affinity", listeners.library_affinity)?;
         share("listeners.premium_share", listeners.premium_share)?;
+
+        mind.validate()?;
 
         finite("response.base", response.base)?;
         share("response.early_share", response.early_share)?;
@@ -315,6 +341,11 @@ impl SyntheticConfig {
         check(max >= min, "behaviour.pool_max", "must be at least behaviour.pool_min", max)?;
         at_least_one("behaviour.considered", behaviour.considered)?;
         not_negative("behaviour.sharpness", behaviour.sharpness)?;
+        not_negative("behaviour.seed_sharpness", behaviour.seed_sharpness)?;
+        not_negative("behaviour.theme", behaviour.theme)?;
+        share("behaviour.theme_share", behaviour.theme_share)?;
+        not_negative("behaviour.coherence", behaviour.coherence)?;
+        share("behaviour.repeat", behaviour.repeat)?;
         at_least_one("behaviour.session_plays_max", behaviour.session_plays_max)
     }
 }
