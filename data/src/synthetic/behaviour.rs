@@ -1,6 +1,6 @@
 //! Who chooses the tracks of a logged session: the listener, a radio, or chance.
 
-use super::draws::{soft_choice, uniform, weighted};
+use super::draws::{exponential, soft_choice, uniform, weighted};
 use super::{Listener, SessionState, SyntheticWorld};
 use crate::{BehaviourPolicy, Context, CounterRng, Device, Source, Stream};
 
@@ -92,7 +92,7 @@ impl Behaviour {
                 let library = listener.library();
                 let from_library = !library.is_empty() && uniform(rng) < *library_share;
                 let considered = consider(world, session, |_| match from_library {
-                    true => library[rng.below(library.len())],
+                    true => recent(world, library, choice).unwrap_or_else(|| library[rng.below(library.len())]),
                     false => of_theme(world, session, choice).unwrap_or_else(|| world.catalog.popular_track(rng)),
                 });
                 let liking = |track| wish(track) + config.coherence * world.coherence_with_heard(session, track);
@@ -131,6 +131,16 @@ fn of_theme(world: &SyntheticWorld, session: &SessionState, choice: &mut Counter
     world.catalog.popular_track_of_style(style, choice)
 }
 
+/// A track of the library whose age is exponential; nothing where all are drawn alike or the draw is too old.
+fn recent(world: &SyntheticWorld, library: &[u32], choice: &mut CounterRng) -> Option<u32> {
+    let mean = world.config.behaviour.library_recent;
+    if mean == 0.0 {
+        return None;
+    }
+    let age = (mean * exponential(choice)) as usize;
+    library.len().checked_sub(age + 1).map(|place| library[place])
+}
+
 /// A track of the library that fits what the session is after; nothing where seeds are drawn by chance.
 fn chosen_seed(
     world: &SyntheticWorld,
@@ -142,7 +152,8 @@ fn chosen_seed(
     if config.seed_sharpness == 0.0 {
         return None;
     }
-    let considered: Vec<u32> = (0..config.considered).map(|_| seed_track(world, listener, choice)).collect();
+    let draw = |_| recent(world, listener.library(), choice).unwrap_or_else(|| seed_track(world, listener, choice));
+    let considered: Vec<u32> = (0..config.considered).map(draw).collect();
     let fit = |track| config.seed_sharpness * world.affinity(session.wish(), track);
     soft_choice(considered.into_iter(), fit, choice)
 }
@@ -178,7 +189,7 @@ fn pool(world: &SyntheticWorld, listener: &Listener, chosen: Option<u32>, rng: &
 }
 
 /// Draws a device: cars in commuting hours, computers in office hours, speakers in the evening, else the phone.
-pub(super) fn device(listener: &Listener, context: &Context, rng: &mut CounterRng) -> Device {
+pub(super) fn device(drives: bool, context: &Context, rng: &mut CounterRng) -> Device {
     let hour = context.hour.unwrap_or(12);
     let workday = context.weekday.unwrap_or(0) < 5;
     let commuting = workday && matches!(hour, 7..=8 | 16..=18);
@@ -194,7 +205,7 @@ pub(super) fn device(listener: &Listener, context: &Context, rng: &mut CounterRn
             Device::Web => weight(0.03, office),
             Device::Speaker => weight(0.06, evening),
             Device::Television => weight(0.01, evening),
-            Device::Car => weight(if listener.drives { 0.06 } else { 0.0 }, commuting),
+            Device::Car => weight(if drives { 0.06 } else { 0.0 }, commuting),
         })
         .collect();
     Device::ALL[weighted(&weights, rng)]

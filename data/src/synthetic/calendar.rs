@@ -57,11 +57,8 @@ impl Calendar {
     fn draw_day(&mut self, world: &SyntheticWorld, listener: &Listener) {
         let highest = (world.config.mind.returning * (1.0 - USUAL_CONTENTMENT)).exp();
         for _ in 0..poisson(listener.sessions_per_day * highest, &mut self.rng) {
-            let preferred = listener.hours[usize::from(uniform(&mut self.rng) >= listener.early_share)];
-            // The day is a circle: late is also early.
-            let hour = (preferred + HOUR_SPREAD * normal(&mut self.rng)).rem_euclid(24.0);
-            let time_ms = (hour / 24.0 * DAY_MS as f64) as i64;
-            self.moments.push(FIRST_DAY_MS + self.day * DAY_MS + time_ms.min(DAY_MS - 1));
+            let time_ms = world.time_of_day(listener, &mut self.rng);
+            self.moments.push(FIRST_DAY_MS + self.day * DAY_MS + time_ms);
         }
         self.moments.sort_unstable_by(|a, b| b.cmp(a));
         self.day += 1;
@@ -73,6 +70,14 @@ impl SyntheticWorld {
     pub fn calendar(&self, listener: &Listener) -> Calendar {
         let rng = CounterRng::new(self.seed, Stream::Listener, u64::from(listener.number), 1);
         Calendar { rng, day: 0, moments: Vec::new(), come: 0 }
+    }
+
+    /// A time of day around one of the listener's hours, in milliseconds.
+    pub(super) fn time_of_day(&self, listener: &Listener, rng: &mut CounterRng) -> i64 {
+        let preferred = listener.hours[usize::from(uniform(rng) >= listener.early_share)];
+        // The day is a circle: late is also early.
+        let hour = (preferred + HOUR_SPREAD * normal(rng)).rem_euclid(24.0);
+        ((hour / 24.0 * DAY_MS as f64) as i64).min(DAY_MS - 1)
     }
 
     /// Probability that a moment of the calendar is taken.

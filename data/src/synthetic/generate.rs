@@ -87,7 +87,7 @@ impl SyntheticWorld {
         let mut rng = CounterRng::new(self.seed, Stream::Listening, listener.place(), 0);
         listener.advance_to(self, start_ms);
         let mut context = Context { premium: Some(listener.premium), ..Context::default().at(start_ms) };
-        context.device = Some(device(listener, &context, &mut rng));
+        context.device = Some(device(listener.drives, &context, &mut rng));
         let mut state = self.session_state(listener, context, 0.0);
         let mut behaviour = Behaviour::begin(self, listener, &mut state, &mut rng);
         state.restlessness = self.restlessness(&mut rng);

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use super::behaviour::device;
 use super::draws::{dot, exponential, normal, normal_vector, normalise, soft_choice, uniform};
-use super::mind::{FIRST_DAY_MS, Interest, Moods};
+use super::mind::{FIRST_DAY_MS, Interest, Moods, TastePart};
 use super::{SessionState, SyntheticWorld};
-use crate::{CounterRng, Responses, Stream};
+use crate::{Context, CounterRng, Responses, Stream};
 
 /// One listener's hidden state.
 #[derive(Clone, Debug, PartialEq)]
@@ -30,12 +31,10 @@ pub struct Listener {
     pub drives: bool,
     library: Vec<u32>,
     hearings: BTreeMap<u32, u32>,
-    /// Styles that the taste is mixed from, with their weights.
-    pub(super) styles: Vec<(u32, f64)>,
+    /// Styles that the taste is mixed from or may drift to.
+    pub(super) styles: Vec<TastePart>,
     /// The listener's own moods.
     pub(super) moods: Moods,
-    /// Drift of the taste away from its mean.
-    pub(super) offset: Vec<f32>,
     pub(super) interests: Vec<Interest>,
     /// The latest track that was heard out for the first time, until it becomes an interest.
     pub(super) found: Option<u32>,
@@ -110,10 +109,9 @@ impl SyntheticWorld {
         let mut listener = Listener {
             number,
             mean_taste: taste.clone(),
-            offset: vec![0.0; taste.len()],
             taste,
             moods: self.own_moods(number, &styles),
-            styles,
+            styles: styles.into_iter().chain(self.drift_styles(number)).collect(),
             skip_habit,
             sessions_per_day: config.sessions_per_week / 7.0 * activity,
             hours: [8.5 + 1.5 * normal(&mut rng), 18.5 + 2.0 * normal(&mut rng)],
@@ -129,8 +127,14 @@ impl SyntheticWorld {
             sessions: 0,
             last_session: None,
         };
+        listener.advance_to(self, FIRST_DAY_MS);
+        let mut contexts = CounterRng::new(self.seed, Stream::Mood, u64::from(number), 2);
         for _ in 0..config.library_tracks {
-            if let Some(track) = self.liked_track(&listener, &mut rng) {
+            // A library gathers in the contexts in which one listens.
+            let time_ms = FIRST_DAY_MS + self.time_of_day(&listener, &mut contexts);
+            let mut context = Context::default().at(time_ms);
+            context.device = Some(device(listener.drives, &context, &mut contexts));
+            if let Some(track) = self.liked_track(&self.taste_in(&listener, &context), &mut rng) {
                 let hearings = (config.library_hearings * exponential(&mut rng)).round() as u32;
                 if listener.hearings.insert(track, hearings).is_none() {
                     listener.library.push(track);
@@ -140,9 +144,8 @@ impl SyntheticWorld {
         listener
     }
 
-    /// A mixture of styles, weighted by chance, plus a direction of the listener's own; and the styles with their
-    /// weights.
-    fn taste(&self, rng: &mut CounterRng) -> (Vec<f32>, Vec<(u32, f64)>) {
+    /// A mixture of styles, weighted by chance, plus a direction of the listener's own; and the styles' parts in it.
+    fn taste(&self, rng: &mut CounterRng) -> (Vec<f32>, Vec<TastePart>) {
         let config = &self.config.listeners;
         let mut taste = vec![0.0; self.config.catalog.dimension as usize];
         let mut styles = Vec::new();
@@ -153,8 +156,10 @@ impl SyntheticWorld {
             for (value, direction) in taste.iter_mut().zip(&self.catalog.style_vectors[style as usize]) {
                 *value += weight * direction;
             }
-            styles.push((style, f64::from(weight)));
+            styles.push(TastePart { style, weight: f64::from(weight), drift: 0.0 });
         }
+        let total: f64 = styles.iter().map(|part| part.weight).sum();
+        styles.iter_mut().for_each(|part| part.weight /= total);
         normalise(&mut taste);
         let own = normal_vector(taste.len(), config.own_direction, rng);
         taste.iter_mut().zip(own).for_each(|(value, own)| *value += own);
@@ -167,10 +172,10 @@ impl SyntheticWorld {
         dot(taste, self.catalog.vector(track))
     }
 
-    /// A popular track of the listener's liking.
-    pub(super) fn liked_track(&self, listener: &Listener, rng: &mut CounterRng) -> Option<u32> {
+    /// A popular track that fits a taste.
+    fn liked_track(&self, taste: &[f32], rng: &mut CounterRng) -> Option<u32> {
         let behaviour = &self.config.behaviour;
         let considered: Vec<u32> = (0..behaviour.considered).map(|_| self.catalog.popular_track(rng)).collect();
-        soft_choice(considered.into_iter(), |track| behaviour.sharpness * self.affinity(&listener.taste, track), rng)
+        soft_choice(considered.into_iter(), |track| behaviour.sharpness * self.affinity(taste, track), rng)
     }
 }

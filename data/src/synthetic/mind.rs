@@ -1,8 +1,8 @@
 //! What a listener is after: slow taste, moods by context, momentary interests, and the theme of a session.
 
 use super::catalog::Catalog;
-use super::draws::{add_scaled, dot, exponential, normal_vector, normalise, poisson, uniform, weighted};
-use super::{Listener, SyntheticConfig, SyntheticWorld};
+use super::draws::{add_scaled, dot, exponential, normal, normalise, poisson, uniform, weighted};
+use super::{Listener, SyntheticWorld};
 use crate::{Context, CounterRng, Device, Stream};
 
 /// Start of day 0: Monday 1 January 2024, in milliseconds since 1970.
@@ -35,11 +35,20 @@ pub fn mood_classes(context: &Context) -> (Option<usize>, Option<usize>) {
     (hour, device)
 }
 
-/// Directions of length 1, one for each class of hour and of device.
+/// A mood for each class of hour and of device.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Moods {
-    pub(super) hours: [Vec<f32>; 4],
-    pub(super) devices: [Vec<f32>; 4],
+    pub(super) hours: [Mood; 4],
+    pub(super) devices: [Mood; 4],
+}
+
+/// What a class of context calls for.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Mood {
+    /// A vector of length 1 in the tracks' space.
+    pub(super) direction: Vec<f32>,
+    /// The style that weighs most in it.
+    pub(super) style: u32,
 }
 
 impl Moods {
@@ -48,19 +57,37 @@ impl Moods {
         let mut rng = CounterRng::new(seed, Stream::Mood, 0, 0);
         Self::draw(|| {
             let style = catalog.styles[catalog.popular_track(&mut rng) as usize];
-            catalog.style_vectors[style as usize].clone()
+            Mood { direction: catalog.style_vectors[style as usize].clone(), style }
         })
     }
 
-    /// Draws the directions, first of the hours, then of the devices.
-    fn draw(mut direction: impl FnMut() -> Vec<f32>) -> Self {
-        Self { hours: std::array::from_fn(|_| direction()), devices: std::array::from_fn(|_| direction()) }
+    /// Draws the moods, first of the hours, then of the devices.
+    fn draw(mut mood: impl FnMut() -> Mood) -> Self {
+        Self { hours: std::array::from_fn(|_| mood()), devices: std::array::from_fn(|_| mood()) }
     }
 
-    fn of<'a>(&'a self, context: &Context) -> impl Iterator<Item = (f64, &'a [f32])> {
+    /// The moods of a context with their strengths.
+    fn of<'a>(&'a self, context: &Context) -> impl Iterator<Item = (f64, &'a Mood)> {
         let (hour, device) = mood_classes(context);
-        let hour = hour.map(|class| (HOUR_MOODS[class], self.hours[class].as_slice()));
-        hour.into_iter().chain(device.map(|class| (DEVICE_MOODS[class], self.devices[class].as_slice())))
+        let hour = hour.map(|class| (HOUR_MOODS[class], &self.hours[class]));
+        hour.into_iter().chain(device.map(|class| (DEVICE_MOODS[class], &self.devices[class])))
+    }
+}
+
+/// A style's part in a listener's taste.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct TastePart {
+    pub(super) style: u32,
+    /// Weight in the mean taste; the weights sum to 1.
+    pub(super) weight: f64,
+    /// What the drift would add to the weight; a weight does not fall below 0.
+    pub(super) drift: f64,
+}
+
+impl TastePart {
+    /// The weight as of today.
+    fn weight_now(&self) -> f64 {
+        (self.weight + self.drift).max(0.0)
     }
 }
 
@@ -106,16 +133,18 @@ impl Listener {
         self.interests.retain(|interest| ((now_ms - interest.since_ms) as f64) < kept_ms);
     }
 
-    /// One day of an Ornstein-Uhlenbeck process around the mean taste. Its stationary law is that of a normal vector
-    /// of expected length `drift`, from which day 0 is drawn.
+    /// One day of Ornstein-Uhlenbeck processes, one for the weight of each style. Their stationary law, from which
+    /// day 0 is drawn, is normal, with an expected squared length of `drift` squared for all together.
     fn drift(&mut self, world: &SyntheticWorld) {
         let config = &world.config.mind;
         let mut rng = CounterRng::new(world.seed, Stream::Drift, u64::from(self.number), self.day as u32);
+        let spread = config.drift / (self.styles.len() as f64).sqrt();
         let kept = if self.day == 0 { 0.0 } else { (-1.0 / (7.0 * config.drift_weeks)).exp() };
-        let added = normal_vector(self.mean_taste.len(), config.drift * (1.0 - kept * kept).sqrt(), &mut rng);
-        self.offset.iter_mut().zip(&added).for_each(|(value, added)| *value = kept as f32 * *value + added);
         self.taste.clone_from(&self.mean_taste);
-        add_scaled(&mut self.taste, 1.0, &self.offset);
+        for part in &mut self.styles {
+            part.drift = kept * part.drift + spread * (1.0 - kept * kept).sqrt() * normal(&mut rng);
+            add_scaled(&mut self.taste, part.weight_now() - part.weight, &world.catalog.style_vectors[part.style as usize]);
+        }
         normalise(&mut self.taste);
     }
 
@@ -134,16 +163,32 @@ impl Listener {
 }
 
 impl SyntheticWorld {
+    /// Styles that a listener's taste may drift to: as many as it is mixed from, those of popular tracks.
+    pub(super) fn drift_styles(&self, number: u32) -> impl Iterator<Item = TastePart> {
+        // The last step, far from those of the days.
+        let mut rng = CounterRng::new(self.seed, Stream::Drift, u64::from(number), u32::MAX);
+        let count = if self.config.mind.drift > 0.0 { self.config.listeners.styles } else { 0 };
+        (0..count).map(move |_| {
+            let style = self.catalog.styles[self.catalog.popular_track(&mut rng) as usize];
+            TastePart { style, weight: 0.0, drift: 0.0 }
+        })
+    }
+
     /// A listener's own moods: the styles of the taste, weighted anew in each class of context.
-    pub(super) fn own_moods(&self, number: u32, styles: &[(u32, f64)]) -> Moods {
+    pub(super) fn own_moods(&self, number: u32, styles: &[TastePart]) -> Moods {
         let mut rng = CounterRng::new(self.seed, Stream::Mood, u64::from(number), 1);
         Moods::draw(|| {
             let mut direction = vec![0.0; self.config.catalog.dimension as usize];
-            for &(style, _) in styles {
-                add_scaled(&mut direction, exponential(&mut rng), &self.catalog.style_vectors[style as usize]);
+            let mut heaviest = (0, 0.0);
+            for &TastePart { style, .. } in styles {
+                let weight = exponential(&mut rng);
+                add_scaled(&mut direction, weight, &self.catalog.style_vectors[style as usize]);
+                if weight > heaviest.1 {
+                    heaviest = (style, weight);
+                }
             }
             normalise(&mut direction);
-            direction
+            Mood { direction, style: heaviest.0 }
         })
     }
 
@@ -175,35 +220,39 @@ impl SyntheticWorld {
 
     /// Adds the moods; whether there are any.
     fn add_moods(&self, taste: &mut [f32], listener: &Listener, context: &Context) -> bool {
-        let SyntheticConfig { mind, .. } = &self.config;
-        if mind.mood == 0.0 {
-            return false;
+        let mut shifted = false;
+        for (length, mood) in self.moods_in(listener, context) {
+            add_scaled(taste, length, &mood.direction);
+            shifted = true;
         }
-        let shared = self.moods.of(context).map(|mood| (mind.mood_shared, mood));
-        let own = listener.moods.of(context).map(|mood| (1.0 - mind.mood_shared, mood));
-        for (share, (strength, direction)) in shared.chain(own) {
-            add_scaled(taste, mind.mood * share * strength, direction);
-        }
-        true
+        shifted
     }
 
-    /// The style that a session is about: one of the taste's styles or of the present interests, in proportion to its
-    /// weight there and to how well it fits the leaning.
-    pub(super) fn theme(&self, listener: &Listener, leaning: &[f32]) -> Option<u32> {
-        if self.config.behaviour.theme == 0.0 && self.config.behaviour.theme_share == 0.0 {
+    /// The moods in a context, shared and own, with their lengths; none where moods are switched off.
+    fn moods_in<'a>(&'a self, listener: &'a Listener, context: &Context) -> impl Iterator<Item = (f64, &'a Mood)> {
+        let (mood, shared) = (self.config.mind.mood, self.config.mind.mood_shared);
+        let all = self.moods.of(context).map(move |(strength, of)| (mood * shared * strength, of));
+        let own = listener.moods.of(context).map(move |(strength, of)| (mood * (1.0 - shared) * strength, of));
+        all.chain(own).filter(|(length, _)| *length > 0.0)
+    }
+
+    /// The style that a session is about: one of those that the leaning is made of, in proportion to its weight there
+    /// and to `exp(theme_sharpness * fit)`, the fit being its cosine with the leaning.
+    pub(super) fn theme(&self, listener: &Listener, context: &Context, leaning: &[f32]) -> Option<u32> {
+        let (mind, behaviour) = (&self.config.mind, &self.config.behaviour);
+        if behaviour.theme == 0.0 && behaviour.theme_share == 0.0 {
             return None;
         }
-        let mind = &self.config.mind;
+        let taste = listener.styles.iter().map(|part| (part.style, part.weight_now()));
+        let moods = self.moods_in(listener, context).map(|(length, mood)| (mood.style, length));
         let interests = listener.interests.iter().map(|interest| {
             let strength = interest.strength(listener.now_ms, mind.interest_half_life_days);
             (self.catalog.styles[interest.track as usize], mind.interest * strength)
         });
-        let styles: Vec<(u32, f64)> = listener.styles.iter().copied().chain(interests).collect();
+        let styles: Vec<(u32, f64)> = taste.chain(moods).chain(interests).collect();
         let fit = |style: u32| dot(leaning, &self.catalog.style_vectors[style as usize]);
-        let weights: Vec<f64> = styles
-            .iter()
-            .map(|&(style, weight)| weight * (self.config.behaviour.sharpness * fit(style)).exp())
-            .collect();
+        let weights: Vec<f64> =
+            styles.iter().map(|&(style, weight)| weight * (behaviour.theme_sharpness * fit(style)).exp()).collect();
         let mut rng = CounterRng::new(self.seed, Stream::Theme, listener.place(), 0);
         styles.get(weighted(&weights, &mut rng)).map(|&(style, _)| style)
     }

@@ -93,7 +93,7 @@ impl SyntheticWorld {
     /// A session that begins, with a known restlessness. The listener must have been advanced to its start.
     pub fn session_state(&self, listener: &Listener, context: Context, restlessness: f64) -> SessionState {
         let leaning = self.leaning(listener, &context);
-        let theme = self.theme(listener, &leaning);
+        let theme = self.theme(listener, &context, &leaning);
         SessionState {
             context,
             wish: self.wish(&leaning, theme),
