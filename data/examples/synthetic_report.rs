@@ -6,9 +6,7 @@ use std::fmt::Write;
 use std::path::Path;
 use std::time::Instant;
 
-use listening_data::{
-    Dataset, SessionRules, Silent, Source, SyntheticConfig, SyntheticWorld, synthesize,
-};
+use listening_data::{Dataset, SessionRules, Silent, Source, SyntheticConfig, SyntheticWorld, synthesize};
 
 const SEED: u64 = 1;
 

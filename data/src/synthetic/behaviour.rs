@@ -210,3 +210,6 @@ pub(super) fn device(drives: bool, context: &Context, rng: &mut CounterRng) -> D
         .collect();
     Device::ALL[weighted(&weights, rng)]
 }
+
+#[cfg(test)]
+mod tests;

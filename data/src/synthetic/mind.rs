@@ -143,7 +143,11 @@ impl Listener {
         self.taste.clone_from(&self.mean_taste);
         for part in &mut self.styles {
             part.drift = kept * part.drift + spread * (1.0 - kept * kept).sqrt() * normal(&mut rng);
-            add_scaled(&mut self.taste, part.weight_now() - part.weight, &world.catalog.style_vectors[part.style as usize]);
+            add_scaled(
+                &mut self.taste,
+                part.weight_now() - part.weight,
+                &world.catalog.style_vectors[part.style as usize],
+            );
         }
         normalise(&mut self.taste);
     }

@@ -221,6 +221,7 @@ fn shuffled_order_is_uniform() {
 #[test]
 fn a_catalog_of_one_track_still_makes_sessions() {
     let mut config = small(3);
+    config.behaviour.repeat = 0.0;
     config.catalog = CatalogConfig { tracks: 1, artists: 1, genres: 1, styles_per_genre: 1, ..config.catalog };
     let world = SyntheticWorld::new(&config, 1).unwrap();
     let sessions = world.history(&SessionRules::default(), 0);

@@ -12,7 +12,8 @@ fn listener_after(world: &SyntheticWorld, plays: u32, complete: u32) -> Listener
     let mut listener = world.listener(3);
     let mut session = world.session_state(&listener, Context::default(), 0.0);
     for play in 0..plays {
-        let responses = Responses { complete: Some(play < complete), skip: Some(play >= complete), ..Default::default() };
+        let responses =
+            Responses { complete: Some(play < complete), skip: Some(play >= complete), ..Default::default() };
         world.observe(&mut session, play, 1_000, responses);
     }
     listener.end_session(&session, FIRST_DAY_MS - 10 * DAY_MS);
@@ -35,12 +36,9 @@ fn a_moment_is_taken_by_how_the_last_session_went() {
 fn sessions_come_at_the_rate_of_the_formula() {
     let rules = SessionRules::default();
     let days = 4_000;
-    for (returning, plays, complete, relative) in [
-        (0.0, 4, 0, 1.0),
-        (0.8, 4, 4, 0.4f64.exp()),
-        (0.8, 4, 2, 1.0),
-        (0.8, 4, 0, (-0.4f64).exp()),
-    ] {
+    for (returning, plays, complete, relative) in
+        [(0.0, 4, 0, 1.0), (0.8, 4, 4, 0.4f64.exp()), (0.8, 4, 2, 1.0), (0.8, 4, 0, (-0.4f64).exp())]
+    {
         let world = world(returning);
         // Nothing is carried from one session to the next: the rate stays the same.
         let mut listener = listener_after(&world, plays, complete);

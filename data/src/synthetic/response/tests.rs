@@ -83,7 +83,11 @@ fn affinity_lowers_the_hazard() {
     listener.taste.iter_mut().for_each(|value| *value *= -0.5);
     let disliked = world.skip_hazard(&listener, &session(&world, &listener), 5);
     assert_close(disliked.log_hazard, 1.0);
-    assert_eq!(disliked, world.skip_hazard(&listener, &session(&world, &listener), 5), "the same question has the same answer");
+    assert_eq!(
+        disliked,
+        world.skip_hazard(&listener, &session(&world, &listener), 5),
+        "the same question has the same answer"
+    );
 
     let rules = crate::SessionRules::default();
     listener.taste = world.track_vector(5).to_vec();
