@@ -84,10 +84,11 @@ impl Behaviour {
         match self {
             Self::OwnChoice { library_share, choice } => {
                 let wish = |track| sharpness * world.affinity(session.wish(), track);
-                if config.repeat > 0.0 && uniform(choice) < config.repeat {
-                    if let Some(track) = soft_choice(session.heard_out(), wish, choice) {
-                        return Some((track, None));
-                    }
+                if config.repeat > 0.0
+                    && uniform(choice) < config.repeat
+                    && let Some(track) = soft_choice(session.heard_out(), wish, choice)
+                {
+                    return Some((track, None));
                 }
                 let library = listener.library();
                 let from_library = !library.is_empty() && uniform(rng) < *library_share;
