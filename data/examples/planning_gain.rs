@@ -43,11 +43,11 @@ fn play(world: &SyntheticWorld, number: u64, policy: Policy) -> f64 {
     while pool.len() < POOL {
         let track = luck.below(world.tracks().len()) as u32;
         // A pool that the listener may like, as candidate pools are.
-        if world.affinity(&listener, track) > 0.3 && !pool.contains(&track) {
+        if world.affinity(&listener.taste, track) > 0.3 && !pool.contains(&track) {
             pool.push(track);
         }
     }
-    let mut session = world.begin_session(Context::default(), &mut luck);
+    let mut session = world.begin_session(&listener, Context::default(), &mut luck);
     let mut completed = 0.0;
     for step in 0..LONGEST as u32 {
         let choice = choose(world, &listener, &session, &pool, policy, &mut luck);

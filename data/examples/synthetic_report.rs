@@ -6,9 +6,7 @@ use std::fmt::Write;
 use std::path::Path;
 use std::time::Instant;
 
-use listening_data::{
-    Dataset, SessionRules, SessionState, Silent, Source, SyntheticConfig, SyntheticWorld, synthesize,
-};
+use listening_data::{Dataset, SessionRules, Silent, Source, SyntheticConfig, SyntheticWorld, synthesize};
 
 const SEED: u64 = 1;
 
@@ -37,9 +35,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         if session.user != listener.number {
             listener = world.listener(session.user);
         }
+        listener.advance_to(&world, session.start_ms);
         // The restlessness of a logged session is hidden; it has no part in the responses.
-        let mut state = SessionState::new(session.context, 0.0);
-        let fresh = SessionState::new(session.context, 0.0);
+        let mut state = world.session_state(&listener, session.context, 0.0);
+        let fresh = state.clone();
         let mut previous_skip = None;
         for (position, play) in session.plays.iter().enumerate() {
             let complete = play.responses.complete == Some(true);
@@ -66,6 +65,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                 report.shares.count(after, skip, expected.skip);
             }
             previous_skip = Some(skip);
+            report.repeats += u64::from(state.has_played(play.track));
             report.heard_before += u64::from(listener.hearings(play.track) > 0);
             report.all_known.push((expected.complete, complete));
             report.listener_and_track.push((alone.complete, complete));
@@ -73,8 +73,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             *report.sources.entry(session.context.source.map_or("", Source::name)).or_default() += 1;
             report.premium += u64::from(session.context.premium == Some(true));
             world.observe(&mut state, play.track, play.ms_played.unwrap_or(0), play.responses);
-            listener.remember(&world, play.track, play.responses);
+            listener.remember(&world, &state, play.track, play.responses);
         }
+        listener.end_session(&state, session.plays.last().map_or(session.start_ms, |play| play.end_ms()));
         report.lengths.push(session.plays.len());
     }
     print!("{}", report.text(&world)?);
@@ -111,6 +112,7 @@ struct Report {
     sources: BTreeMap<&'static str, u64>,
     premium: u64,
     heard_before: u64,
+    repeats: u64,
 }
 
 impl Report {
@@ -146,6 +148,7 @@ impl Report {
         }
         writeln!(text, "premium: {:.3}", self.premium as f64 / plays)?;
         writeln!(text, "plays of tracks heard out before: {:.3}", self.heard_before as f64 / plays)?;
+        writeln!(text, "plays of tracks played in the session before: {:.3}", self.repeats as f64 / plays)?;
 
         let mut counts: Vec<u64> = self.plays_of_track.into_values().collect();
         counts.sort_unstable_by(|a, b| b.cmp(a));

@@ -74,7 +74,7 @@ pub use response_shares::{ResponseShare, ResponseShares};
 pub use rng::{CounterRng, Stream};
 pub use sessions::SessionRules;
 pub use synthetic::{
-    BehaviourConfig, CatalogConfig, Heard, LeavingConfig, Listener, ListenerConfig, ResponseConfig,
-    ResponseProbabilities, SessionState, SizeConfig, SkipHazard, SyntheticConfig, SyntheticFormat, SyntheticLog,
-    SyntheticWorld, synthesize, synthesize_log,
+    BehaviourConfig, Calendar, CatalogConfig, Heard, LeavingConfig, Listener, ListenerConfig, MindConfig,
+    ResponseConfig, ResponseProbabilities, SessionState, SizeConfig, SkipHazard, SyntheticConfig, SyntheticFormat,
+    SyntheticLog, SyntheticWorld, mood_classes, synthesize, synthesize_log,
 };

@@ -40,10 +40,22 @@ pub enum Stream {
     Sampling = 14,
     /// Which sessions are held out of a log without users.
     Split = 15,
+    /// How a synthetic listener's taste drifts.
+    Drift = 16,
+    /// Moods of synthetic listeners.
+    Mood = 17,
+    /// Momentary interests of a synthetic listener.
+    Interest = 18,
+    /// What a synthetic listener is after in one session.
+    Theme = 19,
+    /// What a synthetic listener considers and plays again in a session of his own choice.
+    Choice = 20,
+    /// Whether a synthetic listener comes back.
+    Return = 21,
     /// Which later play a taste vector is trained to foretell.
-    TargetOffset = 30,
+    TargetOffset = 22,
     /// The noise of a variational model.
-    Noise = 31,
+    Noise = 23,
 }
 
 /// A random number generator that starts at a named counter.

@@ -11,21 +11,26 @@
 //! let world = SyntheticWorld::new(&SyntheticConfig::default(), 1)?;
 //! let mut listener = world.listener(7);
 //! let mut rng = CounterRng::new(1, Stream::Response, 0, 0);
-//! let mut session = world.begin_session(Context::default(), &mut rng);
+//! // 1 January 2024, 9:00.
+//! let start_ms = 1_704_099_600_000;
+//! listener.advance_to(&world, start_ms);
+//! let mut session = world.begin_session(&listener, Context::default().at(start_ms), &mut rng);
 //! for track in [3, 14, 15] {
 //!     let hazard = world.skip_hazard(&listener, &session, track);
 //!     let expected = hazard.probabilities(&rules);
 //!     assert!((expected.complete + expected.skip + expected.interrupted - 1.0).abs() < 1e-9);
 //!     let heard = hazard.draw(&rules, &mut rng);
 //!     world.observe(&mut session, track, heard.ms_played, heard.responses);
-//!     listener.remember(&world, track, heard.responses);
+//!     listener.remember(&world, &session, track, heard.responses);
 //!     let leaves = world.leave_probability(&session);
 //!     assert!((0.0..=1.0).contains(&leaves));
 //! }
+//! listener.end_session(&session, start_ms + 600_000);
 //! # Ok::<(), listening_data::DataError>(())
 //! ```
 
 mod behaviour;
+mod calendar;
 mod catalog;
 mod config;
 mod draws;
@@ -33,19 +38,24 @@ mod formats;
 mod generate;
 mod hazard;
 mod listener;
+mod mind;
 mod names;
 mod response;
 
+pub use calendar::Calendar;
 pub use config::{
-    BehaviourConfig, CatalogConfig, LeavingConfig, ListenerConfig, ResponseConfig, SizeConfig, SyntheticConfig,
+    BehaviourConfig, CatalogConfig, LeavingConfig, ListenerConfig, MindConfig, ResponseConfig, SizeConfig,
+    SyntheticConfig,
 };
 pub use formats::{SyntheticFormat, SyntheticLog, synthesize_log};
 pub use generate::synthesize;
 pub use hazard::{Heard, ResponseProbabilities, SkipHazard};
 pub use listener::Listener;
+pub use mind::mood_classes;
 pub use response::SessionState;
 
 use catalog::Catalog;
+use mind::Moods;
 
 use crate::{Result, Track};
 
@@ -55,13 +65,16 @@ pub struct SyntheticWorld {
     config: SyntheticConfig,
     seed: u64,
     catalog: Catalog,
+    moods: Moods,
 }
 
 impl SyntheticWorld {
     /// Makes the catalog: a pure function of settings and seed.
     pub fn new(config: &SyntheticConfig, seed: u64) -> Result<Self> {
         config.validate()?;
-        Ok(Self { config: config.clone(), seed, catalog: Catalog::new(&config.catalog, seed) })
+        let catalog = Catalog::new(&config.catalog, seed);
+        let moods = Moods::shared(&catalog, seed);
+        Ok(Self { config: config.clone(), seed, catalog, moods })
     }
 
     /// The settings.

@@ -150,7 +150,7 @@ pub fn dataset(config: &Config, notes: &mut Vec<StageNote>, progress: &dyn Progr
     let path: PathBuf = match data.source {
         DataSource::Dataset => data.paths.first().cloned().unwrap_or_default(),
         DataSource::Synthetic => {
-            let mark = fingerprint("synthetic-1", &(&data.synthetic, data.rules, config.seed), "")?;
+            let mark = fingerprint("synthetic-2", &(&data.synthetic, data.rules, config.seed), "")?;
             make(notes, &mark, &|out| {
                 synthesize(&data.synthetic, &data.rules, config.seed, out, progress)?;
                 Ok(())

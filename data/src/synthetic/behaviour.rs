@@ -1,8 +1,8 @@
 //! Who chooses the tracks of a logged session: the listener, a radio, or chance.
 
-use super::draws::{soft_choice, uniform, weighted};
+use super::draws::{exponential, soft_choice, uniform, weighted};
 use super::{Listener, SessionState, SyntheticWorld};
-use crate::{BehaviourPolicy, Context, CounterRng, Device, Source};
+use crate::{BehaviourPolicy, Context, CounterRng, Device, Source, Stream};
 
 /// Share of plays from the library, by what the listener listens to.
 const LIBRARY_SHARE_COLLECTION: f64 = 0.8;
@@ -10,10 +10,12 @@ const LIBRARY_SHARE_CATALOG: f64 = 0.1;
 
 /// A behaviour policy at work in one session.
 pub(super) enum Behaviour {
-    /// The listener picks from the library or among popular tracks, by affinity.
+    /// The listener picks from the library, among popular tracks or from the theme's style, by what the session is after.
     OwnChoice {
         /// Probability that a play comes from the library.
         library_share: f64,
+        /// Draws of what theme and repeats add.
+        choice: CounterRng,
     },
     /// Tracks near a seed track.
     Radio {
@@ -28,11 +30,11 @@ pub(super) enum Behaviour {
 }
 
 impl Behaviour {
-    /// Chooses who chooses, and completes the context accordingly.
+    /// Chooses who chooses, and completes the session's context accordingly.
     pub(super) fn begin(
         world: &SyntheticWorld,
         listener: &Listener,
-        context: &mut Context,
+        session: &mut SessionState,
         rng: &mut CounterRng,
     ) -> Self {
         let config = &world.config.behaviour;
@@ -46,18 +48,26 @@ impl Behaviour {
             BehaviourPolicy::Shuffled => (&[Source::Collection, Source::Playlist], &[0.5, 0.5]),
         };
         let source = sources[weighted(shares, rng)];
-        context.behaviour_policy = Some(policy);
-        context.source = Some(source);
-        context.shuffle = Some(policy == BehaviourPolicy::Shuffled);
+        session.context.behaviour_policy = Some(policy);
+        session.context.source = Some(source);
+        session.context.shuffle = Some(policy == BehaviourPolicy::Shuffled);
+        let mut choice = CounterRng::new(world.seed, Stream::Choice, listener.place(), 0);
         match policy {
             BehaviourPolicy::OwnChoice => {
                 let collection = source == Source::Collection;
                 Self::OwnChoice {
                     library_share: if collection { LIBRARY_SHARE_COLLECTION } else { LIBRARY_SHARE_CATALOG },
+                    choice,
                 }
             }
-            BehaviourPolicy::Radio => Self::Radio { seed: seed_track(world, listener, rng) },
-            BehaviourPolicy::Shuffled => Self::Shuffled { remaining: pool(world, listener, rng) },
+            BehaviourPolicy::Radio => {
+                let chosen = chosen_seed(world, listener, session, &mut choice);
+                Self::Radio { seed: chosen.unwrap_or_else(|| seed_track(world, listener, rng)) }
+            }
+            BehaviourPolicy::Shuffled => {
+                let chosen = chosen_seed(world, listener, session, &mut choice);
+                Self::Shuffled { remaining: pool(world, listener, chosen, rng) }
+            }
         }
     }
 
@@ -72,14 +82,21 @@ impl Behaviour {
         let config = &world.config.behaviour;
         let sharpness = config.sharpness;
         match self {
-            Self::OwnChoice { library_share } => {
+            Self::OwnChoice { library_share, choice } => {
+                let wish = |track| sharpness * world.affinity(session.wish(), track);
+                if config.repeat > 0.0
+                    && uniform(choice) < config.repeat
+                    && let Some(track) = soft_choice(session.heard_out(), wish, choice)
+                {
+                    return Some((track, None));
+                }
                 let library = listener.library();
                 let from_library = !library.is_empty() && uniform(rng) < *library_share;
                 let considered = consider(world, session, |_| match from_library {
-                    true => library[rng.below(library.len())],
-                    false => world.catalog.popular_track(rng),
+                    true => recent(world, library, choice).unwrap_or_else(|| library[rng.below(library.len())]),
+                    false => of_theme(world, session, choice).unwrap_or_else(|| world.catalog.popular_track(rng)),
                 });
-                let liking = |track| sharpness * world.affinity(listener, track);
+                let liking = |track| wish(track) + config.coherence * world.coherence_with_heard(session, track);
                 soft_choice(considered.into_iter(), liking, rng).map(|track| (track, None))
             }
             Self::Radio { seed } => {
@@ -108,6 +125,40 @@ fn consider(world: &SyntheticWorld, session: &SessionState, draw: impl FnMut(u32
     draws.filter(|&track| !session.has_played(track)).collect()
 }
 
+/// A track of the theme's style, with the probability of the setting.
+fn of_theme(world: &SyntheticWorld, session: &SessionState, choice: &mut CounterRng) -> Option<u32> {
+    let share = world.config.behaviour.theme_share;
+    let style = session.theme().filter(|_| share > 0.0 && uniform(choice) < share)?;
+    world.catalog.popular_track_of_style(style, choice)
+}
+
+/// A track of the library whose age is exponential; nothing where all are drawn alike or the draw is too old.
+fn recent(world: &SyntheticWorld, library: &[u32], choice: &mut CounterRng) -> Option<u32> {
+    let mean = world.config.behaviour.library_recent;
+    if mean == 0.0 {
+        return None;
+    }
+    let age = (mean * exponential(choice)) as usize;
+    library.len().checked_sub(age + 1).map(|place| library[place])
+}
+
+/// A track of the library that fits what the session is after; nothing where seeds are drawn by chance.
+fn chosen_seed(
+    world: &SyntheticWorld,
+    listener: &Listener,
+    session: &SessionState,
+    choice: &mut CounterRng,
+) -> Option<u32> {
+    let config = &world.config.behaviour;
+    if config.seed_sharpness == 0.0 {
+        return None;
+    }
+    let draw = |_| recent(world, listener.library(), choice).unwrap_or_else(|| seed_track(world, listener, choice));
+    let considered: Vec<u32> = (0..config.considered).map(draw).collect();
+    let fit = |track| config.seed_sharpness * world.affinity(session.wish(), track);
+    soft_choice(considered.into_iter(), fit, choice)
+}
+
 /// A track of the library, or a popular one where the library is empty.
 fn seed_track(world: &SyntheticWorld, listener: &Listener, rng: &mut CounterRng) -> u32 {
     match listener.library() {
@@ -117,12 +168,12 @@ fn seed_track(world: &SyntheticWorld, listener: &Listener, rng: &mut CounterRng)
 }
 
 /// Distinct tracks for a shuffled session: the library, the style of a seed track and popular tracks in turn. May
-/// be smaller than drawn where the catalog is small.
-fn pool(world: &SyntheticWorld, listener: &Listener, rng: &mut CounterRng) -> Vec<u32> {
+/// be smaller than drawn where the catalog is small. The seed is drawn from the library unless it is `chosen`.
+fn pool(world: &SyntheticWorld, listener: &Listener, chosen: Option<u32>, rng: &mut CounterRng) -> Vec<u32> {
     let config = &world.config.behaviour;
     let sizes = (config.pool_max - config.pool_min) as usize + 1;
     let size = config.pool_min as usize + rng.below(sizes);
-    let seed = seed_track(world, listener, rng);
+    let seed = chosen.unwrap_or_else(|| seed_track(world, listener, rng));
     let mut pool = Vec::with_capacity(size);
     // Repeats are dropped, so more draws are made than tracks are wanted.
     for draw in 0..4 * size {
@@ -139,7 +190,7 @@ fn pool(world: &SyntheticWorld, listener: &Listener, rng: &mut CounterRng) -> Ve
 }
 
 /// Draws a device: cars in commuting hours, computers in office hours, speakers in the evening, else the phone.
-pub(super) fn device(listener: &Listener, context: &Context, rng: &mut CounterRng) -> Device {
+pub(super) fn device(drives: bool, context: &Context, rng: &mut CounterRng) -> Device {
     let hour = context.hour.unwrap_or(12);
     let workday = context.weekday.unwrap_or(0) < 5;
     let commuting = workday && matches!(hour, 7..=8 | 16..=18);
@@ -155,8 +206,11 @@ pub(super) fn device(listener: &Listener, context: &Context, rng: &mut CounterRn
             Device::Web => weight(0.03, office),
             Device::Speaker => weight(0.06, evening),
             Device::Television => weight(0.01, evening),
-            Device::Car => weight(if listener.drives { 0.06 } else { 0.0 }, commuting),
+            Device::Car => weight(if drives { 0.06 } else { 0.0 }, commuting),
         })
         .collect();
     Device::ALL[weighted(&weights, rng)]
 }
+
+#[cfg(test)]
+mod tests;

@@ -29,6 +29,8 @@ pub(super) struct Catalog {
     vectors: Vec<f32>,
     /// Running sum of the popularity weights.
     cumulative_popularity: Vec<f64>,
+    /// Running sums within each style, in the order of `tracks_of_style`.
+    cumulative_popularity_of_style: Vec<Vec<f64>>,
 }
 
 impl Catalog {
@@ -50,6 +52,7 @@ impl Catalog {
             artists: Vec::new(),
             styles: Vec::new(),
             tracks_of_style: vec![Vec::new(); style_vectors.len()],
+            cumulative_popularity_of_style: vec![Vec::new(); style_vectors.len()],
             style_vectors,
             dimension,
             vectors: Vec::new(),
@@ -87,7 +90,10 @@ impl Catalog {
                 catalog.tracks_of_style[style].push(index);
                 catalog.vectors.extend(vector);
                 let rank = (artist + 1) as f64 * (place + 1) as f64;
-                popularity += rank.powf(-config.popularity_exponent);
+                let weight = rank.powf(-config.popularity_exponent);
+                let of_style = &mut catalog.cumulative_popularity_of_style[style];
+                of_style.push(of_style.last().copied().unwrap_or(0.0) + weight);
+                popularity += weight;
                 catalog.cumulative_popularity.push(popularity);
             }
         }
@@ -111,10 +117,13 @@ impl Catalog {
 
     /// Draws a track by popularity.
     pub(super) fn popular_track(&self, rng: &mut CounterRng) -> u32 {
-        let total = self.cumulative_popularity.last().copied().unwrap_or(0.0);
-        let draw = uniform(rng) * total;
-        let place = self.cumulative_popularity.partition_point(|&sum| sum <= draw);
-        place.min(self.tracks.len() - 1) as u32
+        by_running_sum(&self.cumulative_popularity, rng) as u32
+    }
+
+    /// Draws a track of a style by popularity; nothing where no track has the style.
+    pub(super) fn popular_track_of_style(&self, style: u32, rng: &mut CounterRng) -> Option<u32> {
+        let place = by_running_sum(&self.cumulative_popularity_of_style[style as usize], rng);
+        self.tracks_of_style[style as usize].get(place).copied()
     }
 
     /// Draws a track of the style of another.
@@ -122,6 +131,12 @@ impl Catalog {
         let tracks = &self.tracks_of_style[self.styles[track as usize] as usize];
         tracks[rng.below(tracks.len())]
     }
+}
+
+/// A place drawn in proportion to the steps of a running sum; the last one where rounding leaves a rest.
+fn by_running_sum(sums: &[f64], rng: &mut CounterRng) -> usize {
+    let draw = uniform(rng) * sums.last().copied().unwrap_or(0.0);
+    sums.partition_point(|&sum| sum <= draw).min(sums.len().saturating_sub(1))
 }
 
 fn style_vectors(config: &CatalogConfig, rng: &mut CounterRng) -> Vec<Vec<f32>> {

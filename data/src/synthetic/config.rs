@@ -1,5 +1,9 @@
 //! Settings of the synthetic listeners. Formulas and sources: `docs/synthetic-listeners.md`.
 
+mod mind;
+
+pub use mind::MindConfig;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{DataError, Result};
@@ -14,6 +18,8 @@ pub struct SyntheticConfig {
     pub catalog: CatalogConfig,
     /// How listeners differ.
     pub listeners: ListenerConfig,
+    /// How a listener changes: over weeks, over days, and by context.
+    pub mind: MindConfig,
     /// When a listener skips.
     pub response: ResponseConfig,
     /// When a listener leaves.
@@ -173,10 +179,10 @@ pub struct ResponseConfig {
 impl Default for ResponseConfig {
     fn default() -> Self {
         Self {
-            base: -0.25,
+            base: 0.38,
             early_share: 0.65,
             early_s: 9.0,
-            affinity: 2.0,
+            affinity: 3.0,
             familiarity: 0.8,
             familiarity_peak: 8.0,
             satiation_artist: 0.6,
@@ -184,7 +190,7 @@ impl Default for ResponseConfig {
             satiation_threshold: 0.6,
             satiation_decay: 0.7,
             coherence: 0.5,
-            streak: 0.4,
+            streak: 0.55,
             streak_limit: 4,
             position: 0.05,
             device: 1.0,
@@ -211,7 +217,7 @@ pub struct LeavingConfig {
 
 impl Default for LeavingConfig {
     fn default() -> Self {
-        Self { base: -3.7, session_spread: 1.0, streak: 0.4, satiation: 0.3, interruptions_per_hour: 1.2 }
+        Self { base: -3.75, session_spread: 1.0, streak: 0.4, satiation: 0.3, interruptions_per_hour: 1.2 }
     }
 }
 
@@ -233,6 +239,23 @@ pub struct BehaviourConfig {
     pub considered: u32,
     /// How sharply a listener prefers affinity, and a radio similarity, among what is considered. 0 is chance.
     pub sharpness: f64,
+    /// How sharply the seed of a radio or of a shuffled pool is chosen from the library by what the listener is after.
+    /// 0 is chance.
+    pub seed_sharpness: f64,
+    /// Adds the session's theme to what the listener is after; length relative to the taste.
+    pub theme: f64,
+    /// How sharply a session's theme is chosen by its fit to the leaning, among the styles of taste, moods and interests.
+    pub theme_sharpness: f64,
+    /// Share of what is considered in the catalog, in a session of one's own choice, that is of the theme's style.
+    pub theme_share: f64,
+    /// Mean age, in additions to the library since, of what is drawn from it. 0 draws all of it alike.
+    pub library_recent: f64,
+    /// Raises the score of what is considered in one's own choice per unit of similarity to the track before, in
+    /// proportion to the share of that track that was heard.
+    pub coherence: f64,
+    /// Probability that a play of one's own choice repeats a track that was heard out in the session (real exports:
+    /// 0.09 to 0.23 of plays are repeats within their session).
+    pub repeat: f64,
     /// Plays after which a session ends in any case; it bounds the time and memory of one session.
     pub session_plays_max: u32,
 }
@@ -245,8 +268,15 @@ impl Default for BehaviourConfig {
             shuffled: 0.20,
             pool_min: 20,
             pool_max: 100,
-            considered: 12,
-            sharpness: 4.0,
+            considered: 20,
+            sharpness: 7.0,
+            seed_sharpness: 10.0,
+            theme: 1.5,
+            theme_sharpness: 10.0,
+            theme_share: 0.5,
+            library_recent: 20.0,
+            coherence: 2.0,
+            repeat: 0.1,
             session_plays_max: 200,
         }
     }
@@ -255,7 +285,7 @@ impl Default for BehaviourConfig {
 impl SyntheticConfig {
     /// Refuses settings that make no sense.
     pub fn validate(&self) -> Result<()> {
-        let Self { size, catalog, listeners, response, leaving, behaviour } = self;
+        let Self { size, catalog, listeners, mind, response, leaving, behaviour } = self;
         at_least_one("size.users", size.users)?;
         at_least_one("size.days", size.days)?;
 
@@ -283,6 +313,8 @@ impl SyntheticConfig {
         not_negative("listeners.library_hearings", listeners.library_hearings)?;
         finite("listeners.library_affinity", listeners.library_affinity)?;
         share("listeners.premium_share", listeners.premium_share)?;
+
+        mind.validate()?;
 
         finite("response.base", response.base)?;
         share("response.early_share", response.early_share)?;
@@ -315,6 +347,13 @@ impl SyntheticConfig {
         check(max >= min, "behaviour.pool_max", "must be at least behaviour.pool_min", max)?;
         at_least_one("behaviour.considered", behaviour.considered)?;
         not_negative("behaviour.sharpness", behaviour.sharpness)?;
+        not_negative("behaviour.seed_sharpness", behaviour.seed_sharpness)?;
+        not_negative("behaviour.theme", behaviour.theme)?;
+        not_negative("behaviour.theme_sharpness", behaviour.theme_sharpness)?;
+        share("behaviour.theme_share", behaviour.theme_share)?;
+        not_negative("behaviour.library_recent", behaviour.library_recent)?;
+        not_negative("behaviour.coherence", behaviour.coherence)?;
+        share("behaviour.repeat", behaviour.repeat)?;
         at_least_one("behaviour.session_plays_max", behaviour.session_plays_max)
     }
 }

@@ -66,6 +66,11 @@ pub(super) fn normalise(vector: &mut [f32]) {
     }
 }
 
+/// Adds `scale` times another vector.
+pub(super) fn add_scaled(vector: &mut [f32], scale: f64, other: &[f32]) {
+    vector.iter_mut().zip(other).for_each(|(value, other)| *value += scale as f32 * other);
+}
+
 /// Dot product.
 pub(super) fn dot(a: &[f32], b: &[f32]) -> f64 {
     f64::from(a.iter().zip(b).map(|(a, b)| a * b).sum::<f32>())

@@ -4,7 +4,8 @@ use std::ops::Range;
 use std::path::Path;
 
 use super::behaviour::{Behaviour, device};
-use super::draws::{normal, poisson, uniform};
+use super::draws::uniform;
+use super::mind::{DAY_MS, FIRST_DAY_MS};
 use super::{Listener, SyntheticConfig, SyntheticWorld};
 use crate::parallel::in_order;
 use crate::{
@@ -12,11 +13,6 @@ use crate::{
     User,
 };
 
-/// First day of the log: Monday 1 January 2024, in milliseconds since 1970.
-pub(super) const FIRST_DAY_MS: i64 = 1_704_067_200_000;
-pub(super) const DAY_MS: i64 = 86_400_000;
-/// Standard deviation in hours of a session's start around a preferred hour.
-const HOUR_SPREAD: f64 = 2.0;
 /// Listeners simulated by one thread at a time.
 const LISTENERS_AT_ONCE: u32 = 16;
 
@@ -75,53 +71,31 @@ impl SyntheticWorld {
     /// All logged sessions of one listener, in order: a pure function of settings, rules, seed and number.
     pub fn history(&self, rules: &SessionRules, number: u32) -> Vec<Session> {
         let mut listener = self.listener(number);
-        let mut sessions: Vec<Session> = Vec::new();
-        let mut previous_end_ms = None;
-        for start_ms in self.calendar(&listener) {
-            // Who is still listening does not begin anew.
-            if previous_end_ms.is_some_and(|end_ms| !rules.opens_session(end_ms, start_ms)) {
-                continue;
-            }
-            // Listeners' numbers have 32 bits: the places of their sessions stay apart.
-            let place = u64::from(number) << 32 | sessions.len() as u64;
-            let mut rng = CounterRng::new(self.seed, Stream::Listening, place, 0);
-            let session = self.session(rules, &mut listener, start_ms, &mut rng);
-            if let Some(last) = session.plays.last() {
-                previous_end_ms = Some(last.end_ms());
+        let mut calendar = self.calendar(&listener);
+        let end_ms = FIRST_DAY_MS + i64::from(self.config.size.days) * DAY_MS;
+        let mut sessions = Vec::new();
+        while let Some(start_ms) = calendar.next_session(self, rules, &listener, end_ms) {
+            let session = self.session(rules, &mut listener, start_ms);
+            if !session.plays.is_empty() {
                 sessions.push(session);
             }
         }
         sessions
     }
 
-    /// When a listener would like to listen.
-    fn calendar(&self, listener: &Listener) -> Vec<i64> {
-        let mut rng = CounterRng::new(self.seed, Stream::Listener, u64::from(listener.number), 1);
-        let mut starts = Vec::new();
-        for day in 0..i64::from(self.config.size.days) {
-            let first = starts.len();
-            for _ in 0..poisson(listener.sessions_per_day, &mut rng) {
-                let preferred = listener.hours[usize::from(uniform(&mut rng) >= listener.early_share)];
-                // The day is a circle: late is also early.
-                let hour = (preferred + HOUR_SPREAD * normal(&mut rng)).rem_euclid(24.0);
-                let time_ms = (hour / 24.0 * DAY_MS as f64) as i64;
-                starts.push(FIRST_DAY_MS + day * DAY_MS + time_ms.min(DAY_MS - 1));
-            }
-            starts[first..].sort_unstable();
-        }
-        starts
-    }
-
-    fn session(&self, rules: &SessionRules, listener: &mut Listener, start_ms: i64, rng: &mut CounterRng) -> Session {
+    fn session(&self, rules: &SessionRules, listener: &mut Listener, start_ms: i64) -> Session {
+        let mut rng = CounterRng::new(self.seed, Stream::Listening, listener.place(), 0);
+        listener.advance_to(self, start_ms);
         let mut context = Context { premium: Some(listener.premium), ..Context::default().at(start_ms) };
-        context.device = Some(device(listener, &context, rng));
-        let mut behaviour = Behaviour::begin(self, listener, &mut context, rng);
-        let mut state = self.begin_session(context, rng);
+        context.device = Some(device(listener.drives, &context, &mut rng));
+        let mut state = self.session_state(listener, context, 0.0);
+        let mut behaviour = Behaviour::begin(self, listener, &mut state, &mut rng);
+        state.restlessness = self.restlessness(&mut rng);
         let mut plays = Vec::new();
         let mut now_ms = start_ms;
         while plays.len() < self.config.behaviour.session_plays_max as usize {
-            let Some((track, propensity)) = behaviour.next(self, listener, &state, rng) else { break };
-            let heard = self.skip_hazard(listener, &state, track).draw(rules, rng);
+            let Some((track, propensity)) = behaviour.next(self, listener, &state, &mut rng) else { break };
+            let heard = self.skip_hazard(listener, &state, track).draw(rules, &mut rng);
             plays.push(Play {
                 track,
                 start_ms: now_ms,
@@ -132,11 +106,12 @@ impl SyntheticWorld {
             });
             now_ms += i64::from(heard.ms_played);
             self.observe(&mut state, track, heard.ms_played, heard.responses);
-            listener.remember(self, track, heard.responses);
-            if uniform(rng) < self.leave_probability(&state) {
+            listener.remember(self, &state, track, heard.responses);
+            if uniform(&mut rng) < self.leave_probability(&state) {
                 break;
             }
         }
-        Session { user: listener.number, start_ms, context, plays }
+        listener.end_session(&state, now_ms);
+        Session { user: listener.number, start_ms, context: *state.context(), plays }
     }
 }

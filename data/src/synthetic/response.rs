@@ -12,23 +12,32 @@ const HEARINGS_REMEMBERED: usize = 10;
 /// What a listener carries through one session.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SessionState {
-    context: Context,
+    pub(super) context: Context,
+    /// What fits the listener in this session.
+    leaning: Vec<f32>,
+    /// What the listener is after in this session.
+    wish: Vec<f32>,
+    /// The style that the session is about.
+    theme: Option<u32>,
     /// Added to the log odds of leaving throughout the session.
-    restlessness: f64,
-    /// Tracks played, in order, with the share of each that was heard.
-    plays: Vec<(u32, f64)>,
+    pub(super) restlessness: f64,
+    plays: Vec<Hearing>,
     skips_in_a_row: u32,
     /// Satiation of the last track when it began.
     last_satiation: f64,
     interrupted: bool,
 }
 
-impl SessionState {
-    /// A session that begins. `restlessness` is added to the log odds of leaving.
-    pub fn new(context: Context, restlessness: f64) -> Self {
-        Self { context, restlessness, plays: Vec::new(), skips_in_a_row: 0, last_satiation: 0.0, interrupted: false }
-    }
+/// One play of the session.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Hearing {
+    track: u32,
+    /// Share that was heard.
+    share: f64,
+    complete: bool,
+}
 
+impl SessionState {
     /// The circumstances at the start.
     pub fn context(&self) -> &Context {
         &self.context
@@ -41,21 +50,68 @@ impl SessionState {
 
     /// Whether a track was played in this session.
     pub fn has_played(&self, track: u32) -> bool {
-        self.plays.iter().any(|&(played, _)| played == track)
+        self.plays.iter().any(|play| play.track == track)
+    }
+
+    /// What fits the listener in this session, of length 1: the taste with moods and interests of the beginning.
+    pub fn leaning(&self) -> &[f32] {
+        &self.leaning
+    }
+
+    /// What the listener is after in this session, of length 1: the leaning with the theme.
+    pub fn wish(&self) -> &[f32] {
+        &self.wish
+    }
+
+    /// The style that the session is about, if sessions have themes.
+    pub(super) fn theme(&self) -> Option<u32> {
+        self.theme
+    }
+
+    /// Number of plays heard out.
+    pub fn completed(&self) -> usize {
+        self.heard_out().count()
+    }
+
+    /// Tracks heard out, in order; repeats included.
+    pub(super) fn heard_out(&self) -> impl Iterator<Item = u32> {
+        self.plays.iter().filter(|play| play.complete).map(|play| play.track)
     }
 }
 
 impl SyntheticWorld {
-    /// Begins a session, with a restlessness drawn for it.
-    pub fn begin_session(&self, context: Context, rng: &mut CounterRng) -> SessionState {
-        SessionState::new(context, self.config.leaving.session_spread * normal(rng))
+    /// Begins a session, with a restlessness drawn for it. The listener must have been advanced to its start.
+    pub fn begin_session(&self, listener: &Listener, context: Context, rng: &mut CounterRng) -> SessionState {
+        self.session_state(listener, context, self.restlessness(rng))
+    }
+
+    /// Draws what is added to the log odds of leaving throughout one session.
+    pub(super) fn restlessness(&self, rng: &mut CounterRng) -> f64 {
+        self.config.leaving.session_spread * normal(rng)
+    }
+
+    /// A session that begins, with a known restlessness. The listener must have been advanced to its start.
+    pub fn session_state(&self, listener: &Listener, context: Context, restlessness: f64) -> SessionState {
+        let leaning = self.leaning(listener, &context);
+        let theme = self.theme(listener, &context, &leaning);
+        SessionState {
+            context,
+            wish: self.wish(&leaning, theme),
+            leaning,
+            theme,
+            restlessness,
+            plays: Vec::new(),
+            skips_in_a_row: 0,
+            last_satiation: 0.0,
+            interrupted: false,
+        }
     }
 
     /// The hazard of skipping a track if it were played next.
     pub fn skip_hazard(&self, listener: &Listener, session: &SessionState, track: u32) -> SkipHazard {
         let config = &self.config.response;
         let log_hazard = config.base + listener.skip_habit
-            - config.affinity * self.affinity(listener, track)
+            - config.affinity * self.affinity(&session.leaning, track)
             - config.familiarity * self.familiarity(listener, track)
             - config.coherence * self.coherence(session, track)
             + self.satiation(session, track)
@@ -80,7 +136,7 @@ impl SyntheticWorld {
         let artist = self.catalog.artists[track as usize];
         let mut weight = 1.0;
         let mut satiation = 0.0;
-        for &(earlier, share) in session.plays.iter().rev().take(HEARINGS_REMEMBERED) {
+        for &Hearing { track: earlier, share, .. } in session.plays.iter().rev().take(HEARINGS_REMEMBERED) {
             let excess = (self.catalog.similarity(track, earlier) - config.satiation_threshold).max(0.0);
             let same_artist = f64::from(u8::from(self.catalog.artists[earlier as usize] == artist));
             satiation +=
@@ -92,7 +148,12 @@ impl SyntheticWorld {
 
     /// Cosine to the track before, 0 at the start of a session.
     fn coherence(&self, session: &SessionState, track: u32) -> f64 {
-        session.plays.last().map_or(0.0, |&(previous, _)| self.catalog.similarity(track, previous))
+        session.plays.last().map_or(0.0, |previous| self.catalog.similarity(track, previous.track))
+    }
+
+    /// Coherence with what was heard of the track before: the similarity times the share that was heard.
+    pub(super) fn coherence_with_heard(&self, session: &SessionState, track: u32) -> f64 {
+        session.plays.last().map_or(0.0, |previous| previous.share * self.catalog.similarity(track, previous.track))
     }
 
     /// Skips in a row, up to the limit.
@@ -107,7 +168,7 @@ impl SyntheticWorld {
         session.skips_in_a_row = if skipped { session.skips_in_a_row + 1 } else { 0 };
         session.interrupted = !skipped && responses.complete != Some(true);
         let share = (f64::from(ms_played) / 1_000.0 / self.catalog.duration_s(track)).min(1.0);
-        session.plays.push((track, share));
+        session.plays.push(Hearing { track, share, complete: responses.complete == Some(true) });
     }
 
     /// Probability that the listener leaves after the last play observed.

@@ -17,7 +17,7 @@ use super::LogWriter;
 use crate::new_folder::NewFolder;
 use crate::synthetic::SyntheticWorld;
 use crate::synthetic::draws::weighted;
-use crate::synthetic::generate::{DAY_MS, FIRST_DAY_MS};
+use crate::synthetic::mind::{DAY_MS, FIRST_DAY_MS};
 use crate::time::date_of;
 use crate::{Context, CounterRng, DataError, Play, Result, Session, Source, Stream};
 

@@ -7,7 +7,7 @@ use std::path::Path;
 use super::LogWriter;
 use crate::new_folder::NewFolder;
 use crate::synthetic::SyntheticWorld;
-use crate::synthetic::generate::FIRST_DAY_MS;
+use crate::synthetic::mind::FIRST_DAY_MS;
 use crate::table::{ColumnValues, TableLayout, TableWriter, Values};
 use crate::{BehaviourPolicy, DataError, Result, Session, Track};
 
