@@ -47,6 +47,12 @@ pub enum ModelError {
     /// The listening data cannot carry the model asked for.
     #[error("{0}")]
     TooLittleData(String),
+    /// Histories of one dataset were used with another.
+    #[error("session {session} is not in the histories: they were made from other listening data and must be made again")]
+    OtherHistories {
+        /// The session's number in the dataset.
+        session: u64,
+    },
     /// Training went astray.
     #[error("{0}")]
     Diverged(String),

@@ -22,8 +22,8 @@ pub use device::{device_name, find_device};
 pub use error::{ModelError, Result};
 pub use metrics::{BinaryMetrics, log_loss};
 pub use prepared::{
-    Examples, PrepareSettings, PreparedData, SOURCES, SessionStart, SessionStarts, StartBuilder, prepare,
-    start_after_log,
+    EncodedStates, Examples, MeanStates, PrepareSettings, PreparedData, SOURCES, SessionStart, SessionStarts,
+    SessionStates, StartBuilder, StartDraw, StateAtStart, prepare, start_after_log,
 };
 pub use splits::{Split, SplitShares, TimeSplit};
 pub use tensors::{SavedTensor, TensorFile, save_tensors};

@@ -4,23 +4,26 @@
 //! Both are columns in files, memory-mapped when read. The pass keeps in memory the catalog's totals and vectors, and
 //! the sessions and history of one user.
 
+mod encoded_states;
 mod examples;
 mod session_starts;
+mod session_states;
 mod start_builder;
 
+pub use encoded_states::EncodedStates;
 pub use examples::Examples;
 pub use session_starts::{SOURCES, SessionStarts};
+pub use session_states::{MeanStates, SessionStates, StartDraw, StateAtStart};
 pub use start_builder::{SessionStart, StartBuilder};
 
 use std::collections::HashMap;
 use std::path::Path;
 
-use listening_data::{CounterRng, Dataset, LoggedSession, Progress, Session, Stream, write_atomically};
+use listening_data::{Dataset, LoggedSession, Progress, Session, write_atomically};
 use serde::{Deserialize, Serialize};
 
-use crate::features::{Tally, TrackTotals, UserHistory};
+use crate::features::{Tally, TrackTotals, UserHistory, UserTimeline};
 use crate::splits::{Split, TimeSplit};
-use crate::user_state::UserState;
 use crate::{ModelError, Result};
 use examples::ExamplesWriter;
 use session_starts::{StartCounts, StartsWriter};
@@ -66,6 +69,8 @@ impl PrepareSettings {
 #[derive(Serialize, Deserialize)]
 struct Sizes {
     user_state: usize,
+    track_direction: usize,
+    memory: usize,
     candidates_per_source: usize,
     train: (usize, usize),
     validation: (usize, usize),
@@ -100,8 +105,14 @@ impl PreparedData {
         let sizes: Sizes = serde_json::from_str(&text).map_err(|e| ModelError::bad_file(&path, e.to_string()))?;
         let examples = |name: &str, size| Examples::open(&folder.join(name), size, sizes.user_state);
         let starts = |name: &str, count| {
-            let counts = StartCounts { starts: count, candidates_per_source: sizes.candidates_per_source };
-            SessionStarts::open(&folder.join(name), counts, sizes.user_state)
+            let counts = StartCounts {
+                starts: count,
+                candidates_per_source: sizes.candidates_per_source,
+                user_state: sizes.user_state,
+                track_direction: sizes.track_direction,
+                memory: sizes.memory,
+            };
+            SessionStarts::open(&folder.join(name), counts)
         };
         Ok(Self {
             user_state: sizes.user_state,
@@ -119,7 +130,7 @@ impl PreparedData {
 pub fn prepare(
     dataset: &Dataset,
     split: &TimeSplit,
-    encoder: &dyn UserState,
+    states: &mut dyn SessionStates,
     builder: &StartBuilder<'_>,
     settings: &PrepareSettings,
     folder: &Path,
@@ -130,6 +141,11 @@ pub fn prepare(
     totals.save(folder)?;
     let sessions = dataset.manifest().sessions;
     let training = u64::from(totals.sessions);
+    let shares = [
+        settings.training_starts as f64 / training.max(1) as f64,
+        settings.held_out_starts as f64 / (sessions - training).max(1) as f64,
+    ];
+    let (user_state, memory) = (states.dimension(), states.kept_memory());
     let mut writer = Writer {
         examples: [
             ExamplesWriter::create(&folder.join("train"))?,
@@ -140,11 +156,8 @@ pub fn prepare(
             StartsWriter::create(&folder.join("training_starts"))?,
             StartsWriter::create(&folder.join("held_out_starts"))?,
         ],
-        shares: [
-            settings.training_starts as f64 / training.max(1) as f64,
-            settings.held_out_starts as f64 / (sessions - training).max(1) as f64,
-        ],
-        encoder,
+        draw: StartDraw { seed: builder.seed(), shares },
+        states,
         builder,
     };
     progress.begin("features", sessions, "sessions");
@@ -166,7 +179,9 @@ pub fn prepare(
     let [train, validation, test] = writer.examples;
     let [training_starts, held_out_starts] = writer.starts;
     let sizes = Sizes {
-        user_state: encoder.dimension(),
+        user_state,
+        track_direction: builder.track_dimension(),
+        memory,
         candidates_per_source: builder.candidates_per_source(),
         train: train.finish()?,
         validation: validation.finish()?,
@@ -188,8 +203,8 @@ pub fn prepare(
 struct Writer<'a> {
     examples: [ExamplesWriter; 3],
     starts: [StartsWriter; 2],
-    shares: [f64; 2],
-    encoder: &'a dyn UserState,
+    draw: StartDraw,
+    states: &'a mut dyn SessionStates,
     builder: &'a StartBuilder<'a>,
 }
 
@@ -199,19 +214,15 @@ impl Writer<'_> {
         let training = sessions.iter().filter(|(_, split)| *split == Split::Train);
         let own = own_tallies(training.map(|(logged, _)| &logged.session));
         let mut history = UserHistory::default();
-        let mut memory = vec![0.0; self.encoder.memory_length()];
-        let mut state = vec![0.0; self.encoder.dimension()];
         for (logged, split) in sessions {
-            self.encoder.vector(&memory, &mut state);
-            let moment = self.builder.moment(&history, &state, &own, &logged.session);
+            let state = self.states.at_start(logged, &self.draw)?;
+            let moment = self.builder.moment(&history, state, &own, &logged.session);
             self.examples[*split as usize].write_session(&logged.session, &moment)?;
-            let part = usize::from(*split != Split::Train);
-            let mut draw = CounterRng::new(self.builder.seed(), Stream::Sampling, logged.number, 0);
-            if f64::from(draw.uniform()) < self.shares[part] {
+            if self.draw.keeps(logged.number, *split) {
+                let part = usize::from(*split != Split::Train);
                 self.starts[part].write(&self.builder.build(&moment, logged.session.user, logged.number))?;
             }
             history.observe(&logged.session, self.builder.artists());
-            self.encoder.session(&mut memory, &logged.session);
         }
         Ok(())
     }
@@ -225,34 +236,36 @@ pub fn start_after_log(
     split: &TimeSplit,
     user: u32,
     start: &dyn Fn(&Session) -> Session,
-    encoder: &dyn UserState,
+    states: &mut dyn SessionStates,
     builder: &StartBuilder<'_>,
 ) -> Result<Option<SessionStart>> {
-    let (mut sessions, mut training) = (Vec::new(), Vec::new());
+    let mut timeline = UserTimeline { user, ..UserTimeline::default() };
+    let (mut training, mut number) = (0, 0);
     for item in split.sessions(dataset)? {
         let (logged, split) = item?;
         if logged.session.user > user {
             break;
         }
         if logged.session.user == user {
-            if split == Split::Train {
-                training.push(logged.session.clone());
-            }
-            sessions.push(logged);
+            training += usize::from(split == Split::Train);
+            number = logged.number;
+            timeline.sessions.push(logged.session);
         }
     }
-    let Some(last) = sessions.last() else { return Ok(None) };
-    let (next, number) = (start(&last.session), last.number);
-    let own = own_tallies(training.iter());
-    let mut history = UserHistory::default();
-    let mut memory = vec![0.0; encoder.memory_length()];
-    let mut state = vec![0.0; encoder.dimension()];
-    for logged in &sessions {
-        history.observe(&logged.session, builder.artists());
-        encoder.session(&mut memory, &logged.session);
+    for feedback in dataset.feedback()? {
+        let feedback = feedback?;
+        if feedback.user == user {
+            timeline.feedback.push(feedback);
+        }
     }
-    encoder.vector(&memory, &mut state);
-    Ok(Some(builder.build(&builder.moment(&history, &state, &own, &next), user, number)))
+    let Some(last) = timeline.sessions.last() else { return Ok(None) };
+    let next = start(last);
+    // The training sessions of a user are the earliest.
+    let own = own_tallies(timeline.sessions[..training].iter());
+    let mut history = UserHistory::default();
+    timeline.sessions.iter().for_each(|session| history.observe(session, builder.artists()));
+    let state = states.after_log(&timeline, &next)?;
+    Ok(Some(builder.build(&builder.moment(&history, state, &own, &next), user, number)))
 }
 
 /// Per track, a user's own part of the training totals.

@@ -1,6 +1,7 @@
 //! What a listener wants, as one vector: the user states.
 
 pub mod baselines;
+mod carried_states;
 pub mod evaluation;
 mod foreteller;
 mod fs_vae;
@@ -11,11 +12,14 @@ mod recency_weighted_mean;
 mod sequences;
 pub mod taste;
 mod training;
+mod user_states;
 
+pub use carried_states::CarriedStates;
 pub use foreteller::{Foreteller, Foretold, NetworkForeteller};
 pub use fs_vae::{Encoded, FsVae, FsVaeSettings};
 pub use histories::{Histories, write_histories};
 pub use horizon::{HorizonPrecision, HorizonSettings, horizon_precision};
+pub(crate) use play_chunks::write_play;
 pub use play_chunks::{PlayChunk, PlayChunks, TargetOffset, write_play_extras};
 pub use recency_weighted_mean::{RecencyWeightedMean, RecencyWeightedMeanSettings};
 pub use sequences::{ChunkSource, Part, SequenceChunk, SequenceModel, squared_error, standard_normal};
@@ -23,33 +27,54 @@ pub use training::{
     SequenceTrainingReport, TrainingRun, TrainingSettings, TrainingWatcher, Unwatched, for_each_foretold,
     train_sequences,
 };
+pub use user_states::UserStates;
 
-use listening_data::{Play, Session};
+use tch::Tensor;
 
-/// Turns listening into a vector that says what the listener wants now.
+use crate::Result;
+
+/// Turns listening into a vector that says what the listener wants now, for many listeners at once.
 ///
 /// A user's *memory* is all that the encoder carries of the past: a row of [`Self::memory_length`] floats, zeros for a
-/// new user. Keeping memories outside the encoder lets an environment carry many users at once and save them. The
-/// methods take one row; `play` and `end_session` advance it, `vector` reads it.
-pub trait UserState: Send + Sync {
+/// new user. Keeping memories outside the encoder lets an environment carry many users at once and save them.
+///
+/// A *moment* is what is known of a session as it begins: the user's slow features, then the session's context. A *play*
+/// is a row as written by [`write_play_extras`] after the track's vector. All tensors lie on the encoder's device.
+pub trait UserState: Send {
     /// Length of the state vector.
     fn dimension(&self) -> usize;
 
     /// Length of a user's memory.
     fn memory_length(&self) -> usize;
 
-    /// Takes in one play and its responses.
-    fn play(&self, memory: &mut [f32], play: &Play);
+    /// Whether plays change the state vector before their session has ended.
+    fn moves_within_sessions(&self) -> bool;
 
-    /// Takes in the end of a session.
-    fn end_session(&self, memory: &mut [f32], session: &Session);
+    /// Takes in the beginning of a session: memories `[rows, memory length]` before it and moments `[rows, moment length]`
+    /// to the memories after it.
+    fn begin_session(&self, memory: &Tensor, moments: &Tensor) -> Result<Tensor>;
 
-    /// Writes the state vector.
-    fn vector(&self, memory: &[f32], state: &mut [f32]);
+    /// Takes in one play, `[rows, dimension of the tracks + FAST_EXTRAS]`.
+    fn play(&self, memory: &Tensor, plays: &Tensor) -> Result<Tensor>;
 
-    /// Takes in a whole session.
-    fn session(&self, memory: &mut [f32], session: &Session) {
-        session.plays.iter().for_each(|play| self.play(memory, play));
-        self.end_session(memory, session);
+    /// Takes in the end of the session. An encoder over plays has nothing left to take in.
+    fn end_session(&self, memory: &Tensor) -> Result<Tensor> {
+        Ok(memory.shallow_clone())
     }
+
+    /// The state vectors `[rows, dimension]`, of a length of about 1.
+    fn vectors(&self, memory: &Tensor) -> Result<Tensor>;
+
+    /// Where in the space of the tracks the listeners want to go: `[rows, dimension of the tracks]`, of length 1, or zeros
+    /// where that is not known.
+    fn track_directions(&self, memory: &Tensor) -> Result<Tensor>;
+
+    /// Another handle on the same parameters, for use on another thread.
+    fn shallow_clone(&self) -> Box<dyn UserState>;
+}
+
+/// Rows scaled to length 1; zeros stay zeros.
+fn unit_rows(rows: &Tensor) -> Result<Tensor> {
+    let lengths = rows.f_norm_scalaropt_dim(2, [1i64].as_slice(), true)?.f_clamp_min(1e-12)?;
+    Ok(rows.f_div(&lengths)?)
 }

@@ -100,7 +100,7 @@ impl UserHistory {
 pub struct Relations<'a> {
     /// The user's history so far.
     pub history: &'a UserHistory,
-    /// The user's state vector.
+    /// Where the user's state points in the space of the tracks.
     pub state: &'a [f32],
     /// The moment.
     pub now_ms: i64,

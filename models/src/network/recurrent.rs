@@ -75,6 +75,16 @@ impl Recurrent {
         self.units
     }
 
+    /// The output of the last layer `[rows, units]` that a state `[rows, state_length]` holds.
+    pub fn output_of(&self, state: &Tensor) -> Result<Tensor> {
+        Ok(state.f_narrow(1, ((self.layers - 1) * self.units) as i64, self.units as i64)?)
+    }
+
+    /// Takes one step: `[rows, inputs]` and the state before it to the state after it.
+    pub fn step(&self, inputs: &Tensor, state: &Tensor) -> Result<Tensor> {
+        Ok(self.forward(&inputs.f_unsqueeze(0)?, state)?.1)
+    }
+
     /// Runs over a chunk: `[steps, rows, inputs]` and the state before it, `[rows, state_length]`, to the outputs of the
     /// last layer, `[steps, rows, units]`, and the state after it.
     pub fn forward(&self, inputs: &Tensor, state: &Tensor) -> Result<(Tensor, Tensor)> {

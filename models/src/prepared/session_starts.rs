@@ -15,6 +15,9 @@ pub const SOURCES: [&str; 3] = ["theme", "library", "nearest"];
 pub(super) struct StartCounts {
     pub(super) starts: usize,
     pub(super) candidates_per_source: usize,
+    pub(super) user_state: usize,
+    pub(super) track_direction: usize,
+    pub(super) memory: usize,
 }
 
 /// Session starts, as mapped columns. A candidate is named by its *slot*: slots 0..n are the theme's, n..2n the
@@ -22,23 +25,33 @@ pub(super) struct StartCounts {
 pub struct SessionStarts {
     session_length: usize,
     candidates_per_source: usize,
+    track_direction: usize,
+    memory_length: usize,
     users: Column<u32>,
     logged_sessions: Column<u32>,
     session_features: Column<f32>,
+    track_directions: Column<f32>,
+    memories: Column<f32>,
+    gap_hours: Column<f32>,
     tracks: Column<u32>,
     relations: Column<f32>,
 }
 
 impl SessionStarts {
-    pub(super) fn open(folder: &Path, counts: StartCounts, user_state: usize) -> Result<Self> {
-        let session_length = user_state + SLOW_FEATURES + CONTEXT_FEATURES;
+    pub(super) fn open(folder: &Path, counts: StartCounts) -> Result<Self> {
+        let session_length = counts.user_state + SLOW_FEATURES + CONTEXT_FEATURES;
         let slots = counts.starts * SOURCES.len() * counts.candidates_per_source;
         Ok(Self {
             session_length,
             candidates_per_source: counts.candidates_per_source,
+            track_direction: counts.track_direction,
+            memory_length: counts.memory,
             users: Column::open(folder, "user.u32", counts.starts)?,
             logged_sessions: Column::open(folder, "logged_session.u32", counts.starts)?,
             session_features: Column::open(folder, "session_features.f32", counts.starts * session_length)?,
+            track_directions: Column::open(folder, "track_direction.f32", counts.starts * counts.track_direction)?,
+            memories: Column::open(folder, "memory.f32", counts.starts * counts.memory)?,
+            gap_hours: Column::open(folder, "gap_hours.f32", counts.starts)?,
             tracks: Column::open(folder, "candidate_track.u32", slots)?,
             relations: Column::open(folder, "candidate_relations.f32", slots * RELATION_FEATURES)?,
         })
@@ -49,9 +62,14 @@ impl SessionStarts {
         Self {
             session_length: start.session_features.len(),
             candidates_per_source: start.tracks.len() / SOURCES.len(),
+            track_direction: start.track_direction.len(),
+            memory_length: start.memory.len(),
             users: Column::Owned(vec![start.user]),
             logged_sessions: Column::Owned(vec![start.logged_session]),
             session_features: Column::Owned(start.session_features),
+            track_directions: Column::Owned(start.track_direction),
+            memories: Column::Owned(start.memory),
+            gap_hours: Column::Owned(vec![start.gap_hours]),
             tracks: Column::Owned(start.tracks),
             relations: Column::Owned(start.relations),
         }
@@ -97,6 +115,31 @@ impl SessionStarts {
         &self.session_features[start * self.session_length..][..self.session_length]
     }
 
+    /// Length of the user state, which comes first among the session features.
+    pub fn state_length(&self) -> usize {
+        self.session_length - SLOW_FEATURES - CONTEXT_FEATURES
+    }
+
+    /// Where the user state of a start points in the space of the tracks: of length 1, or zeros.
+    pub fn track_direction(&self, start: usize) -> &[f32] {
+        &self.track_directions[start * self.track_direction..][..self.track_direction]
+    }
+
+    /// Length of the memories of user states that move within sessions; 0 where none does.
+    pub fn memory_length(&self) -> usize {
+        self.memory_length
+    }
+
+    /// The memory of the user states of a start.
+    pub fn memory(&self, start: usize) -> &[f32] {
+        &self.memories[start * self.memory_length..][..self.memory_length]
+    }
+
+    /// Hours between the user's last play and a start; 0 where there is none, and where nothing moves within sessions.
+    pub fn gap_hours(&self, start: usize) -> f32 {
+        self.gap_hours[start]
+    }
+
     /// The candidate tracks of a start, by slot.
     pub fn tracks(&self, start: usize) -> &[u32] {
         &self.tracks[start * self.slots()..][..self.slots()]
@@ -113,6 +156,9 @@ pub(super) struct StartsWriter {
     users: ColumnWriter<u32>,
     logged_sessions: ColumnWriter<u32>,
     session_features: ColumnWriter<f32>,
+    track_directions: ColumnWriter<f32>,
+    memories: ColumnWriter<f32>,
+    gap_hours: ColumnWriter<f32>,
     tracks: ColumnWriter<u32>,
     relations: ColumnWriter<f32>,
 }
@@ -125,6 +171,9 @@ impl StartsWriter {
             users: ColumnWriter::create(folder, "user.u32")?,
             logged_sessions: ColumnWriter::create(folder, "logged_session.u32")?,
             session_features: ColumnWriter::create(folder, "session_features.f32")?,
+            track_directions: ColumnWriter::create(folder, "track_direction.f32")?,
+            memories: ColumnWriter::create(folder, "memory.f32")?,
+            gap_hours: ColumnWriter::create(folder, "gap_hours.f32")?,
             tracks: ColumnWriter::create(folder, "candidate_track.u32")?,
             relations: ColumnWriter::create(folder, "candidate_relations.f32")?,
         })
@@ -135,6 +184,9 @@ impl StartsWriter {
         self.users.push(&[start.user])?;
         self.logged_sessions.push(&[start.logged_session])?;
         self.session_features.push(&start.session_features)?;
+        self.track_directions.push(&start.track_direction)?;
+        self.memories.push(&start.memory)?;
+        self.gap_hours.push(&[start.gap_hours])?;
         self.tracks.push(&start.tracks)?;
         self.relations.push(&start.relations)
     }
@@ -144,7 +196,8 @@ impl StartsWriter {
         for column in [self.users, self.logged_sessions, self.tracks] {
             column.finish()?;
         }
-        for column in [self.session_features, self.relations] {
+        let floats = [self.session_features, self.track_directions, self.memories, self.gap_hours, self.relations];
+        for column in floats {
             column.finish()?;
         }
         Ok(self.starts)

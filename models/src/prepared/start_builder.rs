@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use listening_data::{CounterRng, Session, Stream};
 
-use super::SOURCES;
+use super::{SOURCES, StateAtStart};
 use crate::features::{
     CONTEXT_FEATURES, RELATION_FEATURES, Relations, SLOW_FEATURES, Tally, TrackTotals, UserHistory, write_context,
 };
@@ -13,6 +13,7 @@ use crate::track_embeddings::TrackVectors;
 /// All that is known just before a session.
 pub struct Moment<'a> {
     pub(super) relations: Relations<'a>,
+    state: StateAtStart<'a>,
     session: &'a Session,
 }
 
@@ -20,9 +21,9 @@ impl Moment<'_> {
     /// User state, slow features and context.
     pub(super) fn session_features(&self) -> Vec<f32> {
         let relations = &self.relations;
-        let state = relations.state.len();
+        let state = self.state.vector.len();
         let mut features = vec![0.0; state + SLOW_FEATURES + CONTEXT_FEATURES];
-        features[..state].copy_from_slice(relations.state);
+        features[..state].copy_from_slice(self.state.vector);
         let base = relations.totals.base_rates();
         let slow = &mut features[state..state + SLOW_FEATURES];
         relations.history.write_slow_features(relations.now_ms, &base, slow);
@@ -36,6 +37,9 @@ pub struct SessionStart {
     pub(super) user: u32,
     pub(super) logged_session: u32,
     pub(super) session_features: Vec<f32>,
+    pub(super) track_direction: Vec<f32>,
+    pub(super) memory: Vec<f32>,
+    pub(super) gap_hours: f32,
     pub(super) tracks: Vec<u32>,
     pub(super) relations: Vec<f32>,
 }
@@ -80,6 +84,10 @@ impl<'a> StartBuilder<'a> {
         self.seed
     }
 
+    pub(super) fn track_dimension(&self) -> usize {
+        self.vectors.dimension()
+    }
+
     pub(super) fn candidates_per_source(&self) -> usize {
         self.candidates_per_source
     }
@@ -88,20 +96,20 @@ impl<'a> StartBuilder<'a> {
     pub fn moment<'m>(
         &'m self,
         history: &'m UserHistory,
-        state: &'m [f32],
+        state: StateAtStart<'m>,
         own: &'m HashMap<u32, Tally>,
         session: &'m Session,
     ) -> Moment<'m> {
         let relations = Relations {
             history,
-            state,
+            state: state.direction,
             now_ms: session.start_ms,
             totals: self.totals,
             own,
             artists: self.artists,
             vectors: self.vectors,
         };
-        Moment { relations, session }
+        Moment { relations, state, session }
     }
 
     /// The session start of a moment. `number` names its random draws.
@@ -126,8 +134,17 @@ impl<'a> StartBuilder<'a> {
         for (&track, features) in tracks.iter().zip(relations.chunks_exact_mut(RELATION_FEATURES)) {
             moment.relations.write(track, features);
         }
-        let session_features = moment.session_features();
-        SessionStart { user, logged_session: number as u32, session_features, tracks, relations }
+        let state = &moment.state;
+        SessionStart {
+            user,
+            logged_session: number as u32,
+            session_features: moment.session_features(),
+            track_direction: state.direction.to_vec(),
+            memory: state.memory.to_vec(),
+            gap_hours: state.gap_hours,
+            tracks,
+            relations,
+        }
     }
 
     /// The track that a theme grows around: one of the user's, or a popular one. Only tracks with a vector have

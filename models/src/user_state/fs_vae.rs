@@ -3,17 +3,20 @@
 
 mod fast_encoder;
 mod settings;
+mod state;
 
 use listening_data::CounterRng;
 use tch::{Kind, Tensor};
 
 use super::play_chunks::PlayChunk;
+use super::UserState;
 use super::sequences::{SequenceModel, squared_error, standard_normal};
 use crate::Result;
 use crate::features::FAST_EXTRAS;
 use crate::network::{Dense, Parameters};
 use fast_encoder::FastEncoder;
 pub use settings::FsVaeSettings;
+use state::FsVaeState;
 
 /// The network.
 pub struct FsVae {
@@ -92,9 +95,8 @@ impl FsVae {
             after = memory;
             outputs.push(output);
         }
-        if let Some([first, second]) = &self.slow {
-            let hidden = first.forward(moments)?.f_leaky_relu()?;
-            let rows = second.forward(&hidden)?.f_leaky_relu()?;
+        if let Some(slow) = &self.slow {
+            let rows = encode_slow(slow, moments)?;
             outputs.push(rows.f_index_select(0, moment_of)?.f_reshape([steps, lanes, -1])?);
         }
         let joined = Tensor::f_cat(&outputs, 2)?;
@@ -109,6 +111,19 @@ impl FsVae {
     pub fn decode(&self, states: &Tensor) -> Result<Tensor> {
         let [first, second] = &self.decoder;
         second.forward(&first.forward(states)?.f_leaky_relu()?)
+    }
+
+    /// Another handle on the same parameters.
+    fn another(&self) -> Self {
+        let pair = |[first, second]: &[Dense; 2]| [first.shallow_clone(), second.shallow_clone()];
+        Self {
+            fast: self.fast.as_ref().map(FastEncoder::shallow_clone),
+            slow: self.slow.as_ref().map(pair),
+            mean: self.mean.shallow_clone(),
+            log_variance: self.log_variance.as_ref().map(Dense::shallow_clone),
+            decoder: pair(&self.decoder),
+            ..*self
+        }
     }
 
     fn encode_chunk(&self, chunk: &PlayChunk, memory: &Tensor) -> Result<Encoded> {
@@ -127,6 +142,11 @@ impl FsVae {
         let error = squared_error(&self.decode(&states)?, &chunk.targets, &chunk.weights)?;
         Ok(error.f_add(&divergence(mean, log_variance, &chunk.weights)?.f_mul_scalar(self.beta)?)?)
     }
+}
+
+/// The slow encoder: `[rows, moment length]` to `[rows, second width]`.
+fn encode_slow([first, second]: &[Dense; 2], moments: &Tensor) -> Result<Tensor> {
+    Ok(second.forward(&first.forward(moments)?.f_leaky_relu()?)?.f_leaky_relu()?)
 }
 
 /// Kullback-Leibler divergence of diagonal Gaussians from the standard normal distribution (Kingma and Welling, ICLR
@@ -165,16 +185,13 @@ impl SequenceModel for FsVae {
         self.beta = share * self.settings.beta;
     }
 
+    fn user_state(&self) -> Option<Box<dyn UserState>> {
+        // Plays in random order cannot be taken in one by one.
+        if self.settings.shuffled { None } else { Some(Box::new(FsVaeState(self.another()))) }
+    }
+
     fn shallow_clone(&self) -> Box<dyn SequenceModel<Chunk = PlayChunk>> {
-        let pair = |[first, second]: &[Dense; 2]| [first.shallow_clone(), second.shallow_clone()];
-        Box::new(Self {
-            fast: self.fast.as_ref().map(FastEncoder::shallow_clone),
-            slow: self.slow.as_ref().map(pair),
-            mean: self.mean.shallow_clone(),
-            log_variance: self.log_variance.as_ref().map(Dense::shallow_clone),
-            decoder: pair(&self.decoder),
-            ..*self
-        })
+        Box::new(self.another())
     }
 }
 

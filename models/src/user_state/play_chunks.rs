@@ -303,7 +303,7 @@ impl Iterator for Lanes<'_> {
 }
 
 /// Writes what is known of a play when it has ended: its track's vector, a mark, its responses, the time before it.
-fn write_play(histories: &Histories, vectors: &TrackVectors, play: usize, row: &mut [f32]) {
+pub(crate) fn write_play(histories: &Histories, vectors: &TrackVectors, play: usize, row: &mut [f32]) {
     let (vector, extras) = row.split_at_mut(vectors.dimension());
     vector.copy_from_slice(vectors.vector(histories.track(play)));
     write_play_extras(histories.responses(play), histories.gap_hours(play), extras);

@@ -5,10 +5,11 @@
 
 use std::sync::Arc;
 
-use listening_data::{Play, Session};
+use listening_data::Play;
 use serde::{Deserialize, Serialize};
+use tch::{Kind, Tensor};
 
-use super::UserState;
+use super::{UserState, unit_rows};
 use crate::track_embeddings::TrackVectors;
 use crate::{ModelError, Result};
 
@@ -44,7 +45,7 @@ impl RecencyWeightedMeanSettings {
     }
 }
 
-/// The encoder. Its memory is the weighted sum itself.
+/// The encoder.
 pub struct RecencyWeightedMean {
     vectors: Arc<TrackVectors>,
     settings: RecencyWeightedMeanSettings,
@@ -57,29 +58,69 @@ impl RecencyWeightedMean {
         settings.validate()?;
         Ok(Self { vectors, settings, decay: (-1.0 / settings.half_life_plays).exp2() })
     }
-}
 
-impl UserState for RecencyWeightedMean {
-    fn dimension(&self) -> usize {
+
+    /// Length of the weighted sum and of the state vector.
+    pub fn track_dimension(&self) -> usize {
         self.vectors.dimension()
     }
 
-    fn memory_length(&self) -> usize {
-        self.dimension()
-    }
-
-    fn play(&self, memory: &mut [f32], play: &Play) {
+    /// Takes a play into the weighted sum of a user.
+    pub fn hear(&self, sum: &mut [f32], play: &Play) {
         let weight = if play.responses.skip == Some(true) { self.settings.skipped_weight } else { 1.0 };
-        for (sum, x) in memory.iter_mut().zip(self.vectors.vector(play.track)) {
+        for (sum, x) in sum.iter_mut().zip(self.vectors.vector(play.track)) {
             *sum = *sum * self.decay + weight * x;
         }
     }
 
-    fn end_session(&self, _memory: &mut [f32], _session: &Session) {}
+    /// Writes the state vector of a user by the weighted sum.
+    pub fn direction(&self, sum: &[f32], state: &mut [f32]) {
+        let length = sum.iter().map(|x| x * x).sum::<f32>().sqrt().max(1e-12);
+        state.iter_mut().zip(sum).for_each(|(s, m)| *s = m / length);
+    }
+}
 
-    fn vector(&self, memory: &[f32], state: &mut [f32]) {
-        let length = memory.iter().map(|x| x * x).sum::<f32>().sqrt().max(1e-12);
-        state.iter_mut().zip(memory).for_each(|(s, m)| *s = m / length);
+/// The memory is the weighted sum, then the state vector, which stands still within a session.
+impl UserState for RecencyWeightedMean {
+    fn dimension(&self) -> usize {
+        self.track_dimension()
+    }
+
+    fn memory_length(&self) -> usize {
+        2 * self.dimension()
+    }
+
+    fn moves_within_sessions(&self) -> bool {
+        false
+    }
+
+    fn begin_session(&self, memory: &Tensor, _moments: &Tensor) -> Result<Tensor> {
+        let sum = memory.f_narrow(1, 0, self.dimension() as i64)?;
+        Ok(Tensor::f_cat(&[&sum, &unit_rows(&sum)?], 1)?)
+    }
+
+    fn play(&self, memory: &Tensor, plays: &Tensor) -> Result<Tensor> {
+        let dimension = self.dimension() as i64;
+        // Behind the track's vector stand a mark and "complete", then "skip".
+        let skipped = plays.f_narrow(1, dimension + 2, 1)?.f_gt(0.0)?;
+        let weight = skipped.f_ones_like()?.f_to_kind(Kind::Float)?;
+        let weight = weight.f_masked_fill(&skipped, f64::from(self.settings.skipped_weight))?;
+        let heard = plays.f_narrow(1, 0, dimension)?.f_mul(&weight)?;
+        let sum = memory.f_narrow(1, 0, dimension)?.f_mul_scalar(f64::from(self.decay))?.f_add(&heard)?;
+        Ok(Tensor::f_cat(&[sum, memory.f_narrow(1, dimension, dimension)?], 1)?)
+    }
+
+    fn vectors(&self, memory: &Tensor) -> Result<Tensor> {
+        let dimension = self.dimension() as i64;
+        Ok(memory.f_narrow(1, dimension, dimension)?)
+    }
+
+    fn track_directions(&self, memory: &Tensor) -> Result<Tensor> {
+        self.vectors(memory)
+    }
+
+    fn shallow_clone(&self) -> Box<dyn UserState> {
+        Box::new(Self { vectors: Arc::clone(&self.vectors), ..*self })
     }
 }
 
@@ -99,16 +140,16 @@ mod tests {
             responses: Responses { skip: Some(skip), ..Responses::default() },
             ..Play::default()
         };
-        let mut memory = vec![0.0; encoder.memory_length()];
+        let mut memory = [0.0; 2];
         let mut state = [9.0; 2];
-        encoder.vector(&memory, &mut state);
+        encoder.direction(&memory, &mut state);
         assert_eq!(state, [0.0, 0.0], "a new user has no direction");
         // By hand: (1, 0), then halved and (0, 1) added, then halved and a skipped (1, 0) added.
         for (track, skip) in [(0, false), (1, false), (0, true)] {
-            encoder.play(&mut memory, &play(track, skip));
+            encoder.hear(&mut memory, &play(track, skip));
         }
         assert_eq!(memory, [0.5, 0.5]);
-        encoder.vector(&memory, &mut state);
+        encoder.direction(&memory, &mut state);
         assert!((state[0] - 0.5f32.sqrt()).abs() < 1e-6 && state[0] == state[1]);
     }
 }

@@ -3,6 +3,7 @@
 use listening_data::CounterRng;
 use tch::{Kind, Tensor};
 
+use super::UserState;
 use crate::Result;
 use crate::splits::Split;
 
@@ -73,6 +74,11 @@ pub trait SequenceModel: Send {
     /// Told in training, before each move of the weights, how many there have been: for losses that change as training
     /// goes on. Losses are measured as at its end.
     fn begin_update(&mut self, _updates: u64) {}
+
+    /// The model as an encoder of user states, if it is one.
+    fn user_state(&self) -> Option<Box<dyn UserState>> {
+        None
+    }
 
     /// Another handle on the same parameters, for use on another thread.
     fn shallow_clone(&self) -> Box<dyn SequenceModel<Chunk = Self::Chunk>>;

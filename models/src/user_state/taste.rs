@@ -3,6 +3,7 @@
 
 mod discounted_average;
 mod taste_rnn;
+mod taste_state;
 mod weighted_sum;
 
 pub use discounted_average::DiscountedAverage;

@@ -8,6 +8,7 @@ use crate::Result;
 use crate::network::{Cell, Dense, Parameters, Recurrent};
 
 pub(super) struct FastEncoder {
+    inputs: usize,
     layers: Recurrent,
     dense: Dense,
     shuffled: bool,
@@ -16,6 +17,7 @@ pub(super) struct FastEncoder {
 impl FastEncoder {
     pub(super) fn new(parameters: &mut Parameters, inputs: usize, settings: &FsVaeSettings) -> Result<Self> {
         Ok(Self {
+            inputs,
             layers: Recurrent::new(parameters, "fast.lstm", Cell::Lstm, inputs, settings.lstm_units, 2)?,
             dense: Dense::new(parameters, "fast.dense", settings.lstm_units, settings.fast_width)?,
             shuffled: settings.shuffled,
@@ -51,8 +53,23 @@ impl FastEncoder {
         Ok((outputs, after.f_narrow(0, (steps - 1) * lanes, lanes)?))
     }
 
+    /// Takes in one play per row, `[rows, inputs]`, in the order in which they come: the memory after it.
+    pub(super) fn step(&self, plays: &Tensor, memory: &Tensor) -> Result<Tensor> {
+        self.layers.step(plays, memory)
+    }
+
+    /// Takes in the first step of a user, which has no play before it.
+    pub(super) fn first_step(&self, memory: &Tensor) -> Result<Tensor> {
+        self.step(&memory.f_new_zeros([memory.size()[0], self.inputs as i64], (memory.kind(), memory.device()))?, memory)
+    }
+
+    /// The output `[rows, fast width]` that belongs to a memory.
+    pub(super) fn output_of(&self, memory: &Tensor) -> Result<Tensor> {
+        Ok(self.dense.forward(&self.layers.output_of(memory)?)?.f_leaky_relu()?)
+    }
+
     pub(super) fn shallow_clone(&self) -> Self {
-        Self { layers: self.layers.shallow_clone(), dense: self.dense.shallow_clone(), shuffled: self.shuffled }
+        Self { layers: self.layers.shallow_clone(), dense: self.dense.shallow_clone(), ..*self }
     }
 }
 

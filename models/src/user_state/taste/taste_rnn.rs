@@ -6,9 +6,10 @@ use listening_data::CounterRng;
 use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
 
+use super::taste_state::TasteState;
 use crate::features::CONTEXT_FEATURES;
 use crate::network::{Cell, Dense, Parameters, Recurrent};
-use crate::user_state::{PlayChunk, SequenceModel, squared_error};
+use crate::user_state::{PlayChunk, SequenceModel, UserState, squared_error};
 use crate::{ModelError, Result};
 
 /// The distance that is minimised.
@@ -53,8 +54,10 @@ impl TasteRnnSettings {
 
 /// The network.
 pub struct TasteRnn {
-    layers: Recurrent,
-    output: Dense,
+    pub(super) layers: Recurrent,
+    pub(super) output: Dense,
+    pub(super) play_features: usize,
+    pub(super) dimension: usize,
     loss: TasteLoss,
 }
 
@@ -72,8 +75,15 @@ impl TasteRnn {
         Ok(Self {
             layers: Recurrent::new(parameters, "taste", Cell::Lstm, inputs, settings.units, settings.layers)?,
             output: Dense::new(parameters, "output", settings.units, dimension)?,
+            play_features,
+            dimension,
             loss: settings.loss,
         })
+    }
+
+    /// Another handle on the same parameters.
+    pub(super) fn another(&self) -> Self {
+        Self { layers: self.layers.shallow_clone(), output: self.output.shallow_clone(), ..*self }
     }
 
     /// `[steps, rows, play features]` and `[steps, rows, context]` with a memory to taste vectors and the memory after.
@@ -110,9 +120,12 @@ impl SequenceModel for TasteRnn {
         Ok((loss, memory))
     }
 
+    fn user_state(&self) -> Option<Box<dyn UserState>> {
+        Some(Box::new(TasteState(self.another())))
+    }
+
     fn shallow_clone(&self) -> Box<dyn SequenceModel<Chunk = PlayChunk>> {
-        let (layers, output) = (self.layers.shallow_clone(), self.output.shallow_clone());
-        Box::new(Self { layers, output, loss: self.loss })
+        Box::new(self.another())
     }
 }
 
