@@ -52,7 +52,8 @@ struct Row {
 }
 
 fn step_rate(world: &Arc<World>, user_model: &ContextualModel, policy: &mut dyn Policy, sessions: usize) -> f64 {
-    let mut env = SimulatedEnv::new(Arc::clone(world), user_model.shallow_clone(), sessions, 0, 1);
+    let mut env =
+        SimulatedEnv::new(Arc::clone(world), user_model.shallow_clone(), sessions, 0, 1).expect("an environment");
     let (mut actions, mut step) = (Vec::new(), StepBatch::default());
     let mut play = |steps: usize| {
         for _ in 0..steps {

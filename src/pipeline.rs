@@ -7,6 +7,7 @@
 mod embeddings;
 mod fingerprints;
 mod stage;
+mod user_state_source;
 mod user_states;
 mod world;
 

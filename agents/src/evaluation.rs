@@ -93,7 +93,7 @@ fn play_part(
     count: u64,
 ) -> Result<Vec<SessionOutcome>> {
     let parallel = PARALLEL_SESSIONS.min(count as usize);
-    let mut env = SimulatedEnv::new(Arc::clone(world), user_model, parallel, first, 1);
+    let mut env = SimulatedEnv::new(Arc::clone(world), user_model, parallel, first, 1)?;
     let mut outcomes = vec![SessionOutcome::default(); count as usize];
     let (mut open, mut actions, mut step) = (count, Vec::new(), StepBatch::default());
     while open > 0 {

@@ -17,6 +17,8 @@ pub struct SessionView<'a> {
     pub played: &'a [u16],
     /// The responses to what was played.
     pub responses: &'a [PlayResponses],
+    /// Where user states move within sessions: the state at the start and after each play, one after another; else empty.
+    pub states: &'a [f32],
 }
 
 impl<'a> SessionView<'a> {
@@ -33,7 +35,21 @@ impl<'a> SessionView<'a> {
 
     /// The same session after its first `position` tracks.
     pub fn at(&self, position: usize) -> SessionView<'a> {
-        SessionView { played: &self.played[..position], responses: &self.responses[..position], ..*self }
+        let state_length = self.states.len() / (self.position() + 1);
+        SessionView {
+            played: &self.played[..position],
+            responses: &self.responses[..position],
+            states: &self.states[..(position + 1) * state_length],
+            ..*self
+        }
+    }
+
+    /// The user state as it stands.
+    pub fn user_state(&self, world: &'a World) -> &'a [f32] {
+        match self.states.len() / (self.position() + 1) {
+            0 => &world.starts.session_features(self.start)[..world.starts.state_length()],
+            length => &self.states[self.position() * length..],
+        }
     }
 
     /// The track at a place of the pool.
@@ -57,6 +73,8 @@ pub struct FinishedSession {
     pub responses: Vec<PlayResponses>,
     /// The rewards.
     pub rewards: Vec<f32>,
+    /// The user states, as in [`SessionView::states`].
+    pub states: Vec<f32>,
     /// Whether the listener left (otherwise the session was truncated).
     pub terminated: bool,
 }
@@ -70,6 +88,7 @@ impl FinishedSession {
             pool: &self.pool,
             played: &self.played,
             responses: &self.responses,
+            states: &self.states,
         }
     }
 
@@ -84,6 +103,9 @@ impl FinishedSession {
 pub struct SessionBatch {
     max_length: usize,
     max_pool: usize,
+    /// Lengths of the user state and of its direction among the tracks where it moves within sessions, else 0.
+    state_length: usize,
+    direction_length: usize,
     numbers: Vec<u64>,
     starts: Vec<u32>,
     pools: Vec<u16>,
@@ -92,15 +114,23 @@ pub struct SessionBatch {
     played: Vec<u16>,
     responses: Vec<PlayResponses>,
     rewards: Vec<f32>,
+    states: Vec<f32>,
+    directions: Vec<f32>,
 }
 
 impl SessionBatch {
     /// Room for `sessions` sessions of a world; none has begun.
     pub fn new(world: &World, sessions: usize) -> Self {
         let (max_length, max_pool) = (world.settings.max_length, world.settings.pool.max_size);
+        let (state_length, direction_length) = match world.user_state_moves() {
+            true => (world.starts.state_length(), world.catalog.vectors.dimension()),
+            false => (0, 0),
+        };
         Self {
             max_length,
             max_pool,
+            state_length,
+            direction_length,
             numbers: vec![0; sessions],
             starts: vec![0; sessions],
             pools: vec![0; sessions * max_pool],
@@ -109,6 +139,8 @@ impl SessionBatch {
             played: vec![0; sessions * max_length],
             responses: vec![PlayResponses::default(); sessions * max_length],
             rewards: vec![0.0; sessions * max_length],
+            states: vec![0.0; sessions * (max_length + 1) * state_length],
+            directions: vec![0.0; sessions * direction_length],
         }
     }
 
@@ -131,6 +163,8 @@ impl SessionBatch {
             pool: &self.pools[index * self.max_pool..][..self.pool_sizes[index] as usize],
             played: &self.played[index * self.max_length..][..length],
             responses: &self.responses[index * self.max_length..][..length],
+            states: &self.states[index * (self.max_length + 1) * self.state_length..]
+                [..(length + 1) * self.state_length],
         }
     }
 
@@ -143,6 +177,27 @@ impl SessionBatch {
         self.numbers[index] = number;
         self.starts[index] = start as u32;
         self.lengths[index] = 0;
+        let starts = &world.starts;
+        self.set_state(
+            index,
+            &starts.session_features(start)[..self.state_length],
+            &starts.track_direction(start)[..self.direction_length],
+        );
+    }
+
+    /// Notes the user state of a session at its present position, where user states move within sessions.
+    pub(crate) fn set_state(&mut self, index: usize, state: &[f32], direction: &[f32]) {
+        let position = index * (self.max_length + 1) + self.lengths[index] as usize;
+        self.states[position * self.state_length..][..self.state_length].copy_from_slice(state);
+        self.directions[index * self.direction_length..][..self.direction_length].copy_from_slice(direction);
+    }
+
+    /// Where the listener of a session wants to go in the space of the tracks, as it stands: of length 1, or zeros.
+    pub fn track_direction<'a>(&'a self, world: &'a World, index: usize) -> &'a [f32] {
+        match self.direction_length {
+            0 => world.starts.track_direction(self.starts[index] as usize),
+            length => &self.directions[index * length..][..length],
+        }
     }
 
     /// Adds a play to a session.
@@ -164,6 +219,7 @@ impl SessionBatch {
             played: view.played.to_vec(),
             responses: view.responses.to_vec(),
             rewards: self.rewards(index).to_vec(),
+            states: view.states.to_vec(),
             terminated,
         }
     }

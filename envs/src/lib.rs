@@ -6,6 +6,7 @@
 
 mod batch;
 mod error;
+mod moving_states;
 mod pools;
 mod responses;
 mod settings;
@@ -16,10 +17,11 @@ mod world;
 
 pub use batch::{FinishedSession, SessionBatch, SessionView};
 pub use error::{EnvError, Result};
+pub use moving_states::MovingStates;
 pub use pools::draw_pool;
 pub use responses::{PlayResponses, consistent_probabilities, sample_responses};
 pub use settings::{PoolSettings, RewardKind, RewardSettings, WorldSettings};
 pub use simulated::{SavedSession, SimulatedEnv};
-pub use small_world::small_world;
+pub use small_world::{small_moving_world, small_world};
 pub use vec_env::{StepBatch, VecEnv, check_env};
 pub use world::{Catalog, World};

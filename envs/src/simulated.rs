@@ -6,7 +6,8 @@ use listening_data::{CounterRng, Stream};
 use listening_models::user_response::{ContextualModel, Predictions, Rows};
 
 use crate::{
-    EnvError, Result, RewardKind, SessionBatch, StepBatch, VecEnv, World, consistent_probabilities, sample_responses,
+    EnvError, MovingStates, Result, RewardKind, SessionBatch, StepBatch, VecEnv, World, consistent_probabilities,
+    sample_responses,
 };
 
 /// Sessions whose listeners answer by a user-response model.
@@ -14,6 +15,7 @@ pub struct SimulatedEnv {
     world: Arc<World>,
     user_model: ContextualModel,
     sessions: SessionBatch,
+    moving: Option<MovingStates>,
     /// The number that the next new session takes, and the distance to the one after it.
     next_number: u64,
     stride: u64,
@@ -24,8 +26,15 @@ pub struct SimulatedEnv {
 impl SimulatedEnv {
     /// An environment of `sessions` parallel sessions with the numbers `first`, `first + stride`, ... in the order in
     /// which they begin.
-    pub fn new(world: Arc<World>, user_model: ContextualModel, sessions: usize, first: u64, stride: u64) -> Self {
+    pub fn new(
+        world: Arc<World>,
+        user_model: ContextualModel,
+        sessions: usize,
+        first: u64,
+        stride: u64,
+    ) -> Result<Self> {
         let mut env = Self {
+            moving: MovingStates::new(&world, sessions)?,
             sessions: SessionBatch::new(&world, sessions),
             world,
             user_model,
@@ -35,7 +44,7 @@ impl SimulatedEnv {
             predictions: Vec::new(),
         };
         (0..sessions).for_each(|index| env.begin(index));
-        env
+        Ok(env)
     }
 
     fn begin(&mut self, index: usize) {
@@ -50,15 +59,27 @@ impl SimulatedEnv {
 
     /// Puts the environment back where it was: sessions as given (in order), then new ones from `next_number`.
     ///
-    /// Start and pool follow from the number, so a saved session is its number and what was played in it.
-    pub fn restore<'a>(&mut self, saved: impl Iterator<Item = SavedSession<'a>>, next_number: u64) {
-        for (index, session) in saved.enumerate() {
+    /// Start and pool follow from the number, so a saved session is its number and what was played in it; user states
+    /// take the plays in again.
+    pub fn restore<'a>(&mut self, saved: impl Iterator<Item = SavedSession<'a>>, next_number: u64) -> Result<()> {
+        let saved: Vec<SavedSession<'_>> = saved.collect();
+        for (index, session) in saved.iter().enumerate() {
             self.sessions.begin(&self.world, index, session.number);
-            for ((&place, &bits), &reward) in session.played.iter().zip(session.responses).zip(session.rewards) {
-                self.sessions.record(index, place, crate::PlayResponses::from_bits(bits), reward);
+        }
+        let longest = saved.iter().map(|session| session.played.len()).max().unwrap_or(0);
+        for position in 0..longest {
+            let mut chosen = vec![false; self.sessions.len()];
+            for (index, session) in saved.iter().enumerate().filter(|(_, session)| position < session.played.len()) {
+                let responses = crate::PlayResponses::from_bits(session.responses[position]);
+                self.sessions.record(index, session.played[position], responses, session.rewards[position]);
+                chosen[index] = true;
+            }
+            if let Some(moving) = &mut self.moving {
+                moving.advance(&self.world, &mut self.sessions, &chosen)?;
             }
         }
         self.next_number = next_number;
+        Ok(())
     }
 
     fn check(&self, actions: &[u32]) -> Result<()> {
@@ -141,7 +162,13 @@ impl VecEnv for SimulatedEnv {
             step.responses.push(responses);
             step.terminated.push(terminated);
             step.truncated.push(exhausted && !terminated);
-            if terminated || exhausted {
+        }
+        if let Some(moving) = &mut self.moving {
+            moving.advance(&world, &mut self.sessions, &vec![true; actions.len()])?;
+        }
+        for index in 0..actions.len() {
+            let terminated = step.terminated[index];
+            if terminated || step.truncated[index] {
                 step.finished.push(self.sessions.finished(index, terminated));
                 self.begin(index);
             }

@@ -89,7 +89,8 @@ pub fn check_env(env: &mut dyn VecEnv, steps: usize) -> Result<()> {
                     return broken(format!("session {}: truncated {truncated}, exhausted {exhausted}", old.number));
                 }
                 (false, false) => {
-                    if new.number != old.number || new.position() != length {
+                    let went_on = new.number == old.number && new.position() == length;
+                    if !went_on || !new.states.starts_with(old.states) {
                         return broken(format!("session {} was not carried on", old.number));
                     }
                 }
@@ -97,7 +98,11 @@ pub fn check_env(env: &mut dyn VecEnv, steps: usize) -> Result<()> {
                     let Some(last) = finished.next() else {
                         return broken(format!("session {} ended without a final observation", old.number));
                     };
-                    let kept = last.number == old.number && last.played.len() == length;
+                    let state_length = old.states.len() / length;
+                    let kept = last.number == old.number
+                        && last.played.len() == length
+                        && last.states.len() == (length + 1) * state_length
+                        && last.states.starts_with(old.states);
                     if !kept || last.terminated != terminated || last.rewards.last() != Some(&step.rewards[index]) {
                         return broken(format!("the final observation of session {} is wrong", old.number));
                     }

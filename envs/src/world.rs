@@ -1,13 +1,14 @@
 //! All that a simulated world holds and that does not change: catalog, session starts, user-response model.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use listening_data::Track;
 use listening_models::SessionStarts;
 use listening_models::features::{TRACK_EXTRAS, TrackTotals, track_features};
 use listening_models::track_embeddings::TrackVectors;
+use listening_models::user_state::{UserState, UserStates};
 
-use crate::{Result, WorldSettings};
+use crate::{EnvError, Result, WorldSettings};
 
 /// What is known of the tracks.
 pub struct Catalog {
@@ -69,12 +70,40 @@ pub struct World {
     pub settings: WorldSettings,
     /// Seed of all draws of the world.
     pub seed: u64,
+    /// The user states, where they move within sessions. The lock is for handing out handles alone.
+    user_state: Option<Mutex<UserStates>>,
 }
 
 impl World {
     /// A world over these starts.
     pub fn new(catalog: Arc<Catalog>, starts: Arc<SessionStarts>, settings: WorldSettings, seed: u64) -> Result<Self> {
         settings.validate()?;
-        Ok(Self { catalog, starts, settings, seed })
+        Ok(Self { catalog, starts, settings, seed, user_state: None })
+    }
+
+    /// The same world with the user states that its starts were made with; kept where they move within sessions.
+    pub fn with_user_state(mut self, states: UserStates) -> Result<Self> {
+        let moves = states.moves_within_sessions();
+        let expected = if moves { states.memory_length() } else { 0 };
+        let found = self.starts.memory_length();
+        if found != expected || states.dimension() != self.starts.state_length() {
+            let problem = format!(
+                "the session starts were made with other user states (memories of {found} numbers, expected {expected}); \
+                 make them again"
+            );
+            return Err(EnvError::Setting { setting: "user_state.encoders", problem });
+        }
+        self.user_state = moves.then(|| Mutex::new(states));
+        Ok(self)
+    }
+
+    /// Whether the user state moves within sessions.
+    pub fn user_state_moves(&self) -> bool {
+        self.user_state.is_some()
+    }
+
+    /// A handle of the caller's own on the user states, where they move within sessions.
+    pub fn user_state(&self) -> Option<UserStates> {
+        self.user_state.as_ref().map(|states| states.lock().unwrap_or_else(PoisonError::into_inner).another())
     }
 }

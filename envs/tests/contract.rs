@@ -8,13 +8,22 @@ use std::sync::Arc;
 use listening_models::user_response::ContextualModel;
 use playlist_envs::{
     EnvError, FinishedSession, PlayResponses, PoolSettings, RewardKind, SavedSession, SimulatedEnv, StepBatch, VecEnv,
-    World, WorldSettings, check_env, draw_pool, small_world,
+    World, WorldSettings, check_env, draw_pool, small_moving_world, small_world,
 };
 use proptest::prelude::*;
 
 fn world(settings: WorldSettings) -> (Arc<World>, ContextualModel) {
     let folder = tempfile::tempdir().unwrap();
     let (world, user_model) = small_world(folder.path(), 40, settings, 7).unwrap();
+    (Arc::new(world), user_model)
+}
+
+/// A world whose user states move with every play.
+fn moving_world() -> (Arc<World>, ContextualModel) {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = WorldSettings { pool: pool(5, 60), ..WorldSettings::default() };
+    let (world, user_model) = small_moving_world(folder.path(), 40, settings, 7).unwrap();
+    assert!(world.user_state_moves());
     (Arc::new(world), user_model)
 }
 
@@ -30,9 +39,11 @@ fn the_contract_holds_whatever_ends_the_sessions() {
     let exhausted = WorldSettings { pool: pool(1, 4), ..staying.clone() };
     for settings in [leaving, staying, fed_up, exhausted] {
         let (world, user_model) = world(settings);
-        let mut env = SimulatedEnv::new(world, user_model, 16, 0, 1);
+        let mut env = SimulatedEnv::new(world, user_model, 16, 0, 1).unwrap();
         check_env(&mut env, 120).unwrap();
     }
+    let (world, user_model) = moving_world();
+    check_env(&mut SimulatedEnv::new(world, user_model, 16, 0, 1).unwrap(), 60).unwrap();
 }
 
 /// A step that depends on nothing but the session itself.
@@ -49,7 +60,7 @@ fn play(
     parallel: usize,
     count: u64,
 ) -> BTreeMap<u64, FinishedSession> {
-    let mut env = SimulatedEnv::new(Arc::clone(world), user_model.shallow_clone(), parallel, 0, 1);
+    let mut env = SimulatedEnv::new(Arc::clone(world), user_model.shallow_clone(), parallel, 0, 1).unwrap();
     let (mut finished, mut step) = (BTreeMap::new(), StepBatch::default());
     while (0..count).any(|number| !finished.contains_key(&number)) {
         let actions: Vec<u32> = (0..parallel).map(|index| arbitrary_action(&env, index)).collect();
@@ -62,17 +73,21 @@ fn play(
 
 #[test]
 fn a_session_does_not_depend_on_how_many_run_beside_it() {
-    let (world, user_model) = world(WorldSettings::default());
-    let alone = play(&world, &user_model, 1, 60);
-    for parallel in [2, 8, 64] {
-        assert_eq!(alone, play(&world, &user_model, parallel, 60), "{parallel} sessions in parallel");
+    for (world, user_model) in [world(WorldSettings::default()), moving_world()] {
+        let alone = play(&world, &user_model, 1, 60);
+        for parallel in [2, 8, 64, 70] {
+            assert_eq!(alone, play(&world, &user_model, parallel, 60), "{parallel} sessions in parallel");
+        }
     }
 }
 
 #[test]
 fn a_saved_environment_goes_on_as_if_nothing_had_happened() {
-    let (world, user_model) = world(WorldSettings::default());
-    let new = || SimulatedEnv::new(Arc::clone(&world), user_model.shallow_clone(), 9, 3, 2);
+    [world(WorldSettings::default()), moving_world()].into_iter().for_each(goes_on_when_saved);
+}
+
+fn goes_on_when_saved((world, user_model): (Arc<World>, ContextualModel)) {
+    let new = || SimulatedEnv::new(Arc::clone(&world), user_model.shallow_clone(), 9, 3, 2).unwrap();
     let (mut env, mut step) = (new(), StepBatch::default());
     let advance = |env: &mut SimulatedEnv, step: &mut StepBatch| {
         let actions: Vec<u32> = (0..9).map(|index| arbitrary_action(env, index)).collect();
@@ -89,7 +104,7 @@ fn a_saved_environment_goes_on_as_if_nothing_had_happened() {
         responses: &bits[index],
         rewards: batch.rewards(index),
     });
-    restored.restore(saved, env.next_number());
+    restored.restore(saved, env.next_number()).unwrap();
     for _ in 0..30 {
         let mut other = StepBatch::default();
         advance(&mut env, &mut step);
@@ -104,7 +119,7 @@ fn a_saved_environment_goes_on_as_if_nothing_had_happened() {
 #[test]
 fn forbidden_actions_are_refused_by_name() {
     let (world, user_model) = world(WorldSettings { session_end: false, ..WorldSettings::default() });
-    let mut env = SimulatedEnv::new(world, user_model, 2, 0, 1);
+    let mut env = SimulatedEnv::new(world, user_model, 2, 0, 1).unwrap();
     let mut step = StepBatch::default();
     env.step(&[3, 4], &mut step).unwrap();
     for actions in [[3, 5], [1000, 5]] {

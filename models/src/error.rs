@@ -48,7 +48,9 @@ pub enum ModelError {
     #[error("{0}")]
     TooLittleData(String),
     /// Histories of one dataset were used with another.
-    #[error("session {session} is not in the histories: they were made from other listening data and must be made again")]
+    #[error(
+        "session {session} is not in the histories: they were made from other listening data and must be made again"
+    )]
     OtherHistories {
         /// The session's number in the dataset.
         session: u64,

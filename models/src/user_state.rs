@@ -17,6 +17,8 @@ mod user_states;
 pub use carried_states::CarriedStates;
 pub use foreteller::{Foreteller, Foretold, NetworkForeteller};
 pub use fs_vae::{Encoded, FsVae, FsVaeSettings};
+#[cfg(test)]
+pub(crate) use histories::tests::synthetic;
 pub use histories::{Histories, write_histories};
 pub use horizon::{HorizonPrecision, HorizonSettings, horizon_precision};
 pub(crate) use play_chunks::write_play;

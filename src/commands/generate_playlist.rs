@@ -6,10 +6,9 @@ use std::sync::Arc;
 use anyhow::Context;
 use clap::Args;
 use listening_data::{Device, Progress, Session};
-use listening_models::user_state::RecencyWeightedMean;
 use listening_models::{SessionStarts, StartBuilder, start_after_log};
 use playlist_agents::{AgentModel, DqnPolicy, GreedyPolicy};
-use playlist_envs::{PlayResponses, SessionBatch, World, consistent_probabilities};
+use playlist_envs::{MovingStates, PlayResponses, SessionBatch, World, consistent_probabilities};
 use serde::Serialize;
 
 use super::train_agent::{agent_file, check_unchanged, open_run};
@@ -100,13 +99,12 @@ pub fn run(options: &Options, progress: &dyn Progress) -> anyhow::Result<()> {
             some.join(", ")
         ))
     })?;
-    let encoder =
-        RecencyWeightedMean::new(Arc::clone(&upstream.catalog.vectors), config.user_state.recency_weighted_mean)?;
+    let mut states = upstream.session_states(&config)?;
     let catalog = &upstream.catalog;
     let per_source = config.features.candidates_per_source;
     let builder = StartBuilder::new(&catalog.vectors, &catalog.artists, &upstream.totals, per_source, options.seed);
     let next = |last: &Session| next_session(last, options);
-    let start = start_after_log(&upstream.dataset, &upstream.split, user as u32, &next, &encoder, &builder)?;
+    let start = start_after_log(&upstream.dataset, &upstream.split, user as u32, &next, &mut *states, &builder)?;
     let start = start.context("the listener has no session in the log")?;
     let world = upstream.world(&config, Arc::new(SessionStarts::one(start)), options.seed)?;
     let playlist = playlist(options, &upstream, &world, &folder)?;
@@ -151,6 +149,7 @@ fn playlist(
     let mut agent = DqnPolicy::new(Arc::clone(world), model, upstream.device)?;
     let mut sessions = SessionBatch::new(world, 1);
     sessions.begin(world, 0, 0);
+    let mut moving = MovingStates::new(world, 1)?;
     let mut user_model = GreedyPolicy::new(upstream.user_model.shallow_clone());
     let predictions = user_model.predictions(world, &sessions.view(0))?.to_vec();
     let mut tracks = Vec::new();
@@ -182,6 +181,9 @@ fn playlist(
             past_threshold: past_threshold >= 0.5,
         };
         sessions.record(0, place, most_probable, world.settings.reward.of(probabilities));
+        if let Some(moving) = &mut moving {
+            moving.advance(world, &mut sessions, &[true])?;
+        }
     }
     Ok(Playlist { user: options.user.clone(), pool, tracks })
 }

@@ -126,6 +126,8 @@ fn each_section_is_validated_by_the_full_name_of_its_key() {
         ("splits.test=1", "splits:"),
         ("embeddings.cbow.dimension=0", "embeddings.cbow.dimension:"),
         ("user_state.recency_weighted_mean.half_life_plays=0", "user_state.recency_weighted_mean.half_life_plays:"),
+        ("user_state.encoders=[]", "user_state.encoders:"),
+        ("user_state.encoders=[\"fs-vae\", \"jodie\"]", "user_state.encoders: `jodie` is no encoder"),
         ("features.candidates_per_source=0", "features.candidates_per_source:"),
         ("user_model.batch=0", "user_model.batch:"),
         ("world.max_length=0", "world.max_length:"),

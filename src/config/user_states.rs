@@ -5,6 +5,8 @@ use listening_models::user_state::taste::{TasteRnnSettings, TermSettings, Weight
 use listening_models::user_state::{FsVaeSettings, RecencyWeightedMeanSettings, TrainingSettings};
 use serde::{Deserialize, Serialize};
 
+use crate::failure::UsageError;
+
 /// User states, their baselines and their training.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -75,6 +77,15 @@ impl Default for UserStateConfig {
 impl UserStateConfig {
     /// Refuses settings that make no sense.
     pub fn validate(&self) -> anyhow::Result<()> {
+        if self.encoders.is_empty() {
+            return Err(UsageError("user_state.encoders: must name at least one encoder".into()).into());
+        }
+        if let Some(other) = self.encoders.iter().find(|model| !UserStateModel::ENCODERS.contains(model)) {
+            let names: Vec<String> = UserStateModel::ENCODERS.iter().map(|model| model.name()).collect();
+            let (other, names) = (other.name(), names.join(", "));
+            let problem = format!("user_state.encoders: `{other}` is no encoder of user states; there are {names}");
+            return Err(UsageError(problem).into());
+        }
         self.training.validate()?;
         self.recency_weighted_mean.validate()?;
         self.fs_vae.validate()?;
@@ -87,6 +98,20 @@ impl UserStateConfig {
 }
 
 impl UserStateModel {
+    /// The models that can be the user state of a simulated world. The others are baselines of their tables, which carry
+    /// no vector from play to play.
+    pub const ENCODERS: [Self; 9] = [
+        Self::RecencyWeightedMean,
+        Self::FsVae,
+        Self::FsVaeNoFast,
+        Self::FsVaeNoSlow,
+        Self::FsVaeNotProbabilistic,
+        Self::Rpst,
+        Self::Rplt,
+        Self::Rhst,
+        Self::Rhlt,
+    ];
+
     /// The name by which it is called on the command line and in configs.
     pub fn name(self) -> String {
         clap::ValueEnum::to_possible_value(&self).map_or_else(String::new, |value| value.get_name().to_owned())

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::Context;
-use listening_data::Progress;
+use listening_data::{Dataset, Progress};
 use listening_models::features::{CONTEXT_FEATURES, FAST_EXTRAS};
 use listening_models::network::Parameters;
 use listening_models::track_embeddings::{NearestTracks, TrackVectors};
@@ -15,9 +15,9 @@ use listening_models::user_state::baselines::{
 };
 use listening_models::user_state::taste::{DiscountedAverage, TasteRnn, WeightedSum};
 use listening_models::user_state::{
-    Foreteller, FsVae, FsVaeSettings, Histories, NetworkForeteller, PlayChunk, PlayChunks, SequenceModel,
-    SequenceTrainingReport, TargetOffset, TrainingRun, TrainingSettings, TrainingWatcher, train_sequences,
-    write_histories,
+    Foreteller, FsVae, FsVaeSettings, Histories, NetworkForeteller, PlayChunk, PlayChunks, RecencyWeightedMean,
+    SequenceModel, SequenceTrainingReport, TargetOffset, TrainingRun, TrainingSettings, TrainingWatcher, UserState,
+    UserStates, train_sequences, write_histories,
 };
 use listening_models::{ModelError, TensorFile, TimeSplit, find_device, save_tensors};
 use playlist_agents::Recorder;
@@ -27,6 +27,7 @@ use tch::Device;
 use super::stage::{self, StageNote, fingerprint, read_metrics, write_metrics};
 use super::{dataset, embeddings, threads};
 use crate::config::{Config, UserStateModel};
+use crate::failure::UsageError;
 use crate::interrupt::{self, Interrupted};
 
 /// What user states are learnt from.
@@ -44,15 +45,28 @@ pub struct ListeningHistories {
 impl ListeningHistories {
     /// Runs the stages that are missing and opens the results.
     pub fn open(config: &Config, notes: &mut Vec<StageNote>, progress: &dyn Progress) -> anyhow::Result<Self> {
-        let device = find_device(&config.device)?;
         let dataset = dataset(config, notes, progress)?;
         let tracks = dataset.catalog()?;
         let split = TimeSplit::new(&dataset, config.splits)?;
-        let (folder, mark) = embeddings(config, &dataset, &split, &tracks, notes, progress)?;
-        let nearest = NearestTracks::open(&folder, TrackVectors::load(&folder, tracks.len())?)?;
-        let mark = fingerprint("histories-1", &(), &mark)?;
+        let embeddings = embeddings(config, &dataset, &split, &tracks, notes, progress)?;
+        Self::of(config, &dataset, &split, &embeddings, notes, progress)
+    }
+
+    /// The histories of a dataset over embeddings, given by their folder and fingerprint.
+    pub fn of(
+        config: &Config,
+        dataset: &Dataset,
+        split: &TimeSplit,
+        (folder, mark): &(PathBuf, String),
+        notes: &mut Vec<StageNote>,
+        progress: &dyn Progress,
+    ) -> anyhow::Result<Self> {
+        let device = find_device(&config.device)?;
+        let tracks = dataset.manifest().tracks as usize;
+        let nearest = NearestTracks::open(folder, TrackVectors::load(folder, tracks)?)?;
+        let mark = fingerprint("histories-1", &(), mark)?;
         let folder = stage::run(&config.artifacts, "histories", &mark, &config.splits, notes, |folder| {
-            Ok(write_histories(&dataset, &split, &Arc::new(nearest.vectors().clone()), folder, progress)?)
+            Ok(write_histories(dataset, split, &Arc::new(nearest.vectors().clone()), folder, progress)?)
         })?;
         let histories = Histories::open(&folder)?;
         Ok(Self { device, nearest, histories, fingerprint: mark })
@@ -128,6 +142,35 @@ impl ListeningHistories {
         Ok(Some(Trainable::Network(network, self.chunks(config, model))))
     }
 
+    /// The config's encoders, trained with its seed unless that has been done, and the fingerprint of all that they
+    /// depend on.
+    pub fn encoders(
+        &self,
+        config: &Config,
+        notes: &mut Vec<StageNote>,
+        progress: &dyn Progress,
+    ) -> anyhow::Result<(UserStates, String)> {
+        let (mut encoders, mut marks): (Vec<Box<dyn UserState>>, String) = (Vec::new(), String::new());
+        for &model in &config.user_state.encoders {
+            let trained = self.train(config, model, config.seed, notes, progress)?;
+            let (encoder, mark) = match trained {
+                Some(Trained { trainable: Trainable::Network(network, _), fingerprint, .. }) => {
+                    (network.user_state(), fingerprint)
+                }
+                Some(_) => (None, String::new()),
+                None => {
+                    let settings = config.user_state.recency_weighted_mean;
+                    let mean = RecencyWeightedMean::new(Arc::new(self.vectors().clone()), settings)?;
+                    (Some(Box::new(mean) as Box<dyn UserState>), fingerprint("mean", &settings, &self.fingerprint)?)
+                }
+            };
+            let no_encoder = || UsageError(format!("user_state.encoders: `{}` is no encoder", model.name()));
+            encoders.push(encoder.ok_or_else(no_encoder)?);
+            marks += &mark;
+        }
+        Ok((UserStates::new(encoders, self.device)?, marks))
+    }
+
     /// Trains a model with a seed, unless that has been done; none where there is nothing to train.
     pub fn train(
         &self,
@@ -171,7 +214,7 @@ impl ListeningHistories {
         })?;
         parameters.load(&TensorFile::open(folder.join(MODEL_FILE))?, "")?;
         let report = read_metrics(&folder)?;
-        Ok(Some(Trained { trainable, parameters, report, folder }))
+        Ok(Some(Trained { trainable, parameters, report, fingerprint: mark, folder }))
     }
 
     /// Gives the model, trained with a seed if it is one that is trained, to `measure` as a foreteller.
@@ -241,6 +284,8 @@ pub struct Trained<'a> {
     parameters: Parameters,
     /// How training went.
     pub report: SequenceTrainingReport,
+    /// Of all that it depends on.
+    fingerprint: String,
     /// Where it lies.
     pub folder: PathBuf,
 }

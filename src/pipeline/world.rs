@@ -9,13 +9,13 @@ use listening_data::{
 use listening_models::features::{RELATION_FEATURES, TrackTotals};
 use listening_models::track_embeddings::TrackVectors;
 use listening_models::user_response::{ContextualModel, Evaluation, TrackTable, TrainingReport, evaluate, train};
-use listening_models::user_state::RecencyWeightedMean;
-use listening_models::{PreparedData, SessionStarts, StartBuilder, TimeSplit, find_device, prepare};
+use listening_models::{PreparedData, SessionStarts, SessionStates, StartBuilder, TimeSplit, find_device, prepare};
 use playlist_envs::{Catalog, World};
 use serde::{Deserialize, Serialize};
 use tch::Device;
 
 use super::stage::{self, StageNote, fingerprint};
+use super::user_state_source::UserStateSource;
 use super::{embeddings, fingerprints, stage::read_metrics};
 use crate::config::{Config, DataSource};
 use crate::failure::UsageError;
@@ -53,6 +53,7 @@ pub struct Upstream {
     pub notes: Vec<StageNote>,
     training_starts: Arc<SessionStarts>,
     held_out_starts: Arc<SessionStarts>,
+    states: UserStateSource,
 }
 
 /// The number of threads that a config asks for.
@@ -81,17 +82,17 @@ impl Upstream {
         let artists = artist_numbers(&tracks);
         let split = TimeSplit::new(&dataset, config.splits)?;
 
-        let (folder, mark) = embeddings(config, &dataset, &split, &tracks, &mut notes, progress)?;
-        let vectors = Arc::new(TrackVectors::load(&folder, tracks.len())?);
+        let embeddings = embeddings(config, &dataset, &split, &tracks, &mut notes, progress)?;
+        let vectors = Arc::new(TrackVectors::load(&embeddings.0, tracks.len())?);
 
-        let mark =
-            fingerprint("features-4", &(config.user_state.recency_weighted_mean, config.features, config.seed), &mark)?;
+        let states = UserStateSource::open(config, &dataset, &split, &embeddings, &mut notes, progress)?;
+        let mark = fingerprint("features-5", &(states.mark(), config.features, config.seed), &embeddings.1)?;
         let folder = stage::run(&config.artifacts, "features", &mark, &config.features, &mut notes, |folder| {
-            let encoder = RecencyWeightedMean::new(Arc::clone(&vectors), config.user_state.recency_weighted_mean)?;
             let per_source = config.features.candidates_per_source;
             let totals = TrackTotals::count(&dataset, &split)?;
             let builder = StartBuilder::new(&vectors, &artists, &totals, per_source, config.seed);
-            Ok(prepare(&dataset, &split, &encoder, &builder, &config.features, folder, progress)?)
+            let mut states = states.session_states(config, &vectors)?;
+            Ok(prepare(&dataset, &split, &mut *states, &builder, &config.features, folder, progress)?)
         })?;
         let data = PreparedData::open(&folder, tracks.len())?;
 
@@ -121,6 +122,7 @@ impl Upstream {
             catalog,
             training_starts: Arc::new(data.training_starts),
             held_out_starts: Arc::new(data.held_out_starts),
+            states,
         })
     }
 
@@ -136,7 +138,16 @@ impl Upstream {
 
     /// A world over other starts.
     pub fn world(&self, config: &Config, starts: Arc<SessionStarts>, seed: u64) -> anyhow::Result<Arc<World>> {
-        Ok(Arc::new(World::new(Arc::clone(&self.catalog), starts, config.world.clone(), seed)?))
+        let world = World::new(Arc::clone(&self.catalog), starts, config.world.clone(), seed)?;
+        Ok(Arc::new(match &self.states {
+            UserStateSource::Mean(_) => world,
+            UserStateSource::Trained { encoders, .. } => world.with_user_state(encoders.another())?,
+        }))
+    }
+
+    /// The user states at the starts of sessions.
+    pub fn session_states(&self, config: &Config) -> anyhow::Result<Box<dyn SessionStates + '_>> {
+        self.states.session_states(config, &self.catalog.vectors)
     }
 }
 

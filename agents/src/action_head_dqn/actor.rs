@@ -48,7 +48,7 @@ impl Actor {
     ) -> Result<Self> {
         let network = QNetwork::new(&Shape::new(&world, &settings.hidden), 0, device)?;
         let scorer = Scorer::new(&world, device)?;
-        let env = SimulatedEnv::new(Arc::clone(&world), user_model, sessions, number as u64, actors as u64);
+        let env = SimulatedEnv::new(Arc::clone(&world), user_model, sessions, number as u64, actors as u64)?;
         Ok(Self { env, world, network, scorer, actions: Vec::new(), step: StepBatch::default() })
     }
 
@@ -136,7 +136,6 @@ impl Actor {
                 rewards: &rewards[range],
             }
         });
-        self.env.restore(sessions, wide(&next));
-        Ok(())
+        Ok(self.env.restore(sessions, wide(&next))?)
     }
 }

@@ -218,6 +218,7 @@ mod tests {
             played: vec![0, 1, 2],
             responses: vec![PlayResponses::default(); 3],
             rewards: vec![1.0, 2.0, 4.0],
+            states: Vec::new(),
             terminated: true,
         };
         let reward = |position, n| n_step_reward(&Transition { session: &session, position }, n, 0.5);
@@ -251,6 +252,7 @@ mod tests {
             played: vec![0, 1, 2],
             responses: vec![PlayResponses::default(); 3],
             rewards: vec![1.0, 2.0, 4.0],
+            states: Vec::new(),
             terminated,
         };
         let mut targets = |session: &FinishedSession| {

@@ -41,9 +41,10 @@ impl Observer {
         }
     }
 
-    /// Appends the state features: session features, progress, mean vector of the tracks so far, vector of the last.
+    /// Appends the state features: session features with the user state as it stands, progress, mean vector of the tracks so far, vector of the last.
     pub(super) fn write_state(&self, world: &World, view: &SessionView<'_>, features: &mut Vec<f32>) {
-        features.extend_from_slice(world.starts.session_features(view.start));
+        features.extend_from_slice(view.user_state(world));
+        features.extend_from_slice(&world.starts.session_features(view.start)[world.starts.state_length()..]);
         // The final state of a truncated session is only ever bootstrapped from, never acted in, so nothing would
         // train its value: it is shown as the last state that is.
         let position = view.position().min(world.settings.max_length - 1) as f32;

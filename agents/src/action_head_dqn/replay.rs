@@ -3,7 +3,8 @@
 //! Stored by session: start, pool (2 bytes per candidate), what was played, responses and rewards. A transition is a
 //! session and a position; its state, its remaining candidates and those of the state after it follow from the prefix.
 //! For a pool of K and sessions of length T this takes about 7 + (2 K + 120) / T bytes per transition: 23 bytes at
-//! K = 100, T = 20, where K feature vectors of 19 numbers would take 7,600.
+//! K = 100, T = 20, where K feature vectors of 19 numbers would take 7,600. Where user states move within sessions each
+//! transition takes 4 bytes per number of the state in addition.
 
 use std::collections::VecDeque;
 
@@ -77,15 +78,18 @@ impl Replay {
         let played = bytes(self.sessions.iter().flat_map(|s| s.played.iter().copied()).collect());
         let responses: Vec<u8> = self.sessions.iter().flat_map(|s| s.responses.iter().map(|r| r.bits())).collect();
         let rewards: Vec<f32> = self.sessions.iter().flat_map(|s| s.rewards.iter().copied()).collect();
-        let counts = [self.dropped as u32, (self.dropped >> 32) as u32];
+        let states: Vec<f32> = self.sessions.iter().flat_map(|s| s.states.iter().copied()).collect();
+        let state_length = self.sessions.front().map_or(0, |s| s.states.len() / (s.played.len() + 1));
+        let counts = [self.dropped as u32, (self.dropped >> 32) as u32, state_length as u32];
         vec![
-            ("counts".into(), SavedTensor::integers(&[2], &counts).into_owned()),
+            ("counts".into(), SavedTensor::integers(&[3], &counts).into_owned()),
             ("numbers".into(), SavedTensor::integers(&[numbers.len()], &numbers).into_owned()),
             ("heads".into(), SavedTensor::integers(&[heads.len()], &heads).into_owned()),
             ("pools".into(), SavedTensor::bytes(&pools).into_owned()),
             ("played".into(), SavedTensor::bytes(&played).into_owned()),
             ("responses".into(), SavedTensor::bytes(&responses).into_owned()),
             ("rewards".into(), SavedTensor::floats(&[rewards.len()], &rewards).into_owned()),
+            ("states".into(), SavedTensor::floats(&[states.len()], &states).into_owned()),
         ]
     }
 
@@ -100,6 +104,8 @@ impl Replay {
         let mut responses = file.bytes("responses")?.iter().map(|&bits| PlayResponses::from_bits(bits));
         let (_, rewards) = file.floats("rewards")?;
         let mut rewards = rewards.into_iter();
+        let (_, states) = file.floats("states")?;
+        let (mut states, state_length) = (states.into_iter(), counts[2] as usize);
         let wide = |pair: &[u32]| u64::from(pair[0]) | u64::from(pair[1]) << 32;
         let dropped = wide(&counts);
         let mut replay = Self { dropped, ..Self::new(capacity) };
@@ -115,6 +121,7 @@ impl Replay {
                 played: played.by_ref().take(length).collect(),
                 responses: responses.by_ref().take(length).collect(),
                 rewards: rewards.by_ref().take(length).collect(),
+                states: states.by_ref().take((length + 1) * state_length).collect(),
                 terminated: head[3] == 1,
             });
         }
@@ -134,6 +141,7 @@ mod tests {
             played: (0..length as u16).collect(),
             responses: vec![PlayResponses::from_bits(1); length],
             rewards: (0..length).map(|t| number as f32 + t as f32 / 10.0).collect(),
+            states: (0..2 * (length + 1)).map(|place| number as f32 - place as f32).collect(),
             terminated: number.is_multiple_of(2),
         }
     }

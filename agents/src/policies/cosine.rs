@@ -1,4 +1,4 @@
-//! The track nearest to the user state first.
+//! The track nearest to where the user state points, first.
 
 use listening_models::track_embeddings::dot;
 use playlist_envs::{SessionBatch, World};
@@ -6,7 +6,7 @@ use playlist_envs::{SessionBatch, World};
 use crate::policy::best_remaining;
 use crate::{Policy, Result};
 
-/// Plays the remaining candidate of highest cosine to the user state.
+/// Plays the remaining candidate of highest cosine to the user state's direction among the tracks, as it stands.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct CosinePolicy;
 
@@ -20,9 +20,9 @@ impl Policy for CosinePolicy {
         actions.clear();
         actions.extend((0..sessions.len()).map(|index| {
             let view = sessions.view(index);
-            // The user state comes first among the session features; both vectors have unit length.
-            let state = &world.starts.session_features(view.start)[..vectors.dimension()];
-            let cosine = |place| dot(state, vectors.vector(view.track(world, place)));
+            // Both vectors have unit length.
+            let direction = sessions.track_direction(world, index);
+            let cosine = |place| dot(direction, vectors.vector(view.track(world, place)));
             best_remaining(view.remaining().map(|place| (place, cosine(place))))
         }));
         Ok(())

@@ -202,7 +202,8 @@ impl SessionStates for EncodedStates<'_> {
         if self.kept_memory() > 0 {
             self.memories.insert(0, alone.memory(0)?);
         }
-        let last_end = timeline.sessions.iter().flat_map(|session| session.plays.last()).map(|play| play.end_ms()).last();
+        let last_end =
+            timeline.sessions.iter().flat_map(|session| session.plays.last()).map(|play| play.end_ms()).last();
         let gap_ms = last_end.map_or(0, |end| (next.start_ms - end).max(0));
         let state = self.held_state(0, gap_ms as f32 / 3_600_000.0);
         Ok(state)

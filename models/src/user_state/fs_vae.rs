@@ -8,8 +8,8 @@ mod state;
 use listening_data::CounterRng;
 use tch::{Kind, Tensor};
 
-use super::play_chunks::PlayChunk;
 use super::UserState;
+use super::play_chunks::PlayChunk;
 use super::sequences::{SequenceModel, squared_error, standard_normal};
 use crate::Result;
 use crate::features::FAST_EXTRAS;

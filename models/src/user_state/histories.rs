@@ -197,7 +197,7 @@ impl Histories {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+pub(crate) mod tests {
     use std::sync::Arc;
 
     use listening_data::{Context, Dataset, Device, Silent, SyntheticConfig, SyntheticWorld, synthesize};
@@ -207,7 +207,7 @@ pub(super) mod tests {
     use crate::track_embeddings::TrackVectors;
 
     /// Histories of `users` synthetic listeners over a catalog of 200 tracks, and the tracks' hidden vectors.
-    pub(in crate::user_state) fn synthetic(users: u32, days: u32) -> (Histories, TrackVectors) {
+    pub(crate) fn synthetic(users: u32, days: u32) -> (Histories, TrackVectors) {
         let mut config = SyntheticConfig::default();
         (config.size.users, config.size.days) = (users, days);
         (config.catalog.tracks, config.catalog.artists) = (200, 50);

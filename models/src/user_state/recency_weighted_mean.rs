@@ -59,7 +59,6 @@ impl RecencyWeightedMean {
         Ok(Self { vectors, settings, decay: (-1.0 / settings.half_life_plays).exp2() })
     }
 
-
     /// Length of the weighted sum and of the state vector.
     pub fn track_dimension(&self) -> usize {
         self.vectors.dimension()

@@ -60,7 +60,10 @@ impl FastEncoder {
 
     /// Takes in the first step of a user, which has no play before it.
     pub(super) fn first_step(&self, memory: &Tensor) -> Result<Tensor> {
-        self.step(&memory.f_new_zeros([memory.size()[0], self.inputs as i64], (memory.kind(), memory.device()))?, memory)
+        self.step(
+            &memory.f_new_zeros([memory.size()[0], self.inputs as i64], (memory.kind(), memory.device()))?,
+            memory,
+        )
     }
 
     /// The output `[rows, fast width]` that belongs to a memory.

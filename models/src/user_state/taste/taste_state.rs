@@ -23,12 +23,7 @@ impl TasteState {
     fn parts(&self, memory: &Tensor) -> Result<[Tensor; 4]> {
         let (state, play) = (self.state_length(), self.0.play_features as i64);
         let part = |from, length| memory.f_narrow(1, from, length);
-        Ok([
-            part(0, state)?,
-            part(state, play)?,
-            part(state + play, CONTEXT)?,
-            part(state + play + CONTEXT, state)?,
-        ])
+        Ok([part(0, state)?, part(state, play)?, part(state + play, CONTEXT)?, part(state + play + CONTEXT, state)?])
     }
 
     /// The memory whose last step has taken in these.
