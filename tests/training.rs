@@ -304,3 +304,31 @@ fn policies_are_compared_and_playlists_made() {
         .expect(2)
         .says(&["did you mean `synthetic:listener:0000"]);
 }
+
+/// The user state is two networks, trained on the way, that move with every play.
+const MOVING: &str = "--set user_state.encoders=[\"fs-vae\",\"rhst\"] --set user_state.training.max_epochs=1 \
+    --set user_state.fs_vae.lstm_units=16 --set user_state.fs_vae.state_length=8 --set user_state.taste_rnn.units=16 \
+    --set train.env_steps=4000";
+
+#[test]
+fn agents_are_trained_on_user_states_that_move() {
+    let folder = folder();
+    let folder = folder.path();
+    train(folder, &format!("--name one --threads 1 {MOVING}")).expect(0).prints(&["user-state", "histories"]);
+    train(folder, &format!("--name two --threads 2 {MOVING}")).expect(0);
+    let one = results(folder, "one");
+    assert!(one == results(folder, "two"), "one thread or two");
+    // Back to the last checkpoint but one.
+    let run = folder.join("runs/two");
+    fs::remove_file(run.join("metrics.json")).unwrap();
+    let newest = fs::read_to_string(run.join("checkpoints/latest")).unwrap();
+    fs::remove_dir_all(run.join("checkpoints").join(newest.trim())).unwrap();
+    train(folder, &format!("--name two --resume {MOVING}")).expect(0).says(&["resuming after"]);
+    assert!(one == results(folder, "two"), "resumed");
+    let table = sim(folder, "evaluate-policy --run runs/one --sessions 40").expect(0).out;
+    assert!(table.contains("cosine") && table.contains("action-head-dqn"), "{table}");
+    sim(folder, "generate-playlist --run runs/one --user synthetic:listener:000007 --length 4").expect(0);
+    train(folder, "--name other --set user_state.encoders=[\"vae-cf\"]")
+        .expect(2)
+        .says(&["`vae-cf` is no encoder of user states; there are recency-weighted-mean, fs-vae"]);
+}
