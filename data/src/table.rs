@@ -12,7 +12,7 @@ use std::sync::Arc;
 use parquet::basic::{Compression, Type as PhysicalType};
 use parquet::column::reader::{ColumnReader, get_typed_column_reader};
 use parquet::column::writer::{ColumnCloseResult, ColumnWriter, get_column_writer, get_typed_column_writer_mut};
-use parquet::data_type::{BoolType, ByteArray, ByteArrayType, DataType, FloatType, Int32Type, Int64Type};
+use parquet::data_type::{BoolType, ByteArrayType, DataType, FloatType, Int32Type, Int64Type};
 use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesPtr};
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::file::writer::{SerializedFileWriter, SerializedPageWriter, TrackedWrite};
@@ -94,13 +94,10 @@ impl TableLayout {
     /// The values of a column that is simple to encode.
     fn chunk(&self, position: usize, values: &ColumnValues) -> Option<Chunk> {
         let column = self.columns.column(position);
-        if values.rows() == 0 {
-            return None;
-        }
-        if values.none_present() {
-            return Some(Chunk::missing(column, values.rows()));
-        }
+        let (rows, known) = values.rows_and_known();
         let chunk = match (values, self.integers[position]) {
+            _ if rows == 0 => return None,
+            _ if known == 0 => Chunk::missing(column, rows),
             (ColumnValues::Bool(values), _) => Chunk::bools(column, values),
             (ColumnValues::Int(values), Integers::Differences) => Chunk::differences(column, values),
             (ColumnValues::Long(values), Integers::Differences) => Chunk::differences(column, values),
@@ -134,7 +131,7 @@ impl TableLayout {
 fn write_values<T: DataType>(writer: &mut ColumnWriter<'_>, values: &Values<T::T>) -> parquet::errors::Result<()> {
     let writer = get_typed_column_writer_mut::<T>(writer);
     let levels = (writer.get_descriptor().max_def_level() > 0).then(|| values.levels());
-    writer.write_batch(&values.present, levels.as_deref(), None)?;
+    writer.write_batch(&values.present(), levels.as_deref(), None)?;
     Ok(())
 }
 

@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use super::row_group::SessionTables;
+use super::play_columns::PlayColumns;
+use super::row_group::{SessionRow, SessionTables};
 use super::schema::*;
 use super::{Content, FORMAT_VERSION, Feedback, Manifest, SourceInfo};
 use crate::new_folder::NewFolder;
@@ -75,10 +76,26 @@ impl DatasetWriter {
     pub fn write_plays(&mut self, user: u32, start_ms: i64, context: Context, plays: &[Play]) -> Result<()> {
         let key = (user, start_ms);
         if plays.is_empty() || self.last.is_some_and(|last| last > key) {
-            return Err(self.fault("sessions must hold a play and come in order of user, then start"));
+            return Err(self.out_of_order());
         }
         self.last = Some(key);
         self.tables.push(user, start_ms, context, plays)
+    }
+
+    /// Adds the sessions of one row group, whose plays, so many, `columns` makes on another thread. Sessions come in
+    /// order, as in [`Self::write_session`].
+    pub(crate) fn write_group(
+        &mut self,
+        sessions: Vec<SessionRow>,
+        plays: usize,
+        columns: impl FnOnce(&[SessionRow]) -> PlayColumns + Send + 'static,
+    ) -> Result<()> {
+        let keys = || sessions.iter().map(|session| (session.user, session.start_ms));
+        if !self.last.into_iter().chain(keys()).is_sorted() || sessions.iter().any(|session| session.plays == 0) {
+            return Err(self.out_of_order());
+        }
+        self.last = keys().last().or(self.last);
+        self.tables.push_group(sessions, plays, columns)
     }
 
     /// Adds the next user: its number is the count of users before. Users may come before or after their sessions.
@@ -109,6 +126,10 @@ impl DatasetWriter {
         }
         self.pending_vectors.push((track, vector.to_vec()));
         if self.pending_vectors.len() >= GROUP_ROWS / 4 { self.flush_vectors() } else { Ok(()) }
+    }
+
+    fn out_of_order(&self) -> DataError {
+        self.fault("sessions must hold a play and come in order of user, then start")
     }
 
     fn fault(&self, problem: &str) -> DataError {

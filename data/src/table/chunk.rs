@@ -27,14 +27,17 @@ pub(super) struct Chunk {
 
 impl Chunk {
     /// A page with the levels of the values, if the column has any, and room for so many bytes after them.
-    fn begin<T>(column: ColumnDescPtr, values: &Values<T>, room: usize) -> Self {
-        let mut body = Vec::with_capacity(room + values.rows / 8 + 64);
+    fn begin<T: Clone + Default>(column: ColumnDescPtr, values: &Values<T>, room: usize) -> Self {
+        let rows = values.rows();
+        let mut body = Vec::with_capacity(room + rows / 8 + 64);
         if column.max_def_level() > 0 {
-            put_levels(&mut body, |out| {
-                if values.all_present() { put_run(values.rows, 1, out) } else { put_bits_run(&values.has_value, out) }
+            let known = values.known();
+            put_levels(&mut body, |out| match known {
+                known if known == rows => put_run(rows, 1, out),
+                _ => put_bits_run(values.has_value(), out),
             });
         }
-        Self { column, rows: values.rows, body, encoding: Encoding::PLAIN, statistics: None }
+        Self { column, rows, body, encoding: Encoding::PLAIN, statistics: None }
     }
 
     /// A column none of whose rows has a value.
@@ -46,25 +49,27 @@ impl Chunk {
 
     /// Yes or no, a bit each.
     pub(super) fn bools(column: ColumnDescPtr, values: &Values<bool>) -> Self {
-        let mut chunk = Self::begin(column, values, values.present.len() / 8);
-        put_bits(&values.present, &mut chunk.body);
+        let mut chunk = Self::begin(column, values, values.rows() / 8);
+        put_bits(&values.present(), &mut chunk.body);
         chunk
     }
 
     /// Integers by their differences.
     pub(super) fn differences<T: Integer>(column: ColumnDescPtr, values: &Values<T>) -> Self {
-        let mut chunk = Self::begin(column, values, 4 * values.present.len());
-        differences::encode(&values.present, &mut chunk.body);
+        let mut chunk = Self::begin(column, values, 4 * values.rows());
+        let present = values.present();
+        differences::encode(&present, &mut chunk.body);
         chunk.encoding = Encoding::DELTA_BINARY_PACKED;
-        chunk.with_range(&values.present)
+        chunk.with_range(&present)
     }
 
     /// Integers as they are.
     pub(super) fn plain<T: Integer + bytemuck::Pod>(column: ColumnDescPtr, values: &Values<T>) -> Self {
-        let bytes = bytemuck::cast_slice(&values.present);
+        let present = values.present();
+        let bytes = bytemuck::cast_slice(&present);
         let mut chunk = Self::begin(column, values, bytes.len());
         chunk.body.extend_from_slice(bytes);
-        chunk.with_range(&values.present)
+        chunk.with_range(&present)
     }
 
     /// Tells the smallest and the largest value. Numbers with and without sign are in the same order from 0 on; below it

@@ -1,64 +1,81 @@
 //! The values of a column on their way into a table.
 
+use std::borrow::Cow;
+
 use parquet::data_type::ByteArray;
 
-/// The values of one column as Parquet takes them: those that are there, and in columns that may have missing ones also
-/// which rows have one.
+/// The values of one column in one row group.
 pub(crate) struct Values<T> {
-    pub(super) rows: usize,
-    pub(super) present: Vec<T>,
-    /// Whether each row has a value; may be left empty where all have one, or none has.
-    pub(super) has_value: Vec<bool>,
+    /// A value per row; the default one in rows without.
+    values: Vec<T>,
+    /// Whether each row has a value; empty where all have one.
+    has_value: Vec<bool>,
 }
 
-impl<T> Values<T> {
+impl<T: Clone + Default> Values<T> {
     pub(crate) fn required(values: impl Iterator<Item = T>) -> Self {
         Self::all(values.collect())
     }
 
     /// One value per row.
-    pub(crate) fn all(present: Vec<T>) -> Self {
-        Self { rows: present.len(), present, has_value: Vec::new() }
-    }
-
-    /// So many rows without a value.
-    pub(crate) fn missing(rows: usize) -> Self {
-        Self { rows, present: Vec::new(), has_value: Vec::new() }
+    pub(crate) fn all(values: Vec<T>) -> Self {
+        Self { values, has_value: Vec::new() }
     }
 
     pub(crate) fn optional(values: impl Iterator<Item = Option<T>>) -> Self {
-        let mut all = Self::none_yet(values.size_hint().0);
-        all.extend(values);
-        all
+        let (has_value, values) = values.map(|value| (value.is_some(), value.unwrap_or_default())).unzip();
+        Self { values, has_value }
     }
 
     /// Of a column that may have missing values, with room for so many.
     pub(crate) fn none_yet(rows: usize) -> Self {
-        Self { rows: 0, present: Vec::with_capacity(rows), has_value: Vec::with_capacity(rows) }
+        Self { values: Vec::with_capacity(rows), has_value: Vec::with_capacity(rows) }
     }
 
-    /// Whether every row has a value.
-    pub(super) fn all_present(&self) -> bool {
-        self.present.len() == self.rows
+    /// Adds what `value` answers for each row of a column that may have missing values.
+    pub(crate) fn extend<R>(&mut self, rows: &[R], value: impl Fn(&R) -> Option<T>) {
+        // Each in a loop of its own, without a branch per row.
+        self.has_value.extend(rows.iter().map(|row| value(row).is_some()));
+        self.values.extend(rows.iter().map(|row| value(row).unwrap_or_default()));
+    }
+
+    pub(crate) fn rows(&self) -> usize {
+        self.values.len()
+    }
+
+    /// How many rows have a value.
+    pub(crate) fn known(&self) -> usize {
+        if self.has_value.is_empty() { self.values.len() } else { self.has_value.iter().filter(|&&has| has).count() }
+    }
+
+    /// The values that are there.
+    pub(super) fn present(&self) -> Cow<'_, [T]> {
+        if self.known() == self.rows() {
+            return Cow::Borrowed(&self.values);
+        }
+        let present = self.values.iter().zip(&self.has_value).filter(|(_, has)| **has);
+        Cow::Owned(present.map(|(value, _)| value.clone()).collect())
+    }
+
+    /// Whether each row has a value; empty where all have one.
+    pub(super) fn has_value(&self) -> &[bool] {
+        &self.has_value
     }
 
     /// A level per row, 1 where there is a value, as the Parquet library wants them.
     pub(super) fn levels(&self) -> Vec<i16> {
-        if self.all_present() || self.present.is_empty() {
-            return vec![i16::from(self.all_present()); self.rows];
+        if self.has_value.is_empty() {
+            return vec![1; self.rows()];
         }
         self.has_value.iter().map(|&has| i16::from(has)).collect()
     }
 }
 
-impl<T> Extend<Option<T>> for Values<T> {
-    fn extend<I: IntoIterator<Item = Option<T>>>(&mut self, values: I) {
-        let Self { rows, present, has_value } = self;
-        for value in values {
-            has_value.push(value.is_some());
-            present.extend(value);
-        }
-        *rows = has_value.len();
+impl Values<bool> {
+    /// How many rows have a yes.
+    pub(crate) fn yes(&self) -> usize {
+        // Where there is no value stands no.
+        self.values.iter().filter(|&&value| value).count()
     }
 }
 
@@ -71,29 +88,7 @@ pub(crate) enum ColumnValues {
     Text(Values<ByteArray>),
 }
 
-/// Takes what the values of any type have.
-macro_rules! of_values {
-    ($column:expr, $values:ident => $what:expr) => {
-        match $column {
-            ColumnValues::Bool($values) => $what,
-            ColumnValues::Int($values) => $what,
-            ColumnValues::Long($values) => $what,
-            ColumnValues::Float($values) => $what,
-            ColumnValues::Text($values) => $what,
-        }
-    };
-}
-
 impl ColumnValues {
-    pub(super) fn rows(&self) -> usize {
-        of_values!(self, values => values.rows)
-    }
-
-    /// Whether no row has a value.
-    pub(super) fn none_present(&self) -> bool {
-        of_values!(self, values => values.present.is_empty())
-    }
-
     /// A column of texts, none of which is missing.
     pub(crate) fn texts<'a>(texts: impl Iterator<Item = &'a str>) -> Self {
         Self::Text(Values::required(texts.map(ByteArray::from)))
@@ -103,5 +98,19 @@ impl ColumnValues {
     pub(crate) fn names(names: impl Iterator<Item = Option<&'static str>>) -> Self {
         let bytes = |name: &'static str| ByteArray::from(bytes::Bytes::from_static(name.as_bytes()));
         Self::Text(Values::optional(names.map(|name| name.map(bytes))))
+    }
+
+    /// How many rows there are, and how many have a value.
+    pub(super) fn rows_and_known(&self) -> (usize, usize) {
+        fn of<T: Clone + Default>(values: &Values<T>) -> (usize, usize) {
+            (values.rows(), values.known())
+        }
+        match self {
+            Self::Bool(values) => of(values),
+            Self::Int(values) => of(values),
+            Self::Long(values) => of(values),
+            Self::Float(values) => of(values),
+            Self::Text(values) => of(values),
+        }
     }
 }
