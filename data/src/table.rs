@@ -41,6 +41,8 @@ enum Integers {
     /// By a dictionary where that is smaller.
     Dictionary,
     Differences,
+    /// By differences, with the smallest and the largest told in the footer.
+    Ascending,
     Plain,
 }
 
@@ -53,12 +55,17 @@ pub(crate) struct TableLayout {
 }
 
 impl TableLayout {
-    /// `schema` is a Parquet message type. Integers of the columns in `differences` are stored by their differences,
-    /// those of `plain` as they are, both uncompressed; yes and no take a bit. All other columns are compressed, those
-    /// not in `plain` by a dictionary first where that is smaller.
-    pub(crate) fn new(schema: &str, differences: &[&str], plain: &[&str]) -> parquet::errors::Result<Arc<Self>> {
+    /// `schema` is a Parquet message type. Integers of the columns in `ascending` and `differences` are stored by their
+    /// differences, those of `plain` as they are, all uncompressed; yes and no take a bit. All other columns are
+    /// compressed, those not in `plain` by a dictionary first where that is smaller.
+    pub(crate) fn new(
+        schema: &str,
+        ascending: &[&str],
+        differences: &[&str],
+        plain: &[&str],
+    ) -> parquet::errors::Result<Arc<Self>> {
         let schema = Arc::new(parse_message_type(schema)?);
-        // Statistics serve those who read a dataset elsewhere and filter by user or time; per chunk is enough.
+        // Statistics serve those who read a dataset elsewhere and filter, by user or time above all; per chunk is enough.
         let mut properties = WriterProperties::builder()
             .set_compression(Compression::SNAPPY)
             .set_statistics_enabled(EnabledStatistics::Chunk)
@@ -68,6 +75,7 @@ impl TableLayout {
         }
         let columns = SchemaDescriptor::new(Arc::clone(&schema));
         let of_column = |column: &ColumnDescPtr| match column.name() {
+            name if ascending.contains(&name) => Integers::Ascending,
             name if differences.contains(&name) => Integers::Differences,
             name if plain.contains(&name) => Integers::Plain,
             _ => Integers::Dictionary,
@@ -101,6 +109,8 @@ impl TableLayout {
             (ColumnValues::Bool(values), _) => Chunk::bools(column, values),
             (ColumnValues::Int(values), Integers::Differences) => Chunk::differences(column, values),
             (ColumnValues::Long(values), Integers::Differences) => Chunk::differences(column, values),
+            (ColumnValues::Int(values), Integers::Ascending) => Chunk::differences(column, values).with_range(values),
+            (ColumnValues::Long(values), Integers::Ascending) => Chunk::differences(column, values).with_range(values),
             (ColumnValues::Int(values), Integers::Plain) => Chunk::plain(column, values),
             (ColumnValues::Long(values), Integers::Plain) => Chunk::plain(column, values),
             _ => return None,

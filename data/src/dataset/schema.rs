@@ -80,16 +80,21 @@ pub(super) fn audio_vectors_schema(dimension: usize) -> String {
 
 /// The layout of a table: numbers by differences, which also cuts those in no order to the bits that they need.
 pub(super) fn layout(schema: &str) -> parquet::errors::Result<Arc<TableLayout>> {
-    let differences: &[&str] = match schema {
-        PLAYS => &["session", "user", "position", "track", "start", "ms_played", "skip_step"],
-        SESSIONS => &["session", "user", "start", "plays", "hour", "weekday"],
+    let ascending: &[&str] = match schema {
+        PLAYS | SESSIONS => &["user", "start"],
         FEEDBACK => &["user", "at"],
         _ => &["track", "user"],
+    };
+    let differences: &[&str] = match schema {
+        PLAYS => &["session", "position", "track", "ms_played", "skip_step"],
+        SESSIONS => &["session", "plays", "hour", "weekday"],
+        CATALOG => &["duration_ms"],
+        _ => &[],
     };
     let plain: &[&str] = match schema {
         CATALOG => &["track_id"],
         USERS => &["user_id"],
         _ => &[],
     };
-    TableLayout::new(schema, differences, plain)
+    TableLayout::new(schema, ascending, differences, plain)
 }

@@ -1,12 +1,16 @@
 //! Writes a dataset; it appears whole, under its name, only when finished.
 
+use std::borrow::Cow;
+use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::play_columns::PlayColumns;
 use super::row_group::{SessionRow, SessionTables};
 use super::schema::*;
 use super::{Content, FORMAT_VERSION, Feedback, Manifest, SourceInfo};
 use crate::new_folder::NewFolder;
+use crate::parallel::in_order;
 use crate::table::{ColumnValues, TableWriter, Values};
 use crate::{
     AUDIO_FEATURES, Context, DataError, Play, Result, Session, Track, User, fingerprint_of_text, write_atomically,
@@ -171,7 +175,19 @@ impl DatasetWriter {
     }
 
     /// Writes catalog, the users that were not written yet and the manifest, and gives the dataset its name.
-    pub fn finish(mut self, catalog: &[Track], users: &[User], source: &SourceInfo) -> Result<Manifest> {
+    pub fn finish(self, catalog: &[Track], users: &[User], source: &SourceInfo) -> Result<Manifest> {
+        self.finish_with(catalog.len(), |track| Cow::Borrowed(&catalog[track]), users, source)
+    }
+
+    /// As [`Self::finish`], with a catalog of so many tracks that need not be in memory all at once: `track` makes each
+    /// from its number, on any thread.
+    pub(crate) fn finish_with<'a>(
+        mut self,
+        tracks: usize,
+        track: impl Fn(usize) -> Cow<'a, Track> + Sync,
+        users: &[User],
+        source: &SourceInfo,
+    ) -> Result<Manifest> {
         for user in users {
             self.write_user(&user.id)?;
         }
@@ -183,10 +199,16 @@ impl DatasetWriter {
         if self.last.is_some_and(|(user, _)| u64::from(user) >= self.users_written) {
             return Err(self.fault("a session names a user that was not written"));
         }
-        let (written, fingerprints) = self.tables.finish()?;
-        let mut catalog_table = table(&self.folder.path(CATALOG_FILE), CATALOG)?;
-        catalog_table.write(&catalog_columns(catalog))?;
-        let mut fingerprints = fingerprints.concat() + &catalog_table.close()? + &self.users.close()?;
+        let catalog_path = self.folder.path(CATALOG_FILE);
+        let tables = self.tables;
+        // The last plays are encoded, and the disk takes them, while the catalog is made.
+        let (sessions, catalog) = std::thread::scope(|scope| {
+            let sessions = scope.spawn(|| tables.finish());
+            let catalog = write_catalog(&catalog_path, tracks, track);
+            (sessions.join().unwrap_or_else(|panic| resume_unwind(panic)), catalog)
+        });
+        let (written, fingerprints) = sessions?;
+        let mut fingerprints = fingerprints.concat() + &catalog? + &self.users.close()?;
         if let Some(feedback) = self.feedback {
             fingerprints += &feedback.close()?;
         }
@@ -197,7 +219,7 @@ impl DatasetWriter {
         let manifest = Manifest {
             format_version: FORMAT_VERSION,
             content: self.content,
-            tracks: catalog.len() as u64,
+            tracks: tracks as u64,
             users: self.users_written,
             sessions: written.sessions,
             plays: written.plays,
@@ -215,14 +237,30 @@ impl DatasetWriter {
     }
 }
 
+/// Writes the catalog; answers its fingerprint.
+fn write_catalog<'a>(path: &Path, tracks: usize, track: impl Fn(usize) -> Cow<'a, Track> + Sync) -> Result<String> {
+    let layout = layout(CATALOG).map_err(DataError::parquet(path))?;
+    let mut table = TableWriter::create(path, Arc::clone(&layout))?;
+    let mut firsts = (0..tracks).step_by(GROUP_ROWS);
+    in_order(
+        || Ok(firsts.next()),
+        |first| {
+            let group: Vec<_> = (first..tracks.min(first + GROUP_ROWS)).map(&track).collect();
+            layout.encode(&catalog_columns(first, &group)).map_err(DataError::parquet(path))
+        },
+        |group| table.append(group),
+    )?;
+    table.close()
+}
+
 fn table(path: &Path, schema: &str) -> Result<TableWriter> {
     TableWriter::create(path, layout(schema).map_err(DataError::parquet(path))?)
 }
 
-fn catalog_columns(catalog: &[Track]) -> Vec<ColumnValues> {
-    let text = |get: fn(&Track) -> &str| ColumnValues::texts(catalog.iter().map(get));
+fn catalog_columns(first: usize, catalog: &[Cow<'_, Track>]) -> Vec<ColumnValues> {
+    let text = |get: fn(&Track) -> &str| ColumnValues::texts(catalog.iter().map(|track| get(track)));
     let mut columns = vec![
-        ColumnValues::Int(Values::required(0..catalog.len() as i32)),
+        ColumnValues::Int(Values::required((first as i32..).take(catalog.len()))),
         text(|t| &t.id),
         text(|t| &t.name),
         text(|t| &t.artist),

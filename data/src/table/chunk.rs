@@ -57,10 +57,9 @@ impl Chunk {
     /// Integers by their differences.
     pub(super) fn differences<T: Integer>(column: ColumnDescPtr, values: &Values<T>) -> Self {
         let mut chunk = Self::begin(column, values, 4 * values.rows());
-        let present = values.present();
-        differences::encode(&present, &mut chunk.body);
+        differences::encode(&values.present(), &mut chunk.body);
         chunk.encoding = Encoding::DELTA_BINARY_PACKED;
-        chunk.with_range(&present)
+        chunk
     }
 
     /// Integers as they are.
@@ -69,12 +68,13 @@ impl Chunk {
         let bytes = bytemuck::cast_slice(&present);
         let mut chunk = Self::begin(column, values, bytes.len());
         chunk.body.extend_from_slice(bytes);
-        chunk.with_range(&present)
+        chunk
     }
 
     /// Tells the smallest and the largest value. Numbers with and without sign are in the same order from 0 on; below it
     /// nothing is told.
-    fn with_range<T: Integer>(mut self, present: &[T]) -> Self {
+    pub(super) fn with_range<T: Integer>(mut self, values: &Values<T>) -> Self {
+        let present = values.present();
         let missing = Some((self.rows - present.len()) as u64);
         let range = present.iter().copied().min().zip(present.iter().copied().max());
         self.statistics = range

@@ -3,8 +3,6 @@
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
-use crate::Track;
-
 /// Identifiers below this have a place in a table; the set's go up to 9.4 million.
 const DIRECT: usize = 1 << 24;
 const NONE: u32 = u32::MAX;
@@ -123,17 +121,14 @@ impl Items {
         self.lengths.len()
     }
 
-    /// The catalog, with the identifiers of artists and albums by number.
-    pub(super) fn catalog(&self, artists: &[Option<u32>], albums: &[Option<u32>]) -> Vec<Track> {
-        let text = |id: Option<u32>| id.map(|id| id.to_string()).unwrap_or_default();
-        let track = |(number, &item): (usize, &u32)| Track {
-            id: item.to_string(),
-            artist: text(artists[number]),
-            album: text(albums[number]),
-            duration_ms: Some(self.lengths[number] * 1000).filter(|&ms| ms > 0),
-            ..Track::default()
-        };
-        self.numbers.ids.iter().enumerate().map(track).collect()
+    /// Length of a track by its number.
+    pub(super) fn duration_ms(&self, track: usize) -> Option<u32> {
+        Some(self.lengths[track] * 1000).filter(|&ms| ms > 0)
+    }
+
+    /// Identifier of a track by its number.
+    pub(super) fn id(&self, track: usize) -> u32 {
+        self.numbers.ids[track]
     }
 }
 

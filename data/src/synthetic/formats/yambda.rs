@@ -86,7 +86,7 @@ fn item(track: u32) -> i32 {
 }
 
 fn create(path: &Path, schema: &str) -> Result<TableWriter> {
-    TableWriter::create(path, TableLayout::new(schema, &[], &[]).map_err(DataError::parquet(path))?)
+    TableWriter::create(path, TableLayout::new(schema, &[], &[], &[]).map_err(DataError::parquet(path))?)
 }
 
 fn write_rows(table: &mut TableWriter, columns: &mut [Vec<i32>]) -> Result<()> {
