@@ -113,6 +113,7 @@ impl TableLayout {
             (ColumnValues::Long(values), Integers::Ascending) => Chunk::differences(column, values).with_range(values),
             (ColumnValues::Int(values), Integers::Plain) => Chunk::plain(column, values),
             (ColumnValues::Long(values), Integers::Plain) => Chunk::plain(column, values),
+            (ColumnValues::SameText(_, text), _) => Chunk::same_text(column, rows, text.data()),
             _ => return None,
         };
         Some(chunk)
@@ -132,6 +133,8 @@ impl TableLayout {
             ColumnValues::Long(values) => write_values::<Int64Type>(&mut writer, values)?,
             ColumnValues::Float(values) => write_values::<FloatType>(&mut writer, values)?,
             ColumnValues::Text(values) => write_values::<ByteArrayType>(&mut writer, values)?,
+            // Never asked of the library: a chunk of its own, unless there are no rows.
+            ColumnValues::SameText(..) => {}
         }
         let close = writer.close()?;
         Ok((sink.into_inner()?.into(), close))
@@ -284,3 +287,6 @@ fn read_values<T: DataType>(
     let mut present = present.into_iter();
     Ok(levels.iter().map(|&level| if level > 0 { present.next() } else { None }).collect())
 }
+
+#[cfg(test)]
+mod tests;

@@ -191,12 +191,12 @@ fn session_columns(sessions: &[SessionRow], first: u64) -> Vec<ColumnValues> {
         ColumnValues::Int(Values::required(rows().map(|s| s.user as i32))),
         ColumnValues::Long(Values::required(rows().map(|s| s.start_ms))),
         ColumnValues::Int(Values::required(rows().map(|s| s.plays as i32))),
-        ColumnValues::Int(Values::optional(rows().map(|s| s.context.hour.map(i32::from)))),
-        ColumnValues::Int(Values::optional(rows().map(|s| s.context.weekday.map(i32::from)))),
+        ColumnValues::Int(Values::of(sessions, |s| s.context.hour.map(i32::from))),
+        ColumnValues::Int(Values::of(sessions, |s| s.context.weekday.map(i32::from))),
         ColumnValues::names(rows().map(|s| s.context.device.map(|v| v.name()))),
         ColumnValues::names(rows().map(|s| s.context.source.map(|v| v.name()))),
-        ColumnValues::Bool(Values::optional(rows().map(|s| s.context.premium))),
-        ColumnValues::Bool(Values::optional(rows().map(|s| s.context.shuffle))),
+        ColumnValues::Bool(Values::of(sessions, |s| s.context.premium)),
+        ColumnValues::Bool(Values::of(sessions, |s| s.context.shuffle)),
         ColumnValues::names(rows().map(|s| s.context.behaviour_policy.map(|v| v.name()))),
     ]
 }

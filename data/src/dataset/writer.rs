@@ -265,13 +265,12 @@ fn catalog_columns(first: usize, catalog: &[Cow<'_, Track>]) -> Vec<ColumnValues
         text(|t| &t.name),
         text(|t| &t.artist),
         text(|t| &t.album),
-        ColumnValues::Int(Values::optional(catalog.iter().map(|t| t.duration_ms.map(|ms| ms as i32)))),
+        ColumnValues::Int(Values::of(catalog, |t| t.duration_ms.map(|ms| ms as i32))),
         ColumnValues::Bool(Values::required(catalog.iter().map(|t| t.duration_estimated))),
-        ColumnValues::Int(Values::optional(catalog.iter().map(|t| t.release_year.map(i32::from)))),
+        ColumnValues::Int(Values::of(catalog, |t| t.release_year.map(i32::from))),
     ];
     for feature in 0..AUDIO_FEATURES.len() {
-        let values = catalog.iter().map(|t| t.audio_features.map(|f| f[feature]));
-        columns.push(ColumnValues::Float(Values::optional(values)));
+        columns.push(ColumnValues::Float(Values::of(catalog, |t| t.audio_features.map(|f| f[feature]))));
     }
     columns
 }

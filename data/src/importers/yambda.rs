@@ -32,7 +32,7 @@ use crate::{
 };
 
 /// Values per column that one thread decodes at a time; 20 bytes of each event are held.
-const RANGE_VALUES: usize = 1 << 17;
+const RANGE_VALUES: usize = 1 << 16;
 
 /// Imports Yambda, in its flat or its sequential layout, into a new dataset at `out`.
 ///

@@ -2,7 +2,8 @@
 //!
 //! That writer looks at every value and level several times, also where there is nothing to be seen: in the tables of
 //! sessions and plays it took most of the time. What is simple to encode is encoded here: integers by their differences
-//! or as they are, yes and no, and columns without any value.
+//! or as they are, yes and no, and columns with one text or
+//! none at all.
 
 use parquet::basic::Encoding;
 use parquet::column::page::{CompressedPage, Page, PageWriter};
@@ -16,10 +17,11 @@ use parquet::schema::types::ColumnDescPtr;
 use super::differences::{self, Integer};
 use super::values::Values;
 
-/// A page in the making.
+/// A chunk in the making: its one page, and its dictionary of one value, if it has any.
 pub(super) struct Chunk {
     column: ColumnDescPtr,
     rows: usize,
+    dictionary: Option<Vec<u8>>,
     body: Vec<u8>,
     encoding: Encoding,
     statistics: Option<Statistics>,
@@ -37,14 +39,24 @@ impl Chunk {
                 _ => put_bits_run(values.has_value(), out),
             });
         }
-        Self { column, rows, body, encoding: Encoding::PLAIN, statistics: None }
+        Self { column, rows, dictionary: None, body, encoding: Encoding::PLAIN, statistics: None }
     }
 
     /// A column none of whose rows has a value.
     pub(super) fn missing(column: ColumnDescPtr, rows: usize) -> Self {
         let mut body = Vec::new();
         put_levels(&mut body, |out| put_run(rows, 0, out));
-        Self { column, rows, body, encoding: Encoding::PLAIN, statistics: None }
+        Self { column, rows, dictionary: None, body, encoding: Encoding::PLAIN, statistics: None }
+    }
+
+    /// One text in all rows of a column without missing values.
+    pub(super) fn same_text(column: ColumnDescPtr, rows: usize, text: &[u8]) -> Self {
+        let dictionary = [&(text.len() as u32).to_le_bytes(), text].concat();
+        // The dictionary's first value, as a number of one bit, so many times.
+        let mut body = vec![1];
+        put_run(rows, 0, &mut body);
+        let encoding = Encoding::RLE_DICTIONARY;
+        Self { column, rows, dictionary: Some(dictionary), body, encoding, statistics: None }
     }
 
     /// Yes or no, a bit each.
@@ -85,28 +97,40 @@ impl Chunk {
 
     /// The chunk as it will lie in the file, and what the footer tells of it.
     pub(super) fn finish(self) -> Result<(bytes::Bytes, ColumnCloseResult)> {
-        let size = self.body.len();
-        let page = Page::DataPage {
+        let mut sink = TrackedWrite::new(Vec::with_capacity(self.body.len() + 64));
+        let mut pages = SerializedPageWriter::new(&mut sink);
+        let mut write = |page: Page| {
+            let size = page.buffer().len();
+            pages.write_page(CompressedPage::new(page, size))
+        };
+        let dictionary = self.dictionary.map(|dictionary| {
+            let (buf, encoding) = (dictionary.into(), Encoding::PLAIN);
+            write(Page::DictionaryPage { buf, num_values: 1, encoding, is_sorted: false })
+        });
+        let dictionary = dictionary.transpose()?;
+        let page = write(Page::DataPage {
             buf: self.body.into(),
             num_values: self.rows as u32,
             encoding: self.encoding,
             def_level_encoding: Encoding::RLE,
             rep_level_encoding: Encoding::RLE,
             statistics: None,
-        };
-        let mut sink = TrackedWrite::new(Vec::with_capacity(size + 64));
-        let written = SerializedPageWriter::new(&mut sink).write_page(CompressedPage::new(page, size))?;
+        })?;
+        let pages = || dictionary.iter().chain([&page]);
+        let mut encodings = vec![Encoding::RLE, self.encoding];
+        encodings.extend(dictionary.is_some().then_some(Encoding::PLAIN));
         let mut metadata = ColumnChunkMetaData::builder(self.column)
-            .set_encodings(vec![self.encoding, Encoding::RLE])
+            .set_encodings(encodings)
             .set_num_values(self.rows as i64)
-            .set_total_compressed_size(written.compressed_size as i64)
-            .set_total_uncompressed_size(written.uncompressed_size as i64)
-            .set_data_page_offset(written.offset as i64);
+            .set_total_compressed_size(pages().map(|page| page.compressed_size as i64).sum())
+            .set_total_uncompressed_size(pages().map(|page| page.uncompressed_size as i64).sum())
+            .set_dictionary_page_offset(dictionary.as_ref().map(|page| page.offset as i64))
+            .set_data_page_offset(page.offset as i64);
         if let Some(statistics) = self.statistics {
             metadata = metadata.set_statistics(statistics);
         }
         let close = ColumnCloseResult {
-            bytes_written: written.bytes_written,
+            bytes_written: pages().map(|page| page.bytes_written).sum(),
             rows_written: self.rows as u64,
             metadata: metadata.build()?,
             bloom_filter: None,

@@ -27,6 +27,13 @@ impl<T: Clone + Default> Values<T> {
         Self { values, has_value }
     }
 
+    /// What `value` answers for each row of a column that may have missing values.
+    pub(crate) fn of<R>(rows: &[R], value: impl Fn(&R) -> Option<T>) -> Self {
+        let mut all = Self::none_yet(rows.len());
+        all.extend(rows, value);
+        all
+    }
+
     /// Of a column that may have missing values, with room for so many.
     pub(crate) fn none_yet(rows: usize) -> Self {
         Self { values: Vec::with_capacity(rows), has_value: Vec::with_capacity(rows) }
@@ -86,12 +93,18 @@ pub(crate) enum ColumnValues {
     Long(Values<i64>),
     Float(Values<f32>),
     Text(Values<ByteArray>),
+    /// The same text in so many rows.
+    SameText(usize, ByteArray),
 }
 
 impl ColumnValues {
     /// A column of texts, none of which is missing.
-    pub(crate) fn texts<'a>(texts: impl Iterator<Item = &'a str>) -> Self {
-        Self::Text(Values::required(texts.map(ByteArray::from)))
+    pub(crate) fn texts<'a>(mut texts: impl Iterator<Item = &'a str> + Clone) -> Self {
+        let mut all = texts.clone();
+        match texts.next() {
+            Some(first) if texts.all(|text| text == first) => Self::SameText(all.count(), first.into()),
+            _ => Self::Text(Values::required(all.by_ref().map(ByteArray::from))),
+        }
     }
 
     /// A column of names from a fixed list.
@@ -111,6 +124,7 @@ impl ColumnValues {
             Self::Long(values) => of(values),
             Self::Float(values) => of(values),
             Self::Text(values) => of(values),
+            Self::SameText(rows, _) => (*rows, *rows),
         }
     }
 }

@@ -113,7 +113,7 @@ const LENGTH: usize = 4;
 const KIND: usize = 5;
 
 /// Parts of a range whose columns are held at once: those of a part fit the caches.
-const PARTS: usize = 4;
+const PARTS: usize = 2;
 
 /// A file of events.
 pub(super) struct EventFile {

@@ -117,6 +117,7 @@ impl<'a> Plays<'a> {
     }
 
     /// Adds the next event; answers the record of one that is no play.
+    #[inline]
     pub(super) fn push(&mut self, event: &Event, known: Known) -> Result<Option<PlacedFeedback>> {
         match self.last {
             Some(last) if (last.user, last.time_s) == (event.user, event.time_s) => {
