@@ -27,9 +27,7 @@ use super::report::{DroppedRows, ImportCounts, ImportReport, Remark};
 use super::track_features::read_track_features;
 use crate::external_sort::RUN_RECORDS;
 use crate::parallel::in_order;
-use crate::{
-    AudioFeatures, DataError, DatasetWriter, ExternalSort, Feedback, Progress, Result, SourceInfo, Track,
-};
+use crate::{AudioFeatures, DataError, DatasetWriter, ExternalSort, Feedback, Progress, Result, SourceInfo, Track};
 
 /// Values per column that one thread decodes at a time; 20 bytes of each event are held.
 const RANGE_VALUES: usize = 1 << 16;

@@ -22,7 +22,10 @@ pub(in crate::importers) enum Cells {
     /// Whole numbers, and timestamps in milliseconds. Those above `i64::MAX` are `i64::MAX`.
     Int(Vec<i64>),
     /// Whole numbers of 32 bits, as they lie in the file: with or without sign.
-    Int32 { bits: Vec<u32>, signed: bool },
+    Int32 {
+        bits: Vec<u32>,
+        signed: bool,
+    },
     Float(Vec<f64>),
     Text(Vec<ByteArray>),
 }
@@ -95,7 +98,9 @@ pub(super) enum Conversion {
     /// The bits of an integer without sign.
     Unsigned,
     /// Integers of 32 bits as they lie in the file.
-    Bits { signed: bool },
+    Bits {
+        signed: bool,
+    },
     IntToFloat,
     UnsignedToFloat,
     FloatToInt,
