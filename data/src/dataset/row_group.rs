@@ -24,11 +24,13 @@ pub(crate) struct SessionRow {
     pub(crate) plays: u32,
 }
 
+type MakeColumns = Box<dyn FnOnce(&[SessionRow]) -> PlayColumns + Send>;
+
 /// Sessions of one row group, and what makes the columns of their plays.
 struct RowGroup {
     first_session: u64,
     sessions: Vec<SessionRow>,
-    columns: Box<dyn FnOnce(&[SessionRow]) -> PlayColumns + Send>,
+    columns: MakeColumns,
 }
 
 struct EncodedGroups {

@@ -98,7 +98,7 @@ impl DatasetWriter {
         if !self.last.into_iter().chain(keys()).is_sorted() || sessions.iter().any(|session| session.plays == 0) {
             return Err(self.out_of_order());
         }
-        self.last = keys().last().or(self.last);
+        self.last = keys().next_back().or(self.last);
         self.tables.push_group(sessions, plays, columns)
     }
 
