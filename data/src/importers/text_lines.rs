@@ -127,10 +127,9 @@ impl<R: Read> Read for UntilFailure<R> {
 
 #[cfg(test)]
 mod tests {
-    use std::io::Write;
-
     use super::*;
     use crate::Silent;
+    use crate::importers::test_bench::gzip;
 
     /// All lines of a file, with their numbers.
     fn lines(path: &std::path::Path, lenient: bool) -> Result<(Vec<(u64, String)>, FilesRead)> {
@@ -151,9 +150,7 @@ mod tests {
     fn a_cut_file_is_an_error_or_gives_its_whole_lines() {
         let folder = tempfile::tempdir().unwrap();
         let text: String = (1..=100_000).map(|number| format!("line {number} {}\n", number * 7919 % 10_007)).collect();
-        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-        encoder.write_all(text.as_bytes()).unwrap();
-        let packed = encoder.finish().unwrap();
+        let packed = gzip(text);
         let path = folder.path().join("lines.gz");
         std::fs::write(&path, &packed).unwrap();
         let (whole, read) = lines(&path, false).unwrap();
