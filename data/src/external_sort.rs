@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use bytemuck::Pod;
 
-use crate::{DataError, Result};
+use crate::{DataError, Progress, Result};
 
 /// Records held in memory before a run is written (times the record's size: 1 Mi records of 40 bytes are 40 MiB).
 pub(crate) const RUN_RECORDS: usize = 1 << 20;
@@ -54,6 +54,28 @@ impl<T: Pod + Ord> ExternalSort<T> {
             lengths.push(self.run.len());
         }
         self.run.clear();
+        Ok(())
+    }
+
+    /// Gives the records in order to `take`, as a stage of the progress.
+    pub(crate) fn take_sorted(
+        self,
+        stage: &str,
+        unit: &'static str,
+        progress: &dyn Progress,
+        mut take: impl FnMut(T) -> Result<()>,
+    ) -> Result<()> {
+        let spilled: usize = self.spilled.iter().flat_map(|(_, lengths)| lengths).sum();
+        let records = (spilled + self.run.len()) as u64;
+        progress.begin(stage, records, unit);
+        for (done, record) in (0..).zip(self.sorted()?) {
+            take(record?)?;
+            if done % 65_536 == 0 {
+                progress.advance(done);
+            }
+        }
+        progress.advance(records);
+        progress.end();
         Ok(())
     }
 

@@ -60,6 +60,15 @@ pub(super) fn file_name(path: &Path) -> String {
     path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
+/// Whether a file is an archive, by its lower-case name.
+pub(super) fn is_archive(name: &str) -> bool {
+    is_tar(name) || name.ends_with(".zip")
+}
+
+fn is_tar(name: &str) -> bool {
+    [".tar", ".tar.gz", ".tgz", ".tar.zst"].iter().any(|end| name.ends_with(end))
+}
+
 /// Bytes read so far from the files of an import, for its progress: compressed bytes where files are compressed.
 #[derive(Clone, Default)]
 pub(super) struct BytesRead(Arc<AtomicU64>);
@@ -112,8 +121,7 @@ pub(super) fn open_each(
         return open_zip(path, bytes, wanted, read);
     }
     let contents = unpacked(Box::new(file)).map_err(|e| DataError::file("read", path, e))?;
-    let name = file_name(path).to_lowercase();
-    if [".tar", ".tar.gz", ".tgz", ".tar.zst"].iter().any(|end| name.ends_with(end)) {
+    if is_tar(&file_name(path).to_lowercase()) {
         return open_tar(path, contents, wanted, read);
     }
     read(&label, contents)

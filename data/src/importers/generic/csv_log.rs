@@ -5,7 +5,8 @@ use std::io::Read;
 use super::field::Field;
 use super::mapping::{Mapping, nearest};
 use super::record_blocks::{BlocksError, Dialect, RecordBlocks, reader};
-use super::row::{RowProblem, RowReader, Rows};
+use super::row::{RowReader, Rows};
+use crate::importers::row_problem::RowProblem;
 use crate::parallel::in_order;
 use crate::{DataError, Result};
 
@@ -125,7 +126,11 @@ impl Columns {
             if record.len() == self.count {
                 rows.push(row_reader, |field| self.places[field.code()].and_then(|place| record.get(place)));
             } else {
-                rows.push_bad(RowProblem::whole_row("as many cells as the header", format!("{} cells", record.len())));
+                rows.push_bad(RowProblem::new(
+                    "(whole row)",
+                    "as many cells as the header",
+                    format!("{} cells", record.len()),
+                ));
             }
         }
         rows
