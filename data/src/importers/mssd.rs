@@ -22,6 +22,7 @@ use self::sessions::{SessionAssembly, SessionCounts};
 use super::inputs::{BytesRead, Contents, find_files, is_archive, open_each, total_bytes};
 use super::options::ImportOptions;
 use super::report::{DroppedRows, ImportCounts, ImportReport, Remark, holds_no};
+use super::text_lines::cut_short;
 use super::track_features::add_track_features;
 use crate::external_sort::RUN_RECORDS;
 use crate::parallel::{LineBlock, LineBlocks, in_order};
@@ -196,11 +197,7 @@ impl Reading<'_> {
                 self.files_cut += 1;
                 Ok(None)
             }
-            Err(error) => {
-                let problem = format!("cannot be read to its end; it is cut short or damaged ({error})");
-                let remedy = "copy or download it again, or pass --lenient to keep the rows before the damage";
-                Err(DataError::bad_file(label, problem, remedy))
-            }
+            Err(error) => Err(cut_short(label, &error)),
         }
     }
 }
