@@ -173,6 +173,8 @@ impl<T: Pod + Ord> Iterator for Merge<T> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Mutex;
+
     use super::*;
     use proptest::prelude::*;
 
@@ -199,5 +201,42 @@ mod tests {
             sort.push(value).unwrap();
         }
         assert!(sort.sorted().unwrap().map(|v| v.unwrap()).eq(0..count));
+    }
+
+    /// What a stage told.
+    #[derive(Default)]
+    struct Told(Mutex<Vec<String>>);
+
+    impl Progress for Told {
+        fn begin(&self, stage: &str, total: u64, unit: &'static str) {
+            self.0.lock().unwrap().push(format!("{stage}: {total} {unit}"));
+        }
+
+        fn advance(&self, done: u64) {
+            self.0.lock().unwrap().push(done.to_string());
+        }
+
+        fn remark(&self, _text: &str) {}
+
+        fn end(&self) {
+            self.0.lock().unwrap().push("end".to_owned());
+        }
+    }
+
+    #[test]
+    fn a_stage_gives_every_record_and_tells_the_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        for run in [7, 1000] {
+            let mut sort = ExternalSort::with_run_records(folder.path(), run);
+            (0..100u32).rev().for_each(|value| sort.push(value).unwrap());
+            let (told, mut taken) = (Told::default(), Vec::new());
+            let mut take = |value| {
+                taken.push(value);
+                Ok(())
+            };
+            sort.take_sorted("sorting", "rows", &told, &mut take).unwrap();
+            assert!(taken.into_iter().eq(0..100));
+            assert_eq!(*told.0.lock().unwrap(), ["sorting: 100 rows", "0", "100", "end"]);
+        }
     }
 }
