@@ -232,7 +232,7 @@ mod tests {
             ("misnamed.csv", [gzip(&text.as_bytes()[..3]), gzip(&text.as_bytes()[3..])].concat()),
             ("one.csv.zst", zstd::encode_all(text.as_bytes(), 1).unwrap()),
             ("set.tar", tar(files)),
-            ("set.tar.gz", gzip(&tar(files))),
+            ("set.tar.gz", gzip(tar(files))),
             ("set.zip", zip(files)),
             ("inner.tar", tar(packed_inside)),
             ("inner.zip", zip(packed_inside)),
@@ -250,7 +250,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let long: Vec<u8> = (0..9000u32).flat_map(|n| n.wrapping_mul(2_654_435_761).to_le_bytes()).collect();
         let files: &[(&str, &[u8])] = &[("one.csv", &long)];
-        for (name, bytes) in [("cut.csv.gz", gzip(&long)), ("cut.tar.gz", gzip(&tar(files))), ("cut.zip", zip(files))] {
+        for (name, bytes) in [("cut.csv.gz", gzip(&long)), ("cut.tar.gz", gzip(tar(files))), ("cut.zip", zip(files))] {
             let path = folder.path().join(name);
             fs::write(&path, &bytes[..bytes.len() / 2]).unwrap();
             let error = read(&path).unwrap_err().to_string();
