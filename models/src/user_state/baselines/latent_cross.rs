@@ -37,7 +37,7 @@ impl CrossedGru {
         units: usize,
         outputs: usize,
     ) -> Result<Self> {
-        let mut weights = |parameters: &mut Parameters, place: &str, rows: usize| -> Result<Vec<Tensor>> {
+        let weights = |parameters: &mut Parameters, place: &str, rows: usize| -> Result<Vec<Tensor>> {
             let named = context_widths.iter().enumerate();
             named
                 .map(|(context, &width)| parameters.zero_weight(&format!("{place}.{context}.weight"), rows, width))

@@ -5,10 +5,11 @@ use super::super::baselines::Average;
 use super::super::histories::tests::synthetic;
 use super::super::test_values::{assert_near, fill, filled, gradient_sums, values};
 use super::super::{
-    ChunkSource, Foreteller, NetworkForeteller, Part, PlayChunks, TargetOffset, TrainingRun, TrainingSettings,
-    Unwatched, train_sequences,
+    Foreteller, NetworkForeteller, Part, PlayChunks, TargetOffset, TrainingRun, TrainingSettings, Unwatched,
+    train_sequences,
 };
 use super::*;
+use crate::features::CONTEXT_FEATURES;
 use crate::splits::Split;
 
 const SMALL: FsVaeSettings = FsVaeSettings {
@@ -154,7 +155,7 @@ fn nothing_later_is_seen() {
         let model = FsVae::new(&mut parameters, 2, 5, FsVaeSettings { shuffled, ..SMALL }).unwrap();
         let memory = Tensor::zeros([2, model.memory_length() as i64], (Kind::Float, Device::Cpu));
         let foretell = |chunk: &PlayChunk| model.foretell(chunk, &memory).unwrap().0;
-        let (before, mut poisoned) = (foretell(&chunk(3)), chunk(3));
+        let (before, poisoned) = (foretell(&chunk(3)), chunk(3));
         let _ = poisoned.plays.narrow(0, 2, 1).fill_(f64::NAN);
         let after = foretell(&poisoned);
         assert_eq!(values(&before.narrow(0, 0, 2)), values(&after.narrow(0, 0, 2)), "shuffled {shuffled}");
@@ -176,8 +177,8 @@ fn mean_distance(foreteller: &dyn Foreteller, targets: impl Fn(usize) -> Vec<f32
 
 #[test]
 fn it_learns_to_foretell_held_out_plays_better_than_the_average_of_what_was_heard() {
-    let (histories, vectors) = synthetic(30, 20);
-    let training = TrainingSettings { lanes: 8, max_epochs: 4, learning_rate: 3e-3, ..TrainingSettings::default() };
+    let (histories, vectors) = synthetic(120, 28);
+    let training = TrainingSettings { lanes: 8, max_epochs: 8, learning_rate: 3e-3, ..TrainingSettings::default() };
     let source = PlayChunks {
         histories: &histories,
         vectors: &vectors,
@@ -187,7 +188,7 @@ fn it_learns_to_foretell_held_out_plays_better_than_the_average_of_what_was_hear
         offset: TargetOffset::NEXT,
         by_session: false,
     };
-    let moment_length = source.chunks(Part::all(Split::Test)).next().unwrap().unwrap().moments.size()[1] as usize;
+    let moment_length = histories.slow_length() + CONTEXT_FEATURES;
     let mut parameters = Parameters::new(1, Device::Cpu);
     let settings = FsVaeSettings { lstm_units: 32, warm_up_updates: 20, ..FsVaeSettings::default() };
     let model = FsVae::new(&mut parameters, vectors.dimension(), moment_length, settings).unwrap();
