@@ -1,7 +1,8 @@
 //! Trains FS-VAE, its ablations and its baselines on synthetic listeners with their true track vectors, and prints the
 //! table of next-track metrics on the test split.
 //!
-//! Arguments: users, days, tracks, epochs at most, seed, threads.
+//! Arguments: users, days, tracks, epochs at most, seed, threads; then the names of the models in the table, all if there
+//! are none.
 
 use std::error::Error;
 use std::sync::Arc;
@@ -24,10 +25,12 @@ use listening_models::{Split, SplitShares, TimeSplit};
 use tch::Device;
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let arguments: Vec<u64> = std::env::args().skip(1).map(|text| text.parse()).collect::<Result<_, _>>()?;
-    let [users, days, tracks, epochs, seed, threads] = arguments[..] else {
-        return Err("expected arguments: USERS DAYS TRACKS EPOCHS SEED THREADS".into());
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let numbers: Vec<u64> = arguments.iter().take(6).map(|text| text.parse()).collect::<Result<_, _>>()?;
+    let [users, days, tracks, epochs, seed, threads] = numbers[..] else {
+        return Err("expected arguments: USERS DAYS TRACKS EPOCHS SEED THREADS [MODEL..]".into());
     };
+    let wanted = |name: &str| arguments.len() == 6 || arguments[6..].iter().any(|other| other == name);
     let folder = tempfile::tempdir()?;
     let (histories, vectors) = histories(users as u32, days as u32, tracks as u32, seed, folder.path())?;
     println!("{} users, {} plays", histories.users(), histories.plays());
@@ -39,32 +42,46 @@ fn main() -> Result<(), Box<dyn Error>> {
     let table = Table { histories, vectors, run };
     println!("{:<20} {:>6} {:>6} {:>6} {:>6} {:>6} {:>7}", "model", "L2", "cosine", "hit10", "hit100", "MRR", "s");
 
-    table.show("Average", &Average { histories, vectors }, Instant::now())?;
-    let last = AggregateSequence { histories, vectors, settings: AggregateSequenceSettings::default() };
-    table.show("Aggregate Sequence", &last, Instant::now())?;
-    table.show("Popularity", &Popularity::new(histories, vectors)?, Instant::now())?;
+    if wanted("Average") {
+        table.show("Average", &Average { histories, vectors }, Instant::now())?;
+    }
+    if wanted("Aggregate Sequence") {
+        let last = AggregateSequence { histories, vectors, settings: AggregateSequenceSettings::default() };
+        table.show("Aggregate Sequence", &last, Instant::now())?;
+    }
+    if wanted("Popularity") {
+        table.show("Popularity", &Popularity::new(histories, vectors)?, Instant::now())?;
+    }
     let (dimension, moment_length) = (vectors.dimension(), histories.slow_length() + CONTEXT_FEATURES);
-    table.train("Vanilla RNN", |parameters| VanillaRnn::new(parameters, dimension, 128))?;
-    table.train("LatentCross", |parameters| LatentCross::new(parameters, dimension, moment_length, 128))?;
-
-    let (start, mut parameters) = (Instant::now(), Parameters::new(seed, Device::Cpu));
-    let jodie = Jodie::new(&mut parameters, histories, vectors, JodieSettings::default())?;
-    jodie.train(&mut parameters, &table.run, &mut Unwatched)?;
-    table.show("JODIE", &jodie, start)?;
-    let (start, mut parameters) = (Instant::now(), Parameters::new(seed, Device::Cpu));
-    let vae_cf = VaeCf::new(&mut parameters, histories, vectors, VaeCfSettings::default())?;
-    vae_cf.train(&mut parameters, &table.run, &mut Unwatched)?;
-    table.show("VAE-CF", &vae_cf, start)?;
-
+    if wanted("Vanilla RNN") {
+        table.train("Vanilla RNN", |parameters| VanillaRnn::new(parameters, dimension, 128))?;
+    }
+    if wanted("LatentCross") {
+        table.train("LatentCross", |parameters| LatentCross::new(parameters, dimension, moment_length, 128))?;
+    }
+    if wanted("JODIE") {
+        let (start, mut parameters) = (Instant::now(), Parameters::new(seed, Device::Cpu));
+        let jodie = Jodie::new(&mut parameters, histories, vectors, JodieSettings::default())?;
+        jodie.train(&mut parameters, &table.run, &mut Unwatched)?;
+        table.show("JODIE", &jodie, start)?;
+    }
+    if wanted("VAE-CF") {
+        let (start, mut parameters) = (Instant::now(), Parameters::new(seed, Device::Cpu));
+        let vae_cf = VaeCf::new(&mut parameters, histories, vectors, VaeCfSettings::default())?;
+        vae_cf.train(&mut parameters, &table.run, &mut Unwatched)?;
+        table.show("VAE-CF", &vae_cf, start)?;
+    }
     let full = FsVaeSettings::default();
     for (name, settings) in [
         ("FS-VAE", full),
-        ("  no fast", FsVaeSettings { fast: false, ..full }),
-        ("  no slow", FsVaeSettings { slow: false, ..full }),
-        ("  not probabilistic", FsVaeSettings { probabilistic: false, ..full }),
-        ("  shuffled", FsVaeSettings { shuffled: true, ..full }),
+        ("no fast", FsVaeSettings { fast: false, ..full }),
+        ("no slow", FsVaeSettings { slow: false, ..full }),
+        ("not probabilistic", FsVaeSettings { probabilistic: false, ..full }),
+        ("shuffled", FsVaeSettings { shuffled: true, ..full }),
     ] {
-        table.train(name, |parameters| FsVae::new(parameters, dimension, moment_length, settings))?;
+        if wanted(name) {
+            table.train(name, |parameters| FsVae::new(parameters, dimension, moment_length, settings))?;
+        }
     }
     Ok(())
 }
@@ -114,7 +131,9 @@ impl Table<'_> {
             by_session: false,
         };
         let report = train_sequences(&model, &mut parameters, &source, &self.run, &mut Unwatched)?;
-        eprintln!("{name}: {report:?}");
+        if let Some(report) = report {
+            eprintln!("{name}: {} epochs, the best {}", report.validation_loss.len(), report.best_epoch);
+        }
         self.show(name, &NetworkForeteller { model: &model, parameters: &parameters, source: &source }, start)
     }
 

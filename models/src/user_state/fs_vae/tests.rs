@@ -177,8 +177,8 @@ fn mean_distance(foreteller: &dyn Foreteller, targets: impl Fn(usize) -> Vec<f32
 
 #[test]
 fn it_learns_to_foretell_held_out_plays_better_than_the_average_of_what_was_heard() {
-    let (histories, vectors) = synthetic(120, 28);
-    let training = TrainingSettings { lanes: 8, max_epochs: 8, learning_rate: 3e-3, ..TrainingSettings::default() };
+    let (histories, vectors) = synthetic(60, 28);
+    let training = TrainingSettings { lanes: 8, max_epochs: 6, learning_rate: 3e-3, ..TrainingSettings::default() };
     let source = PlayChunks {
         histories: &histories,
         vectors: &vectors,

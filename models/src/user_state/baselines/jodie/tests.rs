@@ -81,8 +81,8 @@ fn a_part_gives_its_own_users_as_the_whole_does() {
 
 #[test]
 fn training_lowers_the_error_on_held_out_plays_and_repeats_itself() {
-    let (histories, vectors) = synthetic(20, 28);
-    let settings = TrainingSettings { learning_rate: 3e-3, max_epochs: 4, patience: 4, ..TrainingSettings::default() };
+    let (histories, vectors) = synthetic(8, 28);
+    let settings = TrainingSettings { learning_rate: 3e-3, max_epochs: 3, patience: 3, ..TrainingSettings::default() };
     let run = TrainingRun { name: "", settings: &settings, seed: 1, threads: 1, checkpoint: None, progress: &Silent };
     let results = [(); 2].map(|()| {
         let mut parameters = Parameters::new(1, Device::Cpu);
@@ -96,7 +96,7 @@ fn training_lowers_the_error_on_held_out_plays_and_repeats_itself() {
     let best = report.validation_loss[report.best_epoch - 1];
     // A model that foretells nothing has half the squared length of a target.
     assert!(best < 0.98 * vectors.dimension() as f64 / 2.0, "{report:?}");
-    assert!(report.training_loss[3] < report.training_loss[0], "{report:?}");
+    assert!(report.training_loss[2] < report.training_loss[0], "{report:?}");
 }
 
 /// Gradients flow through the updates of earlier plays in the window, to the first embeddings too.
