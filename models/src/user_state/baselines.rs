@@ -4,6 +4,7 @@ mod averages;
 mod early_stopping;
 mod jodie;
 mod latent_cross;
+mod one_thread;
 mod targets;
 mod vae_cf;
 mod vanilla_rnn;

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::features::{CONTEXT_FEATURES, FAST_EXTRAS};
 use crate::network::Parameters;
 use crate::track_embeddings::TrackVectors;
+use crate::user_state::baselines::one_thread::on_one_thread;
 use crate::user_state::{Foreteller, Foretold, Histories, Part};
 use crate::{ModelError, Result};
 use embeddings::Moment;
@@ -91,7 +92,7 @@ impl Foreteller for Jodie<'_> {
     /// Runs through the plays of all users, those not in the part too: they move the tracks' embeddings.
     fn foretell(&self, part: Part, take: &mut dyn FnMut(Foretold<'_>) -> Result<()>) -> Result<()> {
         let in_part = |user: usize| user % part.stride == part.shard;
-        tch::no_grad(|| {
+        let foretell = || {
             self.for_each_window(part.split, &mut self.beginning(), &mut |window| {
                 let values = Vec::<f32>::try_from(window.foretold.f_reshape([-1])?)?;
                 let rows = values.chunks_exact(self.vectors.dimension());
@@ -102,7 +103,8 @@ impl Foreteller for Jodie<'_> {
                 }
                 Ok(true)
             })
-        })?;
+        };
+        on_one_thread(|| tch::no_grad(foretell))?;
         Ok(())
     }
 }
