@@ -1,0 +1,230 @@
+use listening_data::Silent;
+use tch::{Device, Kind, Tensor};
+
+use super::super::baselines::sessions::{PastVector, PastVectorKind, PlainRnn};
+use super::super::histories::tests::synthetic;
+use super::super::test_values::{assert_near, fill, filled, gradient_sums, values};
+use super::super::{Part, SessionChunks, TrainingRun, TrainingSettings, Unwatched, for_each_foretold, train_sequences};
+use super::*;
+use crate::splits::Split;
+
+const SMALL: CoSeRnnSettings = CoSeRnnSettings {
+    lstm_units: 3,
+    dense_units: 5,
+    streams: SessionStreams::PlayedAndSkipped,
+    inputs: SessionInputs {
+        context: true,
+        previous_session: true,
+        number_of_tracks: true,
+        stream_source: true,
+        time_since: true,
+    },
+    long_term: true,
+};
+
+/// A chunk of 3 steps and 2 lanes over vectors of 4 values.
+fn chunk() -> SessionChunk {
+    let stream = |vectors: f64, numbers: f64| SessionStream {
+        vectors: unit(&filled(&[3, 2, 4], vectors)).unwrap(),
+        numbers: filled(&[3, 2, 1], numbers),
+    };
+    SessionChunk {
+        context: filled(&[3, 2, 38], 1.0),
+        source: filled(&[3, 2, 6], 2.0),
+        since: filled(&[3, 2, 1], 3.0),
+        played: stream(4.0, 6.0),
+        skipped: stream(5.0, 7.0),
+        all: stream(0.5, 6.5),
+        targets: unit(&filled(&[3, 2, 4], 8.0)).unwrap(),
+        weights: Tensor::from_slice(&[1.0f32, 1.0, 0.0, 1.0, 1.0, 0.0]).reshape([3, 2]),
+        continued: Tensor::ones([2, 1], (Kind::Float, Device::Cpu)),
+        count: 4,
+        run: 6,
+        foretold: vec![None; 6],
+    }
+}
+
+/// The numbers are PyTorch's:
+/// ```python
+/// import torch
+/// from torch.nn import LSTM, Linear
+/// def fill(shape, start):
+///     n = torch.Size(shape).numel()
+///     return (torch.sin(torch.arange(n, dtype=torch.float64) * .7 + start)).float().reshape(shape) * .5
+/// unit = lambda x: x / x.norm(dim=-1, keepdim=True).clamp_min(1e-12)
+/// T, L, D, U, H = 3, 2, 4, 3, 5                       # steps, lanes, dimension, LSTM units, dense units
+/// W = 38 + D + 1 + 6 + 1
+/// stream = lambda: [Linear(W, H), Linear(H, H), LSTM(H, U)]
+/// played, skipped = stream(), stream()
+/// fusion, top, output = Linear(2 * U, 2), [Linear(2 * U, H), Linear(H, H)], Linear(H, D)
+/// layers = played + skipped + [fusion] + top + [output]
+/// with torch.no_grad():
+///     for place, p in enumerate(p for layer in layers for p in layer.parameters()): p.copy_(fill(p.shape, place))
+/// context, source, since = fill((T, L, 38), 1.), fill((T, L, 6), 2.), fill((T, L, 1), 3.)
+/// vectors = [unit(fill((T, L, D), 4.)), unit(fill((T, L, D), 5.))]
+/// numbers = [fill((T, L, 1), 6.), fill((T, L, 1), 7.)]
+/// targets, weights = unit(fill((T, L, D), 8.)), torch.tensor([[1., 1.], [0., 1.], [1., 0.]])
+/// h = fill((L, 2 * 2 * U), 9.)                        # per stream: hidden, cell
+/// total, number = fill((L, D), 10.), torch.tensor([[3.], [7.]])
+/// outs = []
+/// for at, (one, two, lstm) in enumerate((played, skipped)):
+///     x = torch.cat([context, vectors[at], numbers[at], source, since], -1)
+///     state = h[:, at * 2 * U:][:, :2 * U].reshape(L, 2, U).permute(1, 0, 2).contiguous()
+///     outs.append(lstm(two(one(x).relu()).relu(), (state[:1], state[1:]))[0])
+/// joined = torch.cat(outs, -1)
+/// v = output(top[1](top[0](joined).relu()).relu())
+/// long = []
+/// for t in range(T):
+///     total = total + (number + t) * vectors[0][t]
+///     long.append(unit(total))
+/// w = fusion(joined).softmax(-1)
+/// u = unit(w[..., :1] * v + w[..., 1:] * torch.stack(long))
+/// loss = ((1 - (u * targets).sum(-1)) * weights).sum()
+/// loss.backward()
+/// print(loss.item(), u[-1].flatten().tolist(), fusion.weight.grad[0].tolist())
+/// print([round(p.grad.sum().item(), 6) for layer in layers for p in layer.parameters()])
+/// ```
+#[test]
+fn agrees_with_pytorch() {
+    let mut parameters = Parameters::new(0, Device::Cpu);
+    let model = CoSeRnn::new(&mut parameters, 4, &SMALL).unwrap();
+    fill(&mut parameters);
+    let numbers = Tensor::from_slice(&[3.0f32, 7.0]).reshape([2, 1]);
+    let memory = Tensor::cat(&[filled(&[2, 12], 9.0), filled(&[2, 4], 10.0), numbers], 1);
+    assert_eq!(memory.size()[1] as usize, model.memory_length());
+    let (vectors, _) = model.foretell(&chunk(), &memory).unwrap();
+    let last = [-0.348883, -0.505595, -0.786914, -0.058487, -0.556875, -0.123692, -0.09895, 0.815352];
+    assert_near(&values(&vectors.select(0, 2)), &last);
+    let (loss, _) =
+        model.loss(&chunk(), &memory, &mut CounterRng::new(0, listening_data::Stream::Noise, 0, 0)).unwrap();
+    assert_near(&values(&loss), &[5.486436]);
+    let of_fusion = Tensor::run_backward(&[&loss], &[parameters.tensors().nth(16).unwrap()], true, false);
+    assert_near(
+        &values(&of_fusion[0].select(0, 0)),
+        &[-0.250485, 0.754283, -0.452210, -0.031610, -0.057059, -0.189931],
+    );
+    let gradients = [
+        0.416094, 0.183711, 1.551162, 0.243711, 1.914367, -0.342612, 0.814273, 0.814273, 0.169268, 0.095052, 4.076638,
+        0.505998, -2.317705, 0.107407, -0.601926, -0.601926, 0.0, 0.0, 0.00217, 0.028204, -0.836121, -0.535806,
+        3.224617, 4.33861,
+    ];
+    assert_near(&gradient_sums(&parameters, &loss), &gradients);
+}
+
+/// The vectors foretold for the sessions of a part, by session.
+fn foretold<M: SequenceModel<Chunk = SessionChunk>>(
+    model: &M,
+    parameters: &Parameters,
+    source: &SessionChunks<'_>,
+) -> Vec<(usize, Vec<f32>)> {
+    let mut found = Vec::new();
+    for_each_foretold(model, parameters, source, Part::all(Split::Test), |session, vector| {
+        found.push((session, vector.to_vec()));
+        Ok(())
+    })
+    .unwrap();
+    found.sort_by_key(|(session, _)| *session);
+    found
+}
+
+/// Mean cosine of the vectors to those of the tracks played.
+fn mean_cosine(source: &SessionChunks<'_>, found: &[(usize, Vec<f32>)]) -> f64 {
+    let mut played = vec![0.0; source.vectors.dimension()];
+    let cosines = found.iter().map(|(session, vector)| {
+        let tracks = super::super::SessionTracks::Played;
+        super::super::session_vector(source.histories, source.vectors, *session, tracks, &mut played);
+        vector.iter().zip(&played).map(|(x, y)| f64::from(x * y)).sum::<f64>()
+    });
+    cosines.sum::<f64>() / found.len() as f64
+}
+
+#[test]
+fn what_is_carried_between_chunks_is_all_that_a_whole_history_gives() {
+    let (histories, vectors) = synthetic(7, 15);
+    for streams in [SessionStreams::Played, SessionStreams::PlayedAndSkipped, SessionStreams::Union] {
+        let mut parameters = Parameters::new(3, Device::Cpu);
+        let settings = CoSeRnnSettings { streams, ..SMALL };
+        let model = CoSeRnn::new(&mut parameters, vectors.dimension(), &settings).unwrap();
+        let by = |steps: usize, lanes: usize| {
+            let source = SessionChunks { histories: &histories, vectors: &vectors, device: Device::Cpu, steps, lanes };
+            foretold(&model, &parameters, &source)
+        };
+        let (one, many) = (by(1, 2), by(1000, 7));
+        assert!(one.len() > 10, "{}", one.len());
+        for ((a, one), (b, many)) in one.iter().zip(&many) {
+            assert_eq!(a, b);
+            assert!(one.iter().zip(many).all(|(x, y)| (x - y).abs() < 1e-5), "session {a}");
+        }
+    }
+}
+
+#[test]
+fn inputs_left_out_are_not_seen() {
+    let leave_out: [(fn(&mut SessionInputs), fn(&mut SessionChunk)); 3] = [
+        (|inputs| inputs.context = false, |chunk| chunk.context = filled(&[3, 2, 38], 20.0)),
+        (|inputs| inputs.stream_source = false, |chunk| chunk.source = filled(&[3, 2, 6], 20.0)),
+        (|inputs| inputs.time_since = false, |chunk| chunk.since = filled(&[3, 2, 1], 20.0)),
+    ];
+    for (leave_out, change) in leave_out {
+        for (left_out, same) in [(false, false), (true, true)] {
+            let mut settings = SMALL;
+            if left_out {
+                leave_out(&mut settings.inputs);
+            }
+            let mut parameters = Parameters::new(3, Device::Cpu);
+            let model = CoSeRnn::new(&mut parameters, 4, &settings).unwrap();
+            let memory = Tensor::zeros([2, model.memory_length() as i64], (Kind::Float, Device::Cpu));
+            let mut changed = chunk();
+            change(&mut changed);
+            let [before, after] = [chunk(), changed].map(|chunk| values(&model.foretell(&chunk, &memory).unwrap().0));
+            assert_eq!(before == after, same);
+        }
+    }
+    let mut settings = SMALL;
+    settings.inputs = SessionInputs {
+        context: false,
+        previous_session: false,
+        number_of_tracks: false,
+        stream_source: false,
+        time_since: false,
+    };
+    assert!(settings.validate().is_err());
+}
+
+#[test]
+fn a_trained_network_foretells_sessions_better_than_the_past_alone() {
+    let (histories, vectors) = synthetic(60, 28);
+    let settings = TrainingSettings {
+        learning_rate: 3e-3,
+        lanes: 16,
+        steps: 10,
+        max_epochs: 12,
+        patience: 4,
+        ..TrainingSettings::default()
+    };
+    let source = SessionChunks {
+        histories: &histories,
+        vectors: &vectors,
+        device: Device::Cpu,
+        steps: settings.steps,
+        lanes: settings.lanes_per_shard(),
+    };
+    let dimension = vectors.dimension();
+    let run =
+        TrainingRun { name: "test", settings: &settings, seed: 9, threads: 2, checkpoint: None, progress: &Silent };
+    let mut parameters = Parameters::new(1, Device::Cpu);
+    let small = CoSeRnnSettings { lstm_units: 32, dense_units: 32, ..SMALL };
+    let model = CoSeRnn::new(&mut parameters, dimension, &small).unwrap();
+    train_sequences(&model, &mut parameters, &source, &run, &mut Unwatched).unwrap().unwrap();
+    let by_network = mean_cosine(&source, &foretold(&model, &parameters, &source));
+    let mut plain_parameters = Parameters::new(1, Device::Cpu);
+    let plain = PlainRnn::new(&mut plain_parameters, dimension, 32).unwrap();
+    train_sequences(&plain, &mut plain_parameters, &source, &run, &mut Unwatched).unwrap().unwrap();
+    let by_plain = mean_cosine(&source, &foretold(&plain, &plain_parameters, &source));
+    let kinds = [PastVectorKind::LastSession, PastVectorKind::Average, PastVectorKind::RecencyWeighted];
+    let by_past =
+        kinds.map(|kind| mean_cosine(&source, &foretold(&PastVector::new(dimension, kind), &parameters, &source)));
+    println!("network {by_network:.4}, plain RNN {by_plain:.4}, last, average, recency-weighted {by_past:.4?}");
+    assert!(by_past.iter().all(|&past| by_network > past), "{by_network} {by_past:?}");
+    assert!(by_past[1] > by_past[0], "an average says more than one session: {by_past:?}");
+}
