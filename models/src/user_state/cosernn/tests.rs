@@ -140,7 +140,7 @@ fn mean_cosine(source: &SessionChunks<'_>, found: &[(usize, Vec<f32>)]) -> f64 {
 
 #[test]
 fn what_is_carried_between_chunks_is_all_that_a_whole_history_gives() {
-    let (histories, vectors) = synthetic(7, 15);
+    let (histories, vectors) = synthetic(12, 20);
     for streams in [SessionStreams::Played, SessionStreams::PlayedAndSkipped, SessionStreams::Union] {
         let mut parameters = Parameters::new(3, Device::Cpu);
         let settings = CoSeRnnSettings { streams, ..SMALL };
@@ -193,12 +193,12 @@ fn inputs_left_out_are_not_seen() {
 
 #[test]
 fn a_trained_network_foretells_sessions_better_than_the_past_alone() {
-    let (histories, vectors) = synthetic(60, 28);
+    let (histories, vectors) = synthetic(200, 28);
     let settings = TrainingSettings {
-        learning_rate: 3e-3,
+        learning_rate: 2e-3,
         lanes: 16,
         steps: 10,
-        max_epochs: 12,
+        max_epochs: 20,
         patience: 4,
         ..TrainingSettings::default()
     };

@@ -43,7 +43,7 @@ fn mean(histories: &Histories, vectors: &TrackVectors, plays: &[usize]) -> Vec<f
 
 #[test]
 fn every_session_of_a_part_is_foretold_once_from_its_context_and_the_session_before() {
-    let (histories, vectors) = synthetic(7, 15);
+    let (histories, vectors) = synthetic(12, 20);
     let source = source(&histories, &vectors);
     for split in [Split::Train, Split::Validation, Split::Test] {
         let seen = by_session(&source, Part::all(split));
@@ -91,7 +91,7 @@ fn every_session_of_a_part_is_foretold_once_from_its_context_and_the_session_bef
 
 #[test]
 fn shards_and_shuffling_change_the_order_only() {
-    let (histories, vectors) = synthetic(7, 15);
+    let (histories, vectors) = synthetic(12, 20);
     let source = source(&histories, &vectors);
     let whole: Vec<usize> = by_session(&source, Part::all(Split::Train)).into_keys().collect();
     let parts = [0, 1].map(|shard| Part { split: Split::Train, shuffled: Some((5, 1)), shard, stride: 2 });
