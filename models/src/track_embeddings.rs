@@ -18,6 +18,7 @@ pub use implicit_als::{
     ScoredTrack, SimilarTracks, Solver, evaluate_ranking, train_implicit_als,
 };
 pub use joint_catalog::JointCatalog;
+pub(crate) use nearest::dot_products;
 pub use nearest::{IndexSettings, NearestTracks, Neighbour};
 pub use next_track::{HitRates, next_track_hit_rates};
 pub use vectors::{TrackVectors, dot};

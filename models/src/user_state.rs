@@ -5,6 +5,7 @@ pub mod baselines;
 mod cosernn;
 pub mod evaluation;
 mod foreteller;
+mod fs_vae;
 mod histories;
 mod lanes;
 mod past_sessions;
@@ -20,6 +21,7 @@ mod unit_vectors;
 
 pub use cosernn::{CoSeRnn, CoSeRnnSettings, SessionInputs, SessionStreams};
 pub use foreteller::{Foreteller, Foretold, NetworkForeteller};
+pub use fs_vae::{Encoded, FsVae, FsVaeSettings};
 pub use histories::{Histories, write_histories};
 pub use play_chunks::{PlayChunk, PlayChunks, TargetOffset, write_play_extras};
 pub use recency_weighted_mean::{RecencyWeightedMean, RecencyWeightedMeanSettings};

@@ -16,6 +16,7 @@ use std::thread;
 
 use best::BestTracks;
 use best_first::{LinkedTracks, Scratch};
+pub(crate) use dot_products::dot_products;
 use graph::Graph;
 pub use settings::IndexSettings;
 

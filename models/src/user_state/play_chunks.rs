@@ -5,6 +5,7 @@
 use listening_data::{CounterRng, Stream};
 use tch::{Device, Tensor};
 
+use super::baselines::is_target;
 use super::histories::Histories;
 use super::lanes::{Chunks, Lane, users_of};
 use super::sequences::{ChunkSource, Part, SequenceChunk};
@@ -114,8 +115,7 @@ impl PlayChunks<'_> {
     }
 
     fn counts(&self, play: usize, part: &Part, session: usize) -> bool {
-        let in_part = part.split == Split::Train || self.histories.split(session) == part.split;
-        in_part && !self.histories.skipped(play) && self.vectors.known(self.histories.track(play))
+        is_target(self.histories, self.vectors, part.split, play, session)
     }
 
     fn make(&self, part: &Part, lanes: &[Lane]) -> Result<PlayChunk> {

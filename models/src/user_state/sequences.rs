@@ -70,6 +70,10 @@ pub trait SequenceModel: Send {
     /// chance.
     fn loss(&self, chunk: &Self::Chunk, memory: &Tensor, noise: &mut CounterRng) -> Result<(Tensor, Tensor)>;
 
+    /// Told in training, before each move of the weights, how many there have been: for losses that change as training
+    /// goes on. Losses are measured as at its end.
+    fn begin_update(&mut self, _updates: u64) {}
+
     /// Another handle on the same parameters, for use on another thread.
     fn shallow_clone(&self) -> Self
     where

@@ -196,6 +196,7 @@ pub fn train_sequences<M: SequenceModel<Chunk = S::Chunk>, S: ChunkSource>(
                 work.filter_map(|(number, ((shard, memory), chunk))| Some((number, shard, memory, chunk?))).collect();
             let run_one = |(number, shard, memory, chunk): (usize, &mut Shard<M>, &mut Tensor, M::Chunk)| {
                 let mut noise = CounterRng::new(run.seed, Stream::Noise, update, number as u32);
+                shard.model.begin_update(update);
                 shard.gradients(&chunk, memory, count, &mut noise)
             };
             let results = in_threads(work, run.threads, &run_one);
