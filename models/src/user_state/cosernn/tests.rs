@@ -2,10 +2,14 @@ use listening_data::Silent;
 use tch::{Device, Kind, Tensor};
 
 use super::super::baselines::sessions::{PastVector, PastVectorKind, PlainRnn, SessionLatentCross};
+use super::super::baselines::{Jodie, JodieSettings};
 use super::super::histories::Histories;
 use super::super::histories::tests::{ByHand, by_hand, synthetic};
 use super::super::test_values::{assert_near, fill, filled, gradient_sums, values};
-use super::super::{Part, SessionChunks, TrainingRun, TrainingSettings, Unwatched, for_each_foretold, train_sequences};
+use super::super::{
+    Foreteller, Foretold, Part, SessionChunks, TrainingRun, TrainingSettings, Unwatched, for_each_foretold,
+    train_sequences,
+};
 use super::*;
 use crate::splits::Split;
 use crate::track_embeddings::TrackVectors;
@@ -161,6 +165,35 @@ fn what_is_carried_between_chunks_is_all_that_a_whole_history_gives() {
 }
 
 #[test]
+fn nothing_of_the_session_foretold_or_of_later_ones_is_seen() {
+    let vectors = TrackVectors::new(2, vec![1.0, 0.0, 0.0, 1.0, -1.0, 0.5, 0.3, -1.0]);
+    let sessions = |poisoned: usize| -> Vec<ByHand> {
+        let session = |number: usize| ByHand {
+            split: Split::Test,
+            // What begins the session is known; all later sessions are poisoned whole.
+            hour: if number > poisoned { 23 } else { (5 * number % 24) as u8 },
+            device: listening_data::Device::Phone,
+            plays: match number >= poisoned {
+                true => vec![(3, false), (2, true), (3, false)],
+                false => vec![(number as u32 % 2, false), (2, number % 3 == 0)],
+            },
+        };
+        (0..9).map(session).collect()
+    };
+    let run = |poisoned: usize| {
+        let histories = by_hand(&[sessions(poisoned)]);
+        let source =
+            SessionChunks { histories: &histories, vectors: &vectors, device: Device::Cpu, steps: 4, lanes: 1 };
+        let mut parameters = Parameters::new(3, Device::Cpu);
+        let model = CoSeRnn::new(&mut parameters, 2, &SMALL).unwrap();
+        foretold(&model, &parameters, &source)
+    };
+    let (clean, poisoned) = (run(9), run(5));
+    assert_eq!(clean[..=5], poisoned[..=5]);
+    assert!((6..9).all(|session| clean[session] != poisoned[session]), "the poison is strong enough to be seen");
+}
+
+#[test]
 fn inputs_left_out_are_not_seen() {
     let leave_out: [(fn(&mut SessionInputs), fn(&mut SessionChunk)); 3] = [
         (|inputs| inputs.context = false, |chunk| chunk.context = filled(&[3, 2, 38], 20.0)),
@@ -266,8 +299,29 @@ fn a_trained_network_takes_from_the_context_what_the_past_cannot_tell() {
         trained(&source, |parameters| CoSeRnn::new(parameters, 4, &settings))
     };
     let latent_cross = trained(&source, |parameters| SessionLatentCross::new(parameters, 4, 32));
+    let jodie = {
+        let mut parameters = Parameters::new(1, Device::Cpu);
+        let settings = JodieSettings { embedding_length: 8, window: 100, ..JodieSettings::default() };
+        let jodie = Jodie::over_sessions(&mut parameters, &histories, &vectors, settings).unwrap();
+        let training = TrainingSettings { learning_rate: 1e-2, ..TRAINING };
+        let run =
+            TrainingRun { name: "test", settings: &training, seed: 9, threads: 2, checkpoint: None, progress: &Silent };
+        jodie.train(&mut parameters, &run, &mut Unwatched).unwrap().unwrap();
+        let mut found = Vec::new();
+        let mut take = |foretold: Foretold<'_>| {
+            let length = foretold.vector.iter().map(|x| x * x).sum::<f32>().sqrt();
+            found.push((foretold.target, foretold.vector.iter().map(|x| x / length).collect::<Vec<f32>>()));
+            Ok(())
+        };
+        jodie.foretell(Part::all(Split::Test), &mut take).unwrap();
+        found.sort_by_key(|(session, _)| *session);
+        let sessions = (0..histories.sessions()).filter(|&session| histories.split(session) == Split::Test);
+        assert!(found.iter().map(|(session, _)| *session).eq(sessions), "each test session is foretold once");
+        mean_cosine(&source, &found)
+    };
     let (with, without) = (network(true), network(false));
+    println!("CoSeRNN {with:.4}, without context {without:.4}, LatentCross {latent_cross:.4}, JODIE {jodie:.4}");
     // The best vector without context lies between the two styles, 45 degrees from each.
-    assert!(with > 0.98 && latent_cross > 0.98, "{with} {latent_cross}");
+    assert!(with > 0.98 && latent_cross > 0.98 && jodie > 0.95, "{with} {latent_cross} {jodie}");
     assert!(without < 0.8, "{without}");
 }
