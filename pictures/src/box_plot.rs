@@ -71,3 +71,24 @@ impl BoxPlot {
         svg.finish(WIDTH, HEIGHT, &self.title)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_box_stands_between_its_quartiles() {
+        let numbers = BoxNumbers { low: 0.0, first: 2.5, median: 4.0, third: 7.5, high: 10.0 };
+        let plot = BoxPlot {
+            title: "t".into(),
+            group_label: String::new(),
+            value_label: String::new(),
+            series: vec!["s".into()],
+            groups: vec![BoxGroup { name: "g".into(), boxes: vec![numbers] }],
+        };
+        // The values span -0.5 to 10.5 over 284 pixels: the box is 5 of 11 units high, its top 3 units below the upper end.
+        let (top, height) = (56.0 + 284.0 * 3.0 / 11.0, 284.0 * 5.0 / 11.0);
+        let svg = plot.svg();
+        assert!(svg.contains(&format!("y=\"{top:.2}\"")) && svg.contains(&format!("height=\"{height:.2}\"")), "{svg}");
+    }
+}

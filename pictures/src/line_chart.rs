@@ -52,3 +52,25 @@ impl LineChart {
         svg.finish(WIDTH, HEIGHT, &self.title)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_and_bands_go_through_their_points() {
+        let series =
+            Series { name: "s".into(), points: vec![(0.0, 0.0), (10.0, 10.0)], band: vec![(0.0, 2.0), (8.0, 10.0)] };
+        let labels = || String::new();
+        let chart = LineChart { title: labels(), x_label: labels(), y_label: labels(), series: vec![series] };
+        // Both axes span -0.5 to 10.5: over 550 pixels from 70, and over 284 pixels up from 340.
+        let x = |value: f64| 70.0 + 550.0 * (value + 0.5) / 11.0;
+        let y = |value: f64| 340.0 - 284.0 * (value + 0.5) / 11.0;
+        let point = |at: (f64, f64)| format!("{:.2},{:.2}", x(at.0), y(at.1));
+        let joined = |points: &[(f64, f64)]| points.iter().map(|&at| point(at)).collect::<Vec<_>>().join(" ");
+        let svg = chart.svg();
+        assert!(svg.contains(&format!("polyline points=\"{}\"", joined(&[(0.0, 0.0), (10.0, 10.0)]))), "{svg}");
+        let band = joined(&[(0.0, 2.0), (10.0, 10.0), (10.0, 8.0), (0.0, 0.0)]);
+        assert!(svg.contains(&format!("polygon points=\"{band}\"")), "{svg}");
+    }
+}

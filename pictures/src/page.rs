@@ -65,3 +65,20 @@ impl Page {
         self
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_is_escaped_pictures_are_not() {
+        let cells = |cells: [&str; 2]| cells.map(str::to_owned).to_vec();
+        let page = Page::new("a < b")
+            .picture("<svg></svg>\n", "x & y")
+            .table("t", &cells(["model", "MRR"]), &[cells(["<CoSeRNN>", "0.4"])])
+            .html();
+        assert!(page.contains("<h1>a &lt; b</h1>") && page.contains("<figcaption>x &amp; y</figcaption>"));
+        assert!(page.contains("<figure>\n<svg></svg>\n"));
+        assert!(page.contains("<tr><td>&lt;CoSeRNN&gt;</td><td>0.4</td></tr>"));
+    }
+}
