@@ -38,7 +38,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let (histories, vectors) = histories(users as u32, days as u32, tracks as u32, seed, folder.path())?;
     println!("{} users, {} sessions", histories.users(), histories.sessions());
     let settings =
-        TrainingSettings { max_epochs: epochs as usize, learning_rate: 5e-4, lanes: 32, ..Default::default() };
+        TrainingSettings { max_epochs: epochs as usize, learning_rate: 5e-4, lanes: 16, ..Default::default() };
     let threads = threads as usize;
     let run = TrainingRun { name: "", settings: &settings, seed, threads, checkpoint: None, progress: &Silent };
     let mut table = Table { histories: &histories, vectors: &vectors, run, rows: Vec::new() };

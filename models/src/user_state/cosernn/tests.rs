@@ -175,7 +175,7 @@ fn nothing_of_the_session_foretold_or_of_later_ones_is_seen() {
             device: listening_data::Device::Phone,
             plays: match number >= poisoned {
                 true => vec![(3, false), (2, true), (3, false)],
-                false => vec![(number as u32 % 2, false), (2, number % 3 == 0)],
+                false => vec![(number as u32 % 2, false), (2, number.is_multiple_of(3))],
             },
         };
         (0..9).map(session).collect()
@@ -195,7 +195,8 @@ fn nothing_of_the_session_foretold_or_of_later_ones_is_seen() {
 
 #[test]
 fn inputs_left_out_are_not_seen() {
-    let leave_out: [(fn(&mut SessionInputs), fn(&mut SessionChunk)); 3] = [
+    type Change<T> = fn(&mut T);
+    let leave_out: [(Change<SessionInputs>, Change<SessionChunk>); 3] = [
         (|inputs| inputs.context = false, |chunk| chunk.context = filled(&[3, 2, 38], 20.0)),
         (|inputs| inputs.stream_source = false, |chunk| chunk.source = filled(&[3, 2, 6], 20.0)),
         (|inputs| inputs.time_since = false, |chunk| chunk.since = filled(&[3, 2, 1], 20.0)),
