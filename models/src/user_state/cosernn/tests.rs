@@ -304,7 +304,7 @@ fn a_trained_network_takes_from_the_context_what_the_past_cannot_tell() {
         let mut parameters = Parameters::new(1, Device::Cpu);
         let settings = JodieSettings { embedding_length: 8, window: 100, ..JodieSettings::default() };
         let jodie = Jodie::over_sessions(&mut parameters, &histories, &vectors, settings).unwrap();
-        let training = TrainingSettings { learning_rate: 1e-2, max_epochs: 4, ..TRAINING };
+        let training = TrainingSettings { learning_rate: 1e-2, ..TRAINING };
         let run =
             TrainingRun { name: "test", settings: &training, seed: 9, threads: 2, checkpoint: None, progress: &Silent };
         jodie.train(&mut parameters, &run, &mut Unwatched).unwrap().unwrap();
