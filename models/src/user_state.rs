@@ -1,17 +1,25 @@
 //! What a listener wants, as one vector: the user states.
 
+pub mod analyses;
 pub mod baselines;
+mod cosernn;
 pub mod evaluation;
 mod foreteller;
 mod fs_vae;
 mod histories;
 mod horizon;
+mod lanes;
+mod past_sessions;
 mod play_chunks;
 mod recency_weighted_mean;
 mod sequences;
+mod session_chunks;
+mod session_vectors;
 pub mod taste;
 mod training;
+mod unit_vectors;
 
+pub use cosernn::{CoSeRnn, CoSeRnnSettings, SessionInputs, SessionStreams};
 pub use foreteller::{Foreteller, Foretold, NetworkForeteller};
 pub use fs_vae::{Encoded, FsVae, FsVaeSettings};
 pub use histories::{Histories, write_histories};
@@ -19,6 +27,8 @@ pub use horizon::{HorizonPrecision, HorizonSettings, horizon_precision};
 pub use play_chunks::{PlayChunk, PlayChunks, TargetOffset, write_play_extras};
 pub use recency_weighted_mean::{RecencyWeightedMean, RecencyWeightedMeanSettings};
 pub use sequences::{ChunkSource, Part, SequenceChunk, SequenceModel, squared_error, standard_normal};
+pub use session_chunks::{SESSION_CONTEXT, SessionChunk, SessionChunks, SessionStream, write_session_context};
+pub use session_vectors::{SessionTracks, session_vector};
 pub use training::{
     SequenceTrainingReport, TrainingRun, TrainingSettings, TrainingWatcher, Unwatched, for_each_foretold,
     train_sequences,

@@ -5,6 +5,7 @@ mod early_stopping;
 mod jodie;
 mod latent_cross;
 mod one_thread;
+pub mod sessions;
 mod targets;
 mod vae_cf;
 mod vanilla_rnn;

@@ -31,13 +31,8 @@ impl Jodie<'_> {
         run: &TrainingRun<'_>,
         watcher: &mut dyn TrainingWatcher,
     ) -> Result<Option<SequenceTrainingReport>> {
-        let histories = self.histories;
-        let until = |split| -> usize {
-            let plays = |user| histories.plays_of_all(histories.sessions_until(user, split)).len();
-            (0..histories.users()).map(plays).sum()
-        };
-        let steps = until(Split::Train);
-        if steps == 0 || until(Split::Validation) == steps {
+        let steps = self.size(Split::Train);
+        if steps == 0 || self.size(Split::Validation) == steps {
             let problem = "JODIE needs listeners with training and validation sessions; import more logs";
             return Err(ModelError::TooLittleData(problem.into()));
         }
