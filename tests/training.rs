@@ -306,8 +306,9 @@ fn policies_are_compared_and_playlists_made() {
 }
 
 /// The user state is two networks, trained on the way, that move with every play.
-const MOVING: &str = "--set user_state.encoders=[\"fs-vae\",\"rhst\"] --set user_state.training.max_epochs=1 \
+const MOVING: &str = "--set user_state.encoders=[\"fs-vae\",\"rhst\",\"cosernn\"] --set user_state.training.max_epochs=1 \
     --set user_state.fs_vae.lstm_units=16 --set user_state.fs_vae.state_length=8 --set user_state.taste_rnn.units=16 \
+    --set user_state.session_training.max_epochs=1 --set user_state.cosernn.lstm_units=8 \
     --set train.env_steps=4000";
 
 #[test]

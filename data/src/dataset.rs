@@ -5,6 +5,7 @@
 
 mod feedback;
 mod manifest;
+mod play_columns;
 mod reader;
 mod row_group;
 mod schema;
@@ -12,7 +13,9 @@ mod writer;
 
 pub use feedback::{Feedback, FeedbackKind};
 pub use manifest::{Content, FORMAT_VERSION, Manifest, SourceInfo};
+pub(crate) use play_columns::{PLAYS_AT_ONCE, PlayColumns};
 pub use reader::{Dataset, LoggedSession, Sessions};
+pub(crate) use row_group::{GROUP_PLAYS, SessionRow};
 pub use writer::DatasetWriter;
 
 #[cfg(test)]

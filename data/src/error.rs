@@ -1,5 +1,6 @@
 //! What can go wrong with listening data: each message says where, what was found, and what to do.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 /// Result of this crate.
@@ -10,7 +11,7 @@ pub type Result<T> = std::result::Result<T, DataError>;
 #[non_exhaustive]
 pub enum DataError {
     /// The operating system refused a file operation.
-    #[error("cannot {action} {}: {source}", path.display())]
+    #[error("cannot {action} {}: {source}{}", path.display(), remedy(source))]
     File {
         /// What was tried, e.g. "read".
         action: &'static str,
@@ -75,6 +76,16 @@ pub enum DataError {
         /// What is wrong and what is allowed.
         problem: String,
     },
+}
+
+/// What the user can do where the system refuses.
+fn remedy(source: &std::io::Error) -> &'static str {
+    match source.kind() {
+        ErrorKind::NotFound => "; check the path, also that of the folder it lies in",
+        ErrorKind::PermissionDenied => "; choose a place that you may use, or have its permissions changed",
+        ErrorKind::StorageFull => "; free some space, or choose another disk",
+        _ => "",
+    }
 }
 
 impl DataError {

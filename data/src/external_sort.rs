@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use bytemuck::Pod;
 
-use crate::{DataError, Result};
+use crate::{DataError, Progress, Result};
 
 /// Records held in memory before a run is written (times the record's size: 1 Mi records of 40 bytes are 40 MiB).
 pub(crate) const RUN_RECORDS: usize = 1 << 20;
@@ -54,6 +54,28 @@ impl<T: Pod + Ord> ExternalSort<T> {
             lengths.push(self.run.len());
         }
         self.run.clear();
+        Ok(())
+    }
+
+    /// Gives the records in order to `take`, as a stage of the progress.
+    pub(crate) fn take_sorted(
+        self,
+        stage: &str,
+        unit: &'static str,
+        progress: &dyn Progress,
+        mut take: impl FnMut(T) -> Result<()>,
+    ) -> Result<()> {
+        let spilled: usize = self.spilled.iter().flat_map(|(_, lengths)| lengths).sum();
+        let records = (spilled + self.run.len()) as u64;
+        progress.begin(stage, records, unit);
+        for (done, record) in (0..).zip(self.sorted()?) {
+            take(record?)?;
+            if done % 65_536 == 0 {
+                progress.advance(done);
+            }
+        }
+        progress.advance(records);
+        progress.end();
         Ok(())
     }
 
@@ -151,6 +173,8 @@ impl<T: Pod + Ord> Iterator for Merge<T> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Mutex;
+
     use super::*;
     use proptest::prelude::*;
 
@@ -177,5 +201,42 @@ mod tests {
             sort.push(value).unwrap();
         }
         assert!(sort.sorted().unwrap().map(|v| v.unwrap()).eq(0..count));
+    }
+
+    /// What a stage told.
+    #[derive(Default)]
+    struct Told(Mutex<Vec<String>>);
+
+    impl Progress for Told {
+        fn begin(&self, stage: &str, total: u64, unit: &'static str) {
+            self.0.lock().unwrap().push(format!("{stage}: {total} {unit}"));
+        }
+
+        fn advance(&self, done: u64) {
+            self.0.lock().unwrap().push(done.to_string());
+        }
+
+        fn remark(&self, _text: &str) {}
+
+        fn end(&self) {
+            self.0.lock().unwrap().push("end".to_owned());
+        }
+    }
+
+    #[test]
+    fn a_stage_gives_every_record_and_tells_the_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        for run in [7, 1000] {
+            let mut sort = ExternalSort::with_run_records(folder.path(), run);
+            (0..100u32).rev().for_each(|value| sort.push(value).unwrap());
+            let (told, mut taken) = (Told::default(), Vec::new());
+            let mut take = |value| {
+                taken.push(value);
+                Ok(())
+            };
+            sort.take_sorted("sorting", "rows", &told, &mut take).unwrap();
+            assert!(taken.into_iter().eq(0..100));
+            assert_eq!(*told.0.lock().unwrap(), ["sorting: 100 rows", "0", "100", "end"]);
+        }
     }
 }

@@ -14,6 +14,7 @@ mod parquet_columns;
 mod percent_encoding;
 mod renumbering;
 mod report;
+mod row_problem;
 mod session_builder;
 pub(crate) mod spotify_account;
 mod spotify_archive;

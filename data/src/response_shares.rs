@@ -35,6 +35,11 @@ pub(crate) struct ResponseTally {
 }
 
 impl ResponseTally {
+    /// Of so many plays: how often each of complete, skip and past threshold was given, and known.
+    pub(crate) fn new(plays: usize, counts: [(usize, usize); 3]) -> Self {
+        Self { plays: plays as u64, counts: counts.map(|(given, known)| (given as u64, known as u64)) }
+    }
+
     pub(crate) fn add(&mut self, responses: &Responses) {
         self.plays += 1;
         let given = [responses.complete, responses.skip, responses.past_threshold];

@@ -1,20 +1,27 @@
 //! Parquet tables as plain columns: write and read row groups of named, optionally missing values.
 
+mod chunk;
+mod differences;
+mod values;
+
 use std::fs::File;
+use std::io::{BufWriter, IntoInnerError};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use parquet::basic::{Compression, Encoding, Type as PhysicalType};
+use parquet::basic::{Compression, Type as PhysicalType};
 use parquet::column::reader::{ColumnReader, get_typed_column_reader};
 use parquet::column::writer::{ColumnCloseResult, ColumnWriter, get_column_writer, get_typed_column_writer_mut};
-use parquet::data_type::{BoolType, ByteArray, ByteArrayType, DataType, FloatType, Int32Type, Int64Type};
+use parquet::data_type::{BoolType, ByteArrayType, DataType, FloatType, Int32Type, Int64Type};
 use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesPtr};
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::file::writer::{SerializedFileWriter, SerializedPageWriter, TrackedWrite};
 use parquet::schema::parser::parse_message_type;
-use parquet::schema::types::{ColumnPath, SchemaDescriptor, TypePtr};
+use parquet::schema::types::{ColumnDescPtr, ColumnPath, SchemaDescriptor, TypePtr};
 use sha2::{Digest, Sha256};
 
+use self::chunk::Chunk;
+pub(crate) use self::values::{ColumnValues, Values};
 use crate::files::hexadecimal;
 use crate::{DataError, Result};
 
@@ -28,101 +35,53 @@ pub(crate) enum Column {
     Text(Vec<Option<String>>),
 }
 
-/// The values of one column as Parquet takes them: those that are there, and a level per row (1 where there is a
-/// value) in columns that may have missing ones.
-pub(crate) struct Values<T> {
-    present: Vec<T>,
-    levels: Option<Vec<i16>>,
-}
-
-impl<T> Values<T> {
-    pub(crate) fn required(values: impl Iterator<Item = T>) -> Self {
-        Self { present: values.collect(), levels: None }
-    }
-
-    pub(crate) fn optional(values: impl Iterator<Item = Option<T>>) -> Self {
-        let mut all = Self::none_yet(values.size_hint().0);
-        all.extend(values);
-        all
-    }
-
-    /// Of a column that may have missing values, with room for so many.
-    pub(crate) fn none_yet(rows: usize) -> Self {
-        Self { present: Vec::with_capacity(rows), levels: Some(Vec::with_capacity(rows)) }
-    }
-}
-
-impl<T> Extend<Option<T>> for Values<T> {
-    fn extend<I: IntoIterator<Item = Option<T>>>(&mut self, values: I) {
-        let Self { present, levels } = self;
-        for value in values {
-            if let Some(levels) = levels {
-                levels.push(i16::from(value.is_some()));
-            }
-            present.extend(value);
-        }
-    }
-}
-
-/// A column to be written.
-pub(crate) enum ColumnValues {
-    Bool(Values<bool>),
-    Int(Values<i32>),
-    Long(Values<i64>),
-    Float(Values<f32>),
-    Text(Values<ByteArray>),
-}
-
-impl ColumnValues {
-    /// A column of texts, none of which is missing.
-    pub(crate) fn texts<'a>(texts: impl Iterator<Item = &'a str>) -> Self {
-        Self::Text(Values::required(texts.map(ByteArray::from)))
-    }
-
-    /// A column of names from a fixed list.
-    pub(crate) fn names(names: impl Iterator<Item = Option<&'static str>>) -> Self {
-        let bytes = |name: &'static str| ByteArray::from(bytes::Bytes::from_static(name.as_bytes()));
-        Self::Text(Values::optional(names.map(|name| name.map(bytes))))
-    }
+/// How the integers of a column are stored.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Integers {
+    /// By a dictionary where that is smaller.
+    Dictionary,
+    Differences,
+    /// By differences, with the smallest and the largest told in the footer.
+    Ascending,
+    Plain,
 }
 
 /// How the columns of a table are laid out: schema and encodings.
 pub(crate) struct TableLayout {
     schema: TypePtr,
     columns: SchemaDescriptor,
+    integers: Vec<Integers>,
     properties: WriterPropertiesPtr,
 }
 
 impl TableLayout {
-    /// `schema` is a Parquet message type. Integers of the columns in `ascending` are stored by their differences;
-    /// those of `plain` as they are; all other columns by a dictionary where that is smaller. Columns in `uncompressed`
-    /// are not compressed after that: numbers in no order shrink by a third, and compressing them was the largest
-    /// single cost of an import.
+    /// `schema` is a Parquet message type. Integers of the columns in `ascending` and `differences` are stored by their
+    /// differences, those of `plain` as they are, all uncompressed; yes and no take a bit. All other columns are
+    /// compressed, those not in `plain` by a dictionary first where that is smaller.
     pub(crate) fn new(
         schema: &str,
         ascending: &[&str],
+        differences: &[&str],
         plain: &[&str],
-        uncompressed: &[&str],
     ) -> parquet::errors::Result<Arc<Self>> {
         let schema = Arc::new(parse_message_type(schema)?);
-        // Statistics serve those who read a dataset elsewhere and filter by user or time; per chunk is enough.
+        // Statistics serve those who read a dataset elsewhere and filter, by user or time above all; per chunk is enough.
         let mut properties = WriterProperties::builder()
             .set_compression(Compression::SNAPPY)
             .set_statistics_enabled(EnabledStatistics::Chunk)
             .set_offset_index_disabled(true);
-        for column in ascending {
-            let path = ColumnPath::from(*column);
-            properties = properties.set_column_dictionary_enabled(path.clone(), false);
-            properties = properties.set_column_encoding(path, Encoding::DELTA_BINARY_PACKED);
-        }
         for column in plain {
             properties = properties.set_column_dictionary_enabled(ColumnPath::from(*column), false);
         }
-        for column in uncompressed {
-            properties = properties.set_column_compression(ColumnPath::from(*column), Compression::UNCOMPRESSED);
-        }
         let columns = SchemaDescriptor::new(Arc::clone(&schema));
-        Ok(Arc::new(Self { schema, columns, properties: Arc::new(properties.build()) }))
+        let of_column = |column: &ColumnDescPtr| match column.name() {
+            name if ascending.contains(&name) => Integers::Ascending,
+            name if differences.contains(&name) => Integers::Differences,
+            name if plain.contains(&name) => Integers::Plain,
+            _ => Integers::Dictionary,
+        };
+        let integers = columns.columns().iter().map(of_column).collect();
+        Ok(Arc::new(Self { schema, columns, integers, properties: Arc::new(properties.build()) }))
     }
 
     /// Encodes one row group in memory; the columns stand in the schema's order.
@@ -130,28 +89,62 @@ impl TableLayout {
         let mut hash = Sha256::new();
         let mut encoded = Vec::with_capacity(columns.len());
         for (position, values) in columns.iter().enumerate() {
-            let mut sink = TrackedWrite::new(Vec::new());
-            let pages = Box::new(SerializedPageWriter::new(&mut sink));
-            let mut writer = get_column_writer(self.columns.column(position), Arc::clone(&self.properties), pages);
-            match values {
-                ColumnValues::Bool(values) => write_values::<BoolType>(&mut writer, values)?,
-                ColumnValues::Int(values) => write_values::<Int32Type>(&mut writer, values)?,
-                ColumnValues::Long(values) => write_values::<Int64Type>(&mut writer, values)?,
-                ColumnValues::Float(values) => write_values::<FloatType>(&mut writer, values)?,
-                ColumnValues::Text(values) => write_values::<ByteArrayType>(&mut writer, values)?,
-            }
-            let close = writer.close()?;
-            let bytes = bytes::Bytes::from(sink.into_inner()?);
+            let (bytes, close) = match self.chunk(position, values) {
+                Some(chunk) => chunk.finish()?,
+                None => self.encode_by_library(position, values)?,
+            };
             hash.update(&bytes);
             encoded.push((bytes, close));
         }
         Ok(EncodedGroup { columns: encoded, digest: hash.finalize().into() })
     }
+
+    /// The values of a column that is simple to encode.
+    fn chunk(&self, position: usize, values: &ColumnValues) -> Option<Chunk> {
+        let column = self.columns.column(position);
+        let (rows, known) = values.rows_and_known();
+        let chunk = match (values, self.integers[position]) {
+            _ if rows == 0 => return None,
+            _ if known == 0 => Chunk::missing(column, rows),
+            (ColumnValues::Bool(values), _) => Chunk::bools(column, values),
+            (ColumnValues::Int(values), Integers::Differences) => Chunk::differences(column, values),
+            (ColumnValues::Long(values), Integers::Differences) => Chunk::differences(column, values),
+            (ColumnValues::Int(values), Integers::Ascending) => Chunk::differences(column, values).with_range(values),
+            (ColumnValues::Long(values), Integers::Ascending) => Chunk::differences(column, values).with_range(values),
+            (ColumnValues::Int(values), Integers::Plain) => Chunk::plain(column, values),
+            (ColumnValues::Long(values), Integers::Plain) => Chunk::plain(column, values),
+            (ColumnValues::SameText(_, text), _) => Chunk::same_text(column, rows, text.data()),
+            _ => return None,
+        };
+        Some(chunk)
+    }
+
+    fn encode_by_library(
+        &self,
+        position: usize,
+        values: &ColumnValues,
+    ) -> parquet::errors::Result<(bytes::Bytes, ColumnCloseResult)> {
+        let mut sink = TrackedWrite::new(Vec::new());
+        let pages = Box::new(SerializedPageWriter::new(&mut sink));
+        let mut writer = get_column_writer(self.columns.column(position), Arc::clone(&self.properties), pages);
+        match values {
+            ColumnValues::Bool(values) => write_values::<BoolType>(&mut writer, values)?,
+            ColumnValues::Int(values) => write_values::<Int32Type>(&mut writer, values)?,
+            ColumnValues::Long(values) => write_values::<Int64Type>(&mut writer, values)?,
+            ColumnValues::Float(values) => write_values::<FloatType>(&mut writer, values)?,
+            ColumnValues::Text(values) => write_values::<ByteArrayType>(&mut writer, values)?,
+            // Never asked of the library: a chunk of its own, unless there are no rows.
+            ColumnValues::SameText(..) => {}
+        }
+        let close = writer.close()?;
+        Ok((sink.into_inner()?.into(), close))
+    }
 }
 
 fn write_values<T: DataType>(writer: &mut ColumnWriter<'_>, values: &Values<T::T>) -> parquet::errors::Result<()> {
     let writer = get_typed_column_writer_mut::<T>(writer);
-    writer.write_batch(&values.present, values.levels.as_deref(), None)?;
+    let levels = (writer.get_descriptor().max_def_level() > 0).then(|| values.levels());
+    writer.write_batch(&values.present(), levels.as_deref(), None)?;
     Ok(())
 }
 
@@ -162,11 +155,14 @@ pub(crate) struct EncodedGroup {
     digest: [u8; 32],
 }
 
+/// Bytes handed to the system at once.
+const WRITE_BYTES: usize = 1 << 18;
+
 /// Writes one Parquet file, row group by row group.
 pub(crate) struct TableWriter {
     path: PathBuf,
     layout: Arc<TableLayout>,
-    writer: SerializedFileWriter<File>,
+    writer: SerializedFileWriter<BufWriter<File>>,
     hash: Sha256,
 }
 
@@ -174,6 +170,7 @@ impl TableWriter {
     pub(crate) fn create(path: &Path, layout: Arc<TableLayout>) -> Result<Self> {
         let file = File::create(path).map_err(|e| DataError::file("create", path, e))?;
         let (schema, properties) = (Arc::clone(&layout.schema), Arc::clone(&layout.properties));
+        let file = BufWriter::with_capacity(WRITE_BYTES, file);
         let writer = SerializedFileWriter::new(file, schema, properties).map_err(DataError::parquet(path))?;
         Ok(Self { path: path.to_owned(), layout, writer, hash: Sha256::new() })
     }
@@ -201,7 +198,8 @@ impl TableWriter {
     /// Writes the footer and flushes the file to the disk; answers the fingerprint of the contents.
     pub(crate) fn close(self) -> Result<String> {
         let file = self.writer.into_inner().map_err(DataError::parquet(&self.path))?;
-        file.sync_all().map_err(|e| DataError::file("write", &self.path, e))?;
+        let written = file.into_inner().map_err(IntoInnerError::into_error).and_then(|file| file.sync_all());
+        written.map_err(|e| DataError::file("write", &self.path, e))?;
         Ok(hexadecimal(&self.hash.finalize()))
     }
 }
@@ -289,3 +287,6 @@ fn read_values<T: DataType>(
     let mut present = present.into_iter();
     Ok(levels.iter().map(|&level| if level > 0 { present.next() } else { None }).collect())
 }
+
+#[cfg(test)]
+mod tests;

@@ -97,16 +97,16 @@ fn untrained(
     device: Device,
 ) -> Result<UserStates> {
     let settings = FsVaeSettings {
-        lstm_units: 12,
-        fast_width: 8,
-        slow_widths: [8, 4],
-        state_length: 6,
-        decoder_width: 8,
+        lstm_units: 16,
+        fast_width: 16,
+        slow_widths: [16, 16],
+        state_length: 16,
+        decoder_width: 16,
         ..FsVaeSettings::default()
     };
     let moment = histories.slow_length() + CONTEXT_FEATURES;
     let fs_vae = FsVae::new(&mut Parameters::new(seed, device), dimension, moment, settings)?;
-    let taste = TasteRnnSettings { units: 10, ..TasteRnnSettings::default() };
+    let taste = TasteRnnSettings { units: 16, ..TasteRnnSettings::default() };
     let taste = TasteRnn::new(&mut Parameters::new(seed, device), dimension + FAST_EXTRAS, dimension, &taste)?;
     let encoders = [fs_vae.user_state(), taste.user_state(), Some(Box::new(mean) as Box<dyn UserState>)];
     Ok(UserStates::new(encoders.into_iter().flatten().collect(), device)?)

@@ -76,7 +76,7 @@ fn a_session_does_not_depend_on_how_many_run_beside_it() {
     for (world, user_model) in [world(WorldSettings::default()), moving_world()] {
         let alone = play(&world, &user_model, 1, 60);
         for parallel in [2, 8, 64, 70] {
-            assert_eq!(alone, play(&world, &user_model, parallel, 60), "{parallel} sessions in parallel");
+            assert!(alone == play(&world, &user_model, parallel, 60), "{parallel} sessions in parallel");
         }
     }
 }

@@ -1,7 +1,9 @@
 //! `sim evaluate-user-state`.
 
+mod analyses;
 mod horizon;
 mod next_track;
+mod sessions;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,6 +15,7 @@ use serde::Serialize;
 
 use super::train_user_state::CommonOptions;
 use crate::config::UserStateModel;
+use crate::failure::UsageError;
 use crate::output;
 use crate::pipeline::ListeningHistories;
 
@@ -25,7 +28,8 @@ use crate::pipeline::ListeningHistories;
 #[command(after_help = "Example:
   sim evaluate-user-state --dataset datasets/mine --out results/user-states
   sim evaluate-user-state --task next-track --model fs-vae,average,popularity --seeds 5 --out results/fs-vae
-  sim evaluate-user-state --task horizon --seeds 5 --out results/taste")]
+  sim evaluate-user-state --task sessions --seeds 5 --out results/cosernn
+  sim evaluate-user-state --task analyses --out results/analyses")]
 pub struct Options {
     /// What is measured
     #[arg(long, value_enum, default_value_t = Task::NextTrack)]
@@ -48,12 +52,23 @@ pub struct Options {
 enum Task {
     /// The next track: distance of the vector foretold, and the track's rank among all (FS-VAE)
     NextTrack,
+    /// Rankings of sessions and of tracks at the start of a session, by context (CoSeRNN)
+    Sessions,
     /// Precision of retrieval over the next plays, near and far (taste vectors)
     Horizon,
+    /// What the vectors look like: pictures in one HTML page (CoSeRNN, FS-VAE)
+    Analyses,
 }
 
 /// Measures, prints, and writes the results.
 pub fn run(options: &Options, progress: &dyn Progress) -> anyhow::Result<()> {
+    let mixed = |model: &&UserStateModel| model.foretells_sessions() != (options.task == Task::Sessions);
+    if let Some(model) = options.model.iter().find(mixed).filter(|_| options.task != Task::Analyses) {
+        let kind =
+            if model.foretells_sessions() { "sessions, and the task plays" } else { "plays, and the task sessions" };
+        let problem = format!("--model: {} foretells {kind}; choose other models or another --task", model.name());
+        return Err(UsageError(problem).into());
+    }
     let config = options.common.load()?;
     let mut notes = Vec::new();
     let histories = ListeningHistories::open(&config, &mut notes, progress)?;
@@ -64,6 +79,10 @@ pub fn run(options: &Options, progress: &dyn Progress) -> anyhow::Result<()> {
         Task::NextTrack => {
             next_track::run(&config, &histories, &models(next_track::MODELS), &seeds, &options.out, progress)?
         }
+        Task::Sessions => {
+            sessions::run(&config, &histories, &models(sessions::MODELS), &seeds, &options.out, progress)?
+        }
+        Task::Analyses => analyses::run(&config, &histories, &models(analyses::MODELS), &options.out, progress)?,
         Task::Horizon => horizon::run(&config, &histories, &models(horizon::MODELS), &seeds, &options.out, progress)?,
     };
     output::print(&format!("{text}The results lie in {}\n", options.out.display()))

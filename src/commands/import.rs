@@ -5,15 +5,15 @@ mod report;
 
 use std::path::PathBuf;
 
+use clap::Subcommand;
 use clap::builder::PossibleValuesParser;
-use clap::{Args, Subcommand};
 use listening_data::{
     GenericOptions, ImportOptions, ItemSeparator, Progress, SessionsOptions, SpotifyAccountOptions, import_generic,
     import_lastfm_1k, import_mpd, import_mssd, import_sessions, import_spotify_account, import_spotify_extended,
     import_yambda,
 };
 
-use self::arguments::{Clock, Common, Features, Rules};
+use self::arguments::{Common, Features, Listening, Rules};
 use crate::output;
 
 /// Make a dataset from listening logs
@@ -27,206 +27,143 @@ use crate::output;
   sim import mssd training_set.tar.gz track_features.tar.gz --out datasets/mssd
   sim import generic log.csv.gz --mapping mapping.toml --out datasets/ours")]
 pub enum Source {
-    SpotifyExtended(SpotifyExtended),
-    SpotifyAccount(SpotifyAccount),
-    Mssd(Mssd),
-    Yambda(Yambda),
-    #[command(name = "lastfm-1k")]
-    Lastfm1k(Lastfm1k),
-    Mpd(Mpd),
-    Sessions(Sessions),
-    Generic(Generic),
-}
-
-/// Import Spotify's extended streaming history
-///
-/// Ask for it at spotify.com/account/privacy ("Extended streaming history"); Spotify sends a zip within some weeks.
-/// The zip can be given as it is: it is one listener, called by its file name. So can a folder of zips, one listener
-/// each, and the JSON files themselves. The format and what is made of it: docs/formats/spotify-extended.md.
-#[derive(Args)]
-#[command(after_help = "Example:
+    /// Import Spotify's extended streaming history
+    ///
+    /// Ask for it at spotify.com/account/privacy ("Extended streaming history"); Spotify sends a zip within some weeks.
+    /// The zip can be given as it is: it is one listener, called by its file name. So can a folder of zips, one listener
+    /// each, and the JSON files themselves. The format and what is made of it: docs/formats/spotify-extended.md.
+    #[command(after_help = "Example:
   sim import spotify-extended my_spotify_data.zip --out datasets/mine
   sim import spotify-extended exports/ --out datasets/all --lenient --utc-offset-minutes 60")]
-pub struct SpotifyExtended {
-    #[command(flatten)]
-    common: Common,
-    #[command(flatten)]
-    rules: Rules,
-    #[command(flatten)]
-    clock: Clock,
-    #[command(flatten)]
-    features: Features,
-}
+    SpotifyExtended(Listening),
 
-/// Import Spotify's account data (one year of history)
-///
-/// The export that Spotify sends within days: a zip with StreamingHistory*.json. It names artist and track, and tells
-/// neither why a play ended nor how long a track is. --join brings in a dataset of extended histories: its listeners come
-/// along, and plays are matched to its tracks by artist and name. More: docs/formats/spotify-account.md.
-#[derive(Args)]
-#[command(after_help = "Example:
+    /// Import Spotify's account data (one year of history)
+    ///
+    /// The export that Spotify sends within days: a zip with StreamingHistory*.json. It names artist and track, and tells
+    /// neither why a play ended nor how long a track is. --join brings in a dataset of extended histories: its listeners
+    /// come along, and plays are matched to its tracks by artist and name. More: docs/formats/spotify-account.md.
+    #[command(after_help = "Example:
   sim import spotify-account my_spotify_data.zip --out datasets/mine
   sim import spotify-account accounts/ --join datasets/extended --out datasets/all")]
-pub struct SpotifyAccount {
-    #[command(flatten)]
-    common: Common,
-    /// Dataset made by `sim import spotify-extended` whose listeners and tracks are brought in
-    #[arg(long, value_name = "DATASET")]
-    join: Option<PathBuf>,
-    #[command(flatten)]
-    rules: Rules,
-    #[command(flatten)]
-    clock: Clock,
-    #[command(flatten)]
-    features: Features,
-}
+    SpotifyAccount {
+        #[command(flatten)]
+        listening: Listening,
+        /// Dataset made by `sim import spotify-extended` whose listeners and tracks are brought in
+        #[arg(long, value_name = "DATASET")]
+        join: Option<PathBuf>,
+    },
 
-/// Import the Music Streaming Sessions Dataset
-///
-/// Session logs and track features of the full set or the mini set, as CSV, gzip or tar.gz. Each session is a listener
-/// of its own: the set tells no users. More: docs/formats/mssd.md.
-#[derive(Args)]
-#[command(after_help = "Example:
+    /// Import the Music Streaming Sessions Dataset
+    ///
+    /// Session logs and track features of the full set or the mini set, as CSV, gzip or tar.gz. Each session is a listener
+    /// of its own: the set tells no users. More: docs/formats/mssd.md.
+    #[command(after_help = "Example:
   sim import mssd data/sessions/log_mini.csv data/track_features/tf_mini.csv --out datasets/mssd-mini
   sim import mssd training_set.tar.gz track_features.tar.gz --out datasets/mssd")]
-pub struct Mssd {
-    #[command(flatten)]
-    common: Common,
-}
+    Mssd(Common),
 
-/// Import Yambda
-///
-/// Folder or Parquet files of one size of Yandex's Yambda (50M, 500M or 5B), flat or sequential: listens, likes and
-/// dislikes, artist and album mappings, audio embeddings. More: docs/formats/yambda.md.
-#[derive(Args)]
-#[command(after_help = "Example:
+    /// Import Yambda
+    ///
+    /// Folder or Parquet files of one size of Yandex's Yambda (50M, 500M or 5B), flat or sequential: listens, likes and
+    /// dislikes, artist and album mappings, audio embeddings. More: docs/formats/yambda.md.
+    #[command(after_help = "Example:
   sim import yambda yambda/flat/50m yambda/artist_item_mapping.parquet --out datasets/yambda-50m")]
-pub struct Yambda {
-    #[command(flatten)]
-    common: Common,
-    #[command(flatten)]
-    rules: Rules,
-}
+    Yambda {
+        #[command(flatten)]
+        common: Common,
+        #[command(flatten)]
+        rules: Rules,
+    },
 
-/// Import Last.fm 1K
-///
-/// userid-timestamp-artid-artname-traid-traname.tsv, or the whole lastfm-dataset-1K.tar.gz. The log tells neither how long
-/// a track played nor how long it is: responses are missing unless durations are given. More: docs/formats/lastfm-1k.md.
-#[derive(Args)]
-#[command(after_help = "Example:
-  sim import lastfm-1k lastfm-dataset-1K.tar.gz --out datasets/lastfm-1k")]
-pub struct Lastfm1k {
-    #[command(flatten)]
-    common: Common,
-    #[command(flatten)]
-    rules: Rules,
-    #[command(flatten)]
-    clock: Clock,
-    #[command(flatten)]
-    features: Features,
-}
+    /// Import Last.fm 1K
+    ///
+    /// userid-timestamp-artid-artname-traid-traname.tsv, or the whole lastfm-dataset-1K.tar.gz. The log tells neither how
+    /// long a track played nor how long it is: responses are missing unless durations are given. More:
+    /// docs/formats/lastfm-1k.md.
+    #[command(
+        name = "lastfm-1k",
+        after_help = "Example:
+  sim import lastfm-1k lastfm-dataset-1K.tar.gz --out datasets/lastfm-1k"
+    )]
+    Lastfm1k(Listening),
 
-/// Import the Million Playlist Dataset
-///
-/// Its JSON slices, in a folder or in the zip. Playlists are no listening: the dataset serves to train track embeddings
-/// (`sim train-embeddings --playlists`). More: docs/formats/mpd.md.
-#[derive(Args)]
-#[command(after_help = "Example:
+    /// Import the Million Playlist Dataset
+    ///
+    /// Its JSON slices, in a folder or in the zip. Playlists are no listening: the dataset serves to train track embeddings
+    /// (`sim train-embeddings --playlists`). More: docs/formats/mpd.md.
+    #[command(after_help = "Example:
   sim import mpd spotify_million_playlist_dataset.zip --out datasets/mpd")]
-pub struct Mpd {
-    #[command(flatten)]
-    common: Common,
-}
+    Mpd(Common),
 
-/// Import plain lists of item ids, or 30Music
-///
-/// One session per line, ids parted by blanks, commas or tabs (#nowplaying), or 30Music's sessions.idomaar. More:
-/// docs/formats/sessions.md.
-#[derive(Args)]
-#[command(after_help = "Example:
+    /// Import plain lists of item ids, or 30Music
+    ///
+    /// One session per line, ids parted by blanks, commas or tabs (#nowplaying), or 30Music's sessions.idomaar. More:
+    /// docs/formats/sessions.md.
+    #[command(after_help = "Example:
   sim import sessions train_sessions.txt test_sessions.txt --out datasets/nowplaying")]
-pub struct Sessions {
-    #[command(flatten)]
-    common: Common,
-    /// What stands between the ids of a line; told from the first lines where it is not given
-    #[arg(long, value_parser = separators())]
-    separator: Option<String>,
-    #[command(flatten)]
-    rules: Rules,
-    #[command(flatten)]
-    features: Features,
+    Sessions {
+        #[command(flatten)]
+        common: Common,
+        /// What stands between the ids of a line; told from the first lines where it is not given
+        #[arg(long, value_parser = separators())]
+        separator: Option<String>,
+        #[command(flatten)]
+        rules: Rules,
+        #[command(flatten)]
+        features: Features,
+    },
+
+    /// Import any log from CSV or Parquet, by a column mapping
+    ///
+    /// The mapping is a TOML file that names the log's columns; docs/formats/generic.md shows one for each kind of log.
+    #[command(after_help = "Example:
+  sim import generic plays.parquet --mapping mapping.toml --out datasets/ours
+  sim import generic logs/2026-*.csv.gz --mapping mapping.toml --out datasets/ours --lenient")]
+    Generic {
+        #[command(flatten)]
+        listening: Listening,
+        /// TOML file that names the log's columns
+        #[arg(long, value_name = "TOML")]
+        mapping: PathBuf,
+    },
 }
 
 fn separators() -> PossibleValuesParser {
     PossibleValuesParser::new(ItemSeparator::ALL.iter().map(|separator| separator.name()))
 }
 
-/// Import any log from CSV or Parquet, by a column mapping
-///
-/// The mapping is a TOML file that names the log's columns; docs/formats/generic.md shows one for each kind of log.
-#[derive(Args)]
-#[command(after_help = "Example:
-  sim import generic plays.parquet --mapping mapping.toml --out datasets/ours
-  sim import generic logs/2026-*.csv.gz --mapping mapping.toml --out datasets/ours --lenient")]
-pub struct Generic {
-    #[command(flatten)]
-    common: Common,
-    /// TOML file that names the log's columns
-    #[arg(long, value_name = "TOML")]
-    mapping: PathBuf,
-    #[command(flatten)]
-    rules: Rules,
-    #[command(flatten)]
-    clock: Clock,
-    #[command(flatten)]
-    features: Features,
-}
-
 /// Imports, and says what became of every row.
 pub fn run(source: &Source, progress: &dyn Progress) -> anyhow::Result<()> {
-    let options =
-        |common: &Common, rules: Option<&Rules>, clock: Option<&Clock>, features: Option<&Features>| ImportOptions {
-            lenient: common.lenient,
-            rules: rules.map(Rules::settings).unwrap_or_default(),
-            utc_offset_minutes: clock.map_or(0, |clock| clock.utc_offset_minutes),
-            track_features: features.and_then(|features| features.track_features.clone()),
-        };
-    let (common, report) = match source {
-        Source::SpotifyExtended(SpotifyExtended { common, rules, clock, features }) => {
-            let options = options(common, Some(rules), Some(clock), Some(features));
-            (common, import_spotify_extended(&common.inputs, &common.out, &options, progress)?)
+    let (Common { inputs, out, .. }, options) = match source {
+        Source::Mssd(common) | Source::Mpd(common) => (common, common.options()),
+        Source::Yambda { common, rules } => (common, ImportOptions { rules: rules.settings(), ..common.options() }),
+        Source::Sessions { common, rules, features, .. } => {
+            let track_features = features.track_features.clone();
+            (common, ImportOptions { rules: rules.settings(), track_features, ..common.options() })
         }
-        Source::SpotifyAccount(SpotifyAccount { common, join, rules, clock, features }) => {
-            let options = options(common, Some(rules), Some(clock), Some(features));
-            let account = SpotifyAccountOptions { join: join.clone() };
-            (common, import_spotify_account(&common.inputs, &common.out, &options, &account, progress)?)
-        }
-        Source::Mssd(Mssd { common }) => {
-            let options = options(common, None, None, None);
-            (common, import_mssd(&common.inputs, &common.out, &options, progress)?)
-        }
-        Source::Yambda(Yambda { common, rules }) => {
-            let options = options(common, Some(rules), None, None);
-            (common, import_yambda(&common.inputs, &common.out, &options, progress)?)
-        }
-        Source::Lastfm1k(Lastfm1k { common, rules, clock, features }) => {
-            let options = options(common, Some(rules), Some(clock), Some(features));
-            (common, import_lastfm_1k(&common.inputs, &common.out, &options, progress)?)
-        }
-        Source::Mpd(Mpd { common }) => {
-            let options = options(common, None, None, None);
-            (common, import_mpd(&common.inputs, &common.out, &options, progress)?)
-        }
-        Source::Sessions(Sessions { common, separator, rules, features }) => {
-            let options = options(common, Some(rules), None, Some(features));
-            let lists = SessionsOptions { separator: separator.as_deref().and_then(ItemSeparator::from_name) };
-            (common, import_sessions(&common.inputs, &common.out, &options, &lists, progress)?)
-        }
-        Source::Generic(Generic { common, mapping, rules, clock, features }) => {
-            let options = options(common, Some(rules), Some(clock), Some(features));
-            let generic = GenericOptions { mapping: mapping.clone() };
-            (common, import_generic(&common.inputs, &common.out, &options, &generic, progress)?)
-        }
+        Source::SpotifyExtended(listening)
+        | Source::Lastfm1k(listening)
+        | Source::SpotifyAccount { listening, .. }
+        | Source::Generic { listening, .. } => (&listening.common, listening.options()),
     };
-    output::print(&report::describe(&report, &common.out))
+    let report = match source {
+        Source::SpotifyExtended(_) => import_spotify_extended(inputs, out, &options, progress),
+        Source::SpotifyAccount { join, .. } => {
+            let account = SpotifyAccountOptions { join: join.clone() };
+            import_spotify_account(inputs, out, &options, &account, progress)
+        }
+        Source::Mssd(_) => import_mssd(inputs, out, &options, progress),
+        Source::Yambda { .. } => import_yambda(inputs, out, &options, progress),
+        Source::Lastfm1k(_) => import_lastfm_1k(inputs, out, &options, progress),
+        Source::Mpd(_) => import_mpd(inputs, out, &options, progress),
+        Source::Sessions { separator, .. } => {
+            let lists = SessionsOptions { separator: separator.as_deref().and_then(ItemSeparator::from_name) };
+            import_sessions(inputs, out, &options, &lists, progress)
+        }
+        Source::Generic { mapping, .. } => {
+            let generic = GenericOptions { mapping: mapping.clone() };
+            import_generic(inputs, out, &options, &generic, progress)
+        }
+    }?;
+    output::print(&report::describe(&report, out))
 }

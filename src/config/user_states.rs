@@ -1,8 +1,11 @@
 //! The config's section of user states.
 
+use clap::ValueEnum;
 use listening_models::user_state::baselines::{AggregateSequenceSettings, JodieSettings, VaeCfSettings};
 use listening_models::user_state::taste::{TasteRnnSettings, TermSettings, WeightedSumSettings};
-use listening_models::user_state::{FsVaeSettings, RecencyWeightedMeanSettings, TrainingSettings};
+use listening_models::user_state::{
+    CoSeRnnSettings, FsVaeSettings, RecencyWeightedMeanSettings, SessionInputs, SessionStreams, TrainingSettings,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::failure::UsageError;
@@ -15,6 +18,8 @@ pub struct UserStateConfig {
     pub encoders: Vec<UserStateModel>,
     /// Training of networks over plays.
     pub training: TrainingSettings,
+    /// Training of networks over sessions.
+    pub session_training: TrainingSettings,
     /// Recency-weighted mean.
     pub recency_weighted_mean: RecencyWeightedMeanSettings,
     /// FS-VAE.
@@ -29,6 +34,14 @@ pub struct UserStateConfig {
     pub vae_cf: VaeCfSettings,
     /// Mean of the last plays.
     pub aggregate_sequence: AggregateSequenceSettings,
+    /// CoSeRNN.
+    pub cosernn: CoSeRnnSettings,
+    /// The plain RNN over sessions.
+    pub plain_rnn: UnitsConfig,
+    /// LatentCross over sessions.
+    pub session_latent_cross: UnitsConfig,
+    /// JODIE over sessions.
+    pub session_jodie: JodieSettings,
     /// Taste vectors: how far ahead they look.
     pub terms: TermSettings,
     /// Taste vectors by networks.
@@ -58,6 +71,8 @@ impl Default for UserStateConfig {
         Self {
             encoders: vec![UserStateModel::RecencyWeightedMean],
             training: TrainingSettings::default(),
+            // Step size: CoSeRNN's official code. It takes 256 users at once; fewer suit smaller logs.
+            session_training: TrainingSettings { learning_rate: 5e-4, ..TrainingSettings::default() },
             recency_weighted_mean: RecencyWeightedMeanSettings::default(),
             fs_vae: FsVaeSettings::default(),
             vanilla_rnn: UnitsConfig::default(),
@@ -65,6 +80,11 @@ impl Default for UserStateConfig {
             jodie: JodieSettings::default(),
             vae_cf: VaeCfSettings::default(),
             aggregate_sequence: AggregateSequenceSettings::default(),
+            cosernn: CoSeRnnSettings::default(),
+            // As wide as CoSeRNN's LSTM.
+            plain_rnn: UnitsConfig { units: 400 },
+            session_latent_cross: UnitsConfig { units: 400 },
+            session_jodie: JodieSettings::default(),
             terms: TermSettings::default(),
             taste_rnn: TasteRnnSettings::default(),
             weighted_sum: WeightedSumSettings::default(),
@@ -80,13 +100,17 @@ impl UserStateConfig {
         if self.encoders.is_empty() {
             return Err(UsageError("user_state.encoders: must name at least one encoder".into()).into());
         }
-        if let Some(other) = self.encoders.iter().find(|model| !UserStateModel::ENCODERS.contains(model)) {
-            let names: Vec<String> = UserStateModel::ENCODERS.iter().map(|model| model.name()).collect();
+        if let Some(other) = self.encoders.iter().find(|model| !model.is_encoder()) {
+            let encoders = UserStateModel::value_variants().iter().filter(|model| model.is_encoder());
+            let names: Vec<String> = encoders.map(|model| model.name()).collect();
             let (other, names) = (other.name(), names.join(", "));
             let problem = format!("user_state.encoders: `{other}` is no encoder of user states; there are {names}");
             return Err(UsageError(problem).into());
         }
         self.training.validate()?;
+        self.session_training.validate()?;
+        self.cosernn.validate()?;
+        self.session_jodie.validate()?;
         self.recency_weighted_mean.validate()?;
         self.fs_vae.validate()?;
         self.jodie.validate()?;
@@ -97,20 +121,73 @@ impl UserStateConfig {
     }
 }
 
+impl UserStateConfig {
+    /// The settings of CoSeRNN or of one of its ablations; none for other models.
+    pub fn cosernn_of(&self, model: UserStateModel) -> Option<CoSeRnnSettings> {
+        let whole = self.cosernn;
+        let inputs = whole.inputs;
+        let with = |inputs| CoSeRnnSettings { inputs, ..whole };
+        Some(match model {
+            UserStateModel::Cosernn => whole,
+            UserStateModel::CosernnNoContext => with(SessionInputs { context: false, ..inputs }),
+            UserStateModel::CosernnNoPreviousSession => with(SessionInputs { previous_session: false, ..inputs }),
+            UserStateModel::CosernnNoNumberOfTracks => with(SessionInputs { number_of_tracks: false, ..inputs }),
+            UserStateModel::CosernnNoStreamSource => with(SessionInputs { stream_source: false, ..inputs }),
+            UserStateModel::CosernnNoTimeSince => with(SessionInputs { time_since: false, ..inputs }),
+            UserStateModel::CosernnNoLongTerm => CoSeRnnSettings { long_term: false, ..whole },
+            UserStateModel::CosernnPlayed => CoSeRnnSettings { streams: SessionStreams::Played, ..whole },
+            UserStateModel::CosernnUnion => CoSeRnnSettings { streams: SessionStreams::Union, ..whole },
+            _ => return None,
+        })
+    }
+
+    /// The settings of FS-VAE or of one of its ablations; none for other models.
+    pub fn fs_vae_of(&self, model: UserStateModel) -> Option<FsVaeSettings> {
+        let whole = self.fs_vae;
+        Some(match model {
+            UserStateModel::FsVae => whole,
+            UserStateModel::FsVaeNoFast => FsVaeSettings { fast: false, ..whole },
+            UserStateModel::FsVaeNoSlow => FsVaeSettings { slow: false, ..whole },
+            UserStateModel::FsVaeNotProbabilistic => FsVaeSettings { probabilistic: false, ..whole },
+            UserStateModel::FsVaeShuffled => FsVaeSettings { shuffled: true, ..whole },
+            _ => return None,
+        })
+    }
+}
+
 impl UserStateModel {
-    /// The models that can be the user state of a simulated world. The others are baselines of their tables, which carry
-    /// no vector from play to play.
-    pub const ENCODERS: [Self; 9] = [
-        Self::RecencyWeightedMean,
-        Self::FsVae,
-        Self::FsVaeNoFast,
-        Self::FsVaeNoSlow,
-        Self::FsVaeNotProbabilistic,
-        Self::Rpst,
-        Self::Rplt,
-        Self::Rhst,
-        Self::Rhlt,
-    ];
+    /// Whether it can be the user state of a simulated world. The others are baselines of their tables: they carry no
+    /// vector from play to play.
+    fn is_encoder(self) -> bool {
+        use UserStateModel as M;
+        let over_plays = matches!(self, M::FsVae | M::FsVaeNoFast | M::FsVaeNoSlow | M::FsVaeNotProbabilistic);
+        let taste = matches!(self, M::Rpst | M::Rplt | M::Rhst | M::Rhlt);
+        let over_sessions = UserStateConfig::default().cosernn_of(self).is_some();
+        self == M::RecencyWeightedMean || over_plays || taste || over_sessions
+    }
+
+    /// Whether it foretells sessions, not plays.
+    pub fn foretells_sessions(self) -> bool {
+        use UserStateModel as M;
+        matches!(
+            self,
+            M::Cosernn
+                | M::CosernnNoContext
+                | M::CosernnNoPreviousSession
+                | M::CosernnNoNumberOfTracks
+                | M::CosernnNoStreamSource
+                | M::CosernnNoTimeSince
+                | M::CosernnNoLongTerm
+                | M::CosernnPlayed
+                | M::CosernnUnion
+                | M::LastSession
+                | M::SessionAverage
+                | M::LongTerm
+                | M::PlainRnn
+                | M::SessionLatentCross
+                | M::SessionJodie
+        )
+    }
 
     /// The name by which it is called on the command line and in configs.
     pub fn name(self) -> String {
@@ -148,6 +225,36 @@ pub enum UserStateModel {
     AggregateSequence,
     /// The tracks that most listeners play
     Popularity,
+    /// One vector per session, from context and past sessions
+    Cosernn,
+    /// CoSeRNN without weekday, hour and device
+    CosernnNoContext,
+    /// CoSeRNN without the previous session's vector
+    CosernnNoPreviousSession,
+    /// CoSeRNN without the previous session's number of tracks
+    CosernnNoNumberOfTracks,
+    /// CoSeRNN without the previous session's stream source
+    CosernnNoStreamSource,
+    /// CoSeRNN without the time since the previous session
+    CosernnNoTimeSince,
+    /// CoSeRNN without the long-term vector
+    CosernnNoLongTerm,
+    /// CoSeRNN over played tracks alone
+    CosernnPlayed,
+    /// CoSeRNN over played and skipped tracks in one stream
+    CosernnUnion,
+    /// Vector of the last session
+    LastSession,
+    /// Mean vector of all past sessions
+    SessionAverage,
+    /// Recency-weighted vector of past sessions
+    LongTerm,
+    /// Recurrent network over past sessions, without context
+    PlainRnn,
+    /// LatentCross over sessions
+    SessionLatentCross,
+    /// JODIE over sessions
+    SessionJodie,
     /// Taste vector, network over sessions as playlists, short term
     Rpst,
     /// Taste vector, network over sessions as playlists, long term

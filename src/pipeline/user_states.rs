@@ -10,14 +10,15 @@ use listening_data::{Dataset, Progress};
 use listening_models::features::{CONTEXT_FEATURES, FAST_EXTRAS};
 use listening_models::network::Parameters;
 use listening_models::track_embeddings::{NearestTracks, TrackVectors};
+use listening_models::user_state::baselines::sessions::{PastVector, PastVectorKind, PlainRnn, SessionLatentCross};
 use listening_models::user_state::baselines::{
     AggregateSequence, Average, Jodie, LatentCross, Popularity, VaeCf, VanillaRnn,
 };
 use listening_models::user_state::taste::{DiscountedAverage, TasteRnn, WeightedSum};
 use listening_models::user_state::{
-    Foreteller, FsVae, FsVaeSettings, Histories, NetworkForeteller, PlayChunk, PlayChunks, RecencyWeightedMean,
-    SequenceModel, SequenceTrainingReport, TargetOffset, TrainingRun, TrainingSettings, TrainingWatcher, UserState,
-    UserStates, train_sequences, write_histories,
+    CoSeRnn, Foreteller, FsVae, Histories, NetworkForeteller, PlayChunk, PlayChunks, RecencyWeightedMean,
+    SequenceModel, SequenceTrainingReport, SessionChunk, SessionChunks, TargetOffset, TrainingRun, TrainingSettings,
+    TrainingWatcher, UserState, UserStates, train_sequences, write_histories,
 };
 use listening_models::{ModelError, TensorFile, TimeSplit, find_device, save_tensors};
 use playlist_agents::Recorder;
@@ -96,6 +97,18 @@ impl ListeningHistories {
         }
     }
 
+    /// The sessions in chunks.
+    fn session_chunks(&self, config: &Config) -> SessionChunks<'_> {
+        let training = &config.user_state.session_training;
+        SessionChunks {
+            histories: &self.histories,
+            vectors: self.vectors(),
+            device: self.device,
+            steps: training.steps,
+            lanes: training.lanes_per_shard(),
+        }
+    }
+
     /// An untrained model; none where there is nothing to train.
     fn untrained(
         &self,
@@ -106,16 +119,15 @@ impl ListeningHistories {
         let (settings, histories, vectors) = (&config.user_state, &self.histories, self.vectors());
         let dimension = vectors.dimension();
         let moment = histories.slow_length() + CONTEXT_FEATURES;
-        let fs_vae = |parameters: &mut Parameters, settings| FsVae::new(parameters, dimension, moment, settings);
-        let whole = settings.fs_vae;
+        if let Some(settings) = settings.cosernn_of(model) {
+            let network = Box::new(CoSeRnn::new(parameters, dimension, &settings)?);
+            return Ok(Some(Trainable::OverSessions(network, self.session_chunks(config))));
+        }
+        if let Some(settings) = settings.fs_vae_of(model) {
+            let network = Box::new(FsVae::new(parameters, dimension, moment, settings)?);
+            return Ok(Some(Trainable::OverPlays(network, self.chunks(config, model))));
+        }
         let network: Box<dyn SequenceModel<Chunk = PlayChunk>> = match model {
-            UserStateModel::FsVae => Box::new(fs_vae(parameters, whole)?),
-            UserStateModel::FsVaeNoFast => Box::new(fs_vae(parameters, FsVaeSettings { fast: false, ..whole })?),
-            UserStateModel::FsVaeNoSlow => Box::new(fs_vae(parameters, FsVaeSettings { slow: false, ..whole })?),
-            UserStateModel::FsVaeNotProbabilistic => {
-                Box::new(fs_vae(parameters, FsVaeSettings { probabilistic: false, ..whole })?)
-            }
-            UserStateModel::FsVaeShuffled => Box::new(fs_vae(parameters, FsVaeSettings { shuffled: true, ..whole })?),
             UserStateModel::VanillaRnn => Box::new(VanillaRnn::new(parameters, dimension, settings.vanilla_rnn.units)?),
             UserStateModel::LatentCross => {
                 Box::new(LatentCross::new(parameters, dimension, moment, settings.latent_cross.units)?)
@@ -131,15 +143,22 @@ impl ListeningHistories {
                 let vae_cf = VaeCf::new(parameters, histories, vectors, settings.vae_cf)?;
                 return Ok(Some(Trainable::VaeCf(vae_cf)));
             }
-            UserStateModel::RecencyWeightedMean
-            | UserStateModel::Average
-            | UserStateModel::AggregateSequence
-            | UserStateModel::Popularity
-            | UserStateModel::Bwst
-            | UserStateModel::Bwlt
-            | UserStateModel::DiscountedAverage => return Ok(None),
+            UserStateModel::PlainRnn => {
+                let network = Box::new(PlainRnn::new(parameters, dimension, settings.plain_rnn.units)?);
+                return Ok(Some(Trainable::OverSessions(network, self.session_chunks(config))));
+            }
+            UserStateModel::SessionLatentCross => {
+                let units = settings.session_latent_cross.units;
+                let network = Box::new(SessionLatentCross::new(parameters, dimension, units)?);
+                return Ok(Some(Trainable::OverSessions(network, self.session_chunks(config))));
+            }
+            UserStateModel::SessionJodie => {
+                let jodie = Jodie::over_sessions(parameters, histories, vectors, settings.session_jodie)?;
+                return Ok(Some(Trainable::Jodie(jodie)));
+            }
+            _ => return Ok(None),
         };
-        Ok(Some(Trainable::Network(network, self.chunks(config, model))))
+        Ok(Some(Trainable::OverPlays(network, self.chunks(config, model))))
     }
 
     /// The config's encoders, trained with its seed unless that has been done, and the fingerprint of all that they
@@ -154,10 +173,7 @@ impl ListeningHistories {
         for &model in &config.user_state.encoders {
             let trained = self.train(config, model, config.seed, notes, progress)?;
             let (encoder, mark) = match trained {
-                Some(Trained { trainable: Trainable::Network(network, _), fingerprint, .. }) => {
-                    (network.user_state(), fingerprint)
-                }
-                Some(_) => (None, String::new()),
+                Some(trained) => (trained.trainable.user_state(), trained.fingerprint),
                 None => {
                     let settings = config.user_state.recency_weighted_mean;
                     let mean = RecencyWeightedMean::new(Arc::new(self.vectors().clone()), settings)?;
@@ -190,7 +206,7 @@ impl ListeningHistories {
             let name = format!("{} (seed {seed})", model.name());
             let run = TrainingRun {
                 name: &name,
-                settings: &config.user_state.training,
+                settings: training_of(config, model),
                 seed,
                 threads: threads(config),
                 checkpoint: Some(&work.checkpoint()),
@@ -198,7 +214,10 @@ impl ListeningHistories {
             };
             let mut watcher = Watcher::new(&work.folder)?;
             let report = match &trainable {
-                Trainable::Network(network, chunks) => {
+                Trainable::OverPlays(network, chunks) => {
+                    train_sequences(&**network, &mut parameters, chunks, &run, &mut watcher)?
+                }
+                Trainable::OverSessions(network, chunks) => {
                     train_sequences(&**network, &mut parameters, chunks, &run, &mut watcher)?
                 }
                 Trainable::Jodie(jodie) => jodie.train(&mut parameters, &run, &mut watcher)?,
@@ -229,7 +248,10 @@ impl ListeningHistories {
     ) -> anyhow::Result<R> {
         if let Some(trained) = self.train(config, model, seed, notes, progress)? {
             return match &trained.trainable {
-                Trainable::Network(network, chunks) => {
+                Trainable::OverSessions(network, source) => {
+                    measure(&NetworkForeteller { model: &**network, parameters: &trained.parameters, source })
+                }
+                Trainable::OverPlays(network, chunks) => {
                     // Measured in the light of the whole history, whatever the model was trained on.
                     let source = PlayChunks { by_session: false, ..*chunks };
                     let parameters = &trained.parameters;
@@ -241,6 +263,17 @@ impl ListeningHistories {
         }
         let (settings, histories, vectors) = (&config.user_state, &self.histories, self.vectors());
         let fitted = |offset| WeightedSum::fit(histories, vectors, &settings.weighted_sum, offset, seed);
+        let past_vector = match model {
+            UserStateModel::LastSession => Some(PastVectorKind::LastSession),
+            UserStateModel::SessionAverage => Some(PastVectorKind::Average),
+            UserStateModel::LongTerm => Some(PastVectorKind::RecencyWeighted),
+            _ => None,
+        };
+        if let Some(kind) = past_vector {
+            let (model, parameters) = (PastVector::new(vectors.dimension(), kind), Parameters::new(seed, self.device));
+            let source = self.session_chunks(config);
+            return measure(&NetworkForeteller { model: &model, parameters: &parameters, source: &source });
+        }
         match model {
             UserStateModel::Average => measure(&Average { histories, vectors }),
             UserStateModel::AggregateSequence => {
@@ -261,16 +294,29 @@ impl ListeningHistories {
 /// A model that has parameters to train.
 enum Trainable<'a> {
     /// A network over plays, and the chunks that it is trained on.
-    Network(Box<dyn SequenceModel<Chunk = PlayChunk>>, PlayChunks<'a>),
+    OverPlays(Box<dyn SequenceModel<Chunk = PlayChunk>>, PlayChunks<'a>),
+    /// A network over sessions, and the chunks that it is trained on.
+    OverSessions(Box<dyn SequenceModel<Chunk = SessionChunk>>, SessionChunks<'a>),
     Jodie(Jodie<'a>),
     VaeCf(VaeCf<'a>),
 }
 
 impl Trainable<'_> {
+    /// The model as an encoder of user states, if it is one.
+    fn user_state(&self) -> Option<Box<dyn UserState>> {
+        match self {
+            Self::OverPlays(network, _) => network.user_state(),
+            Self::OverSessions(network, _) => network.user_state(),
+            Self::Jodie(_) | Self::VaeCf(_) => None,
+        }
+    }
+
     /// What is left of a training that was interrupted.
     fn kept(&self, name: &str) -> String {
         match self {
-            Self::Network(..) => format!("{name}: a checkpoint is kept; the same command goes on from it"),
+            Self::OverPlays(..) | Self::OverSessions(..) => {
+                format!("{name}: a checkpoint is kept; the same command goes on from it")
+            }
             Self::Jodie(_) | Self::VaeCf(_) => format!("{name}: the same command trains it from the beginning"),
         }
     }
@@ -297,23 +343,33 @@ struct StageSettings {
     settings: serde_json::Value,
 }
 
+/// The settings by which a model is trained.
+fn training_of(config: &Config, model: UserStateModel) -> &TrainingSettings {
+    match model.foretells_sessions() {
+        true => &config.user_state.session_training,
+        false => &config.user_state.training,
+    }
+}
+
 /// What the training of a model depends on.
 fn model_settings(config: &Config, model: UserStateModel) -> anyhow::Result<serde_json::Value> {
     let settings = &config.user_state;
     let own = match model {
-        UserStateModel::FsVae
-        | UserStateModel::FsVaeNoFast
-        | UserStateModel::FsVaeNoSlow
-        | UserStateModel::FsVaeNotProbabilistic
-        | UserStateModel::FsVaeShuffled => serde_json::to_value(settings.fs_vae)?,
         UserStateModel::VanillaRnn => serde_json::to_value(settings.vanilla_rnn)?,
         UserStateModel::LatentCross => serde_json::to_value(settings.latent_cross)?,
         UserStateModel::Jodie => serde_json::to_value(settings.jodie)?,
         UserStateModel::VaeCf => serde_json::to_value(settings.vae_cf)?,
-        _ => serde_json::to_value((settings.taste_rnn, settings.terms))?,
+        UserStateModel::PlainRnn => serde_json::to_value(settings.plain_rnn)?,
+        UserStateModel::SessionLatentCross => serde_json::to_value(settings.session_latent_cross)?,
+        UserStateModel::SessionJodie => serde_json::to_value(settings.session_jodie)?,
+        _ => match (settings.fs_vae_of(model), settings.cosernn_of(model)) {
+            (Some(fs_vae), _) => serde_json::to_value(fs_vae)?,
+            (_, Some(cosernn)) => serde_json::to_value(cosernn)?,
+            _ => serde_json::to_value((settings.taste_rnn, settings.terms))?,
+        },
     };
     // How often it is saved changes nothing.
-    let training = TrainingSettings { checkpoint_every: 1, ..settings.training };
+    let training = TrainingSettings { checkpoint_every: 1, ..*training_of(config, model) };
     Ok(serde_json::to_value((own, training))?)
 }
 

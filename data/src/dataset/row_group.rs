@@ -7,30 +7,30 @@ use std::thread::JoinHandle;
 
 use crossbeam::channel::{Receiver, Sender, bounded};
 
+use super::play_columns::{PLAYS_AT_ONCE, PlayColumns};
 use super::schema::{PLAYS, PLAYS_FILE, SESSIONS, SESSIONS_FILE, layout};
 use crate::response_shares::ResponseTally;
 use crate::table::{ColumnValues, EncodedGroup, TableLayout, TableWriter, Values};
 use crate::{Context, DataError, Play, Result};
 
 /// Plays gathered before a row group is written.
-const GROUP_PLAYS: usize = 1 << 17;
-/// Plays taken apart at once: they stay in the fastest cache for all columns.
-const PLAYS_AT_ONCE: usize = 512;
+pub(crate) const GROUP_PLAYS: usize = 1 << 17;
 
 /// One session; its plays follow those of the session before.
-struct SessionRow {
-    user: u32,
-    start_ms: i64,
-    context: Context,
-    plays: u32,
+pub(crate) struct SessionRow {
+    pub(crate) user: u32,
+    pub(crate) start_ms: i64,
+    pub(crate) context: Context,
+    pub(crate) plays: u32,
 }
 
-/// The sessions of one row group.
-#[derive(Default)]
+type MakeColumns = Box<dyn FnOnce(&[SessionRow]) -> PlayColumns + Send>;
+
+/// Sessions of one row group, and what makes the columns of their plays.
 struct RowGroup {
     first_session: u64,
     sessions: Vec<SessionRow>,
-    plays: Vec<Play>,
+    columns: MakeColumns,
 }
 
 struct EncodedGroups {
@@ -48,7 +48,9 @@ type Encoded = parquet::errors::Result<EncodedGroups>;
 pub(super) struct SessionTables {
     sessions: TableWriter,
     plays: TableWriter,
-    group: RowGroup,
+    /// The next row group's sessions and plays so far.
+    pending_sessions: Vec<SessionRow>,
+    pending_plays: Vec<Play>,
     jobs: Sender<(RowGroup, Sender<Encoded>)>,
     /// Results to come, in order.
     pending: VecDeque<Receiver<Encoded>>,
@@ -85,7 +87,8 @@ impl SessionTables {
         Ok(Self {
             sessions: TableWriter::create(&sessions_path, sessions)?,
             plays: TableWriter::create(&plays_path, plays)?,
-            group: RowGroup::default(),
+            pending_sessions: Vec::new(),
+            pending_plays: Vec::new(),
             jobs,
             pending: VecDeque::new(),
             encoders,
@@ -94,24 +97,46 @@ impl SessionTables {
     }
 
     pub(super) fn push(&mut self, user: u32, start_ms: i64, context: Context, plays: &[Play]) -> Result<()> {
-        self.group.sessions.push(SessionRow { user, start_ms, context, plays: plays.len() as u32 });
-        self.group.plays.extend_from_slice(plays);
-        if self.group.plays.len() >= GROUP_PLAYS { self.end_group() } else { Ok(()) }
+        self.pending_sessions.push(SessionRow { user, start_ms, context, plays: plays.len() as u32 });
+        self.pending_plays.extend_from_slice(plays);
+        if self.pending_plays.len() >= GROUP_PLAYS { self.end_group() } else { Ok(()) }
     }
 
     fn end_group(&mut self) -> Result<()> {
-        if self.group.sessions.is_empty() {
+        if self.pending_sessions.is_empty() {
             return Ok(());
         }
-        let plays = Vec::with_capacity(self.group.plays.len());
-        let next = RowGroup {
-            first_session: self.group.first_session + self.group.sessions.len() as u64,
-            sessions: Vec::with_capacity(self.group.sessions.len()),
-            plays,
-        };
-        let group = std::mem::replace(&mut self.group, next);
+        let sessions = Vec::with_capacity(self.pending_sessions.len());
+        let sessions = std::mem::replace(&mut self.pending_sessions, sessions);
+        let plays = Vec::with_capacity(self.pending_plays.len());
+        let plays = std::mem::replace(&mut self.pending_plays, plays);
+        self.encode(sessions, plays.len(), move |_| {
+            let mut columns = PlayColumns::with_capacity(plays.len());
+            plays.chunks(PLAYS_AT_ONCE).for_each(|plays| columns.extend(plays));
+            columns
+        })
+    }
+
+    /// Adds a row group whose plays, so many, are taken apart by an encoder.
+    pub(super) fn push_group(
+        &mut self,
+        sessions: Vec<SessionRow>,
+        plays: usize,
+        columns: impl FnOnce(&[SessionRow]) -> PlayColumns + Send + 'static,
+    ) -> Result<()> {
+        self.end_group()?;
+        self.encode(sessions, plays, columns)
+    }
+
+    fn encode(
+        &mut self,
+        sessions: Vec<SessionRow>,
+        plays: usize,
+        columns: impl FnOnce(&[SessionRow]) -> PlayColumns + Send + 'static,
+    ) -> Result<()> {
+        let group = RowGroup { first_session: self.written.sessions, sessions, columns: Box::new(columns) };
         self.written.sessions += group.sessions.len() as u64;
-        self.written.plays += group.plays.len() as u64;
+        self.written.plays += plays as u64;
         let (answer, pending) = bounded(1);
         // The encoders live as long as this writer, so that a job is always taken.
         if self.jobs.send((group, answer)).is_ok() {
@@ -152,73 +177,46 @@ impl SessionTables {
 }
 
 impl RowGroup {
-    fn encode(&self, sessions: &TableLayout, plays: &TableLayout) -> Encoded {
-        let mut tally = ResponseTally::default();
-        self.plays.iter().for_each(|play| tally.add(&play.responses));
-        Ok(EncodedGroups {
-            sessions: sessions.encode(&self.session_columns())?,
-            plays: plays.encode(&self.play_columns())?,
-            tally,
-        })
+    fn encode(self, sessions: &TableLayout, plays: &TableLayout) -> Encoded {
+        let columns = (self.columns)(&self.sessions);
+        let tally = columns.tally();
+        let session_columns = session_columns(&self.sessions, self.first_session);
+        let play_columns = play_columns(&self.sessions, self.first_session, columns);
+        Ok(EncodedGroups { sessions: sessions.encode(&session_columns)?, plays: plays.encode(&play_columns)?, tally })
     }
+}
 
-    fn session_columns(&self) -> Vec<ColumnValues> {
-        let rows = || self.sessions.iter();
-        let first = self.first_session as i64;
-        vec![
-            ColumnValues::Long(Values::required((0..self.sessions.len() as i64).map(|i| first + i))),
-            ColumnValues::Int(Values::required(rows().map(|s| s.user as i32))),
-            ColumnValues::Long(Values::required(rows().map(|s| s.start_ms))),
-            ColumnValues::Int(Values::required(rows().map(|s| s.plays as i32))),
-            ColumnValues::Int(Values::optional(rows().map(|s| s.context.hour.map(i32::from)))),
-            ColumnValues::Int(Values::optional(rows().map(|s| s.context.weekday.map(i32::from)))),
-            ColumnValues::names(rows().map(|s| s.context.device.map(|v| v.name()))),
-            ColumnValues::names(rows().map(|s| s.context.source.map(|v| v.name()))),
-            ColumnValues::Bool(Values::optional(rows().map(|s| s.context.premium))),
-            ColumnValues::Bool(Values::optional(rows().map(|s| s.context.shuffle))),
-            ColumnValues::names(rows().map(|s| s.context.behaviour_policy.map(|v| v.name()))),
-        ]
-    }
+fn session_columns(sessions: &[SessionRow], first: u64) -> Vec<ColumnValues> {
+    let rows = || sessions.iter();
+    vec![
+        ColumnValues::Long(Values::required((first as i64..).take(sessions.len()))),
+        ColumnValues::Int(Values::required(rows().map(|s| s.user as i32))),
+        ColumnValues::Long(Values::required(rows().map(|s| s.start_ms))),
+        ColumnValues::Int(Values::required(rows().map(|s| s.plays as i32))),
+        ColumnValues::Int(Values::of(sessions, |s| s.context.hour.map(i32::from))),
+        ColumnValues::Int(Values::of(sessions, |s| s.context.weekday.map(i32::from))),
+        ColumnValues::names(rows().map(|s| s.context.device.map(|v| v.name()))),
+        ColumnValues::names(rows().map(|s| s.context.source.map(|v| v.name()))),
+        ColumnValues::Bool(Values::of(sessions, |s| s.context.premium)),
+        ColumnValues::Bool(Values::of(sessions, |s| s.context.shuffle)),
+        ColumnValues::names(rows().map(|s| s.context.behaviour_policy.map(|v| v.name()))),
+    ]
+}
 
-    fn play_columns(&self) -> Vec<ColumnValues> {
-        let of_sessions = || self.sessions.iter().zip(self.first_session as i64..);
-        let mut numbers = Vec::with_capacity(self.plays.len());
-        let mut users = Vec::with_capacity(self.plays.len());
-        let mut positions = Vec::with_capacity(self.plays.len());
-        for (session, number) in of_sessions() {
-            numbers.extend(std::iter::repeat_n(number, session.plays as usize));
-            users.extend(std::iter::repeat_n(session.user as i32, session.plays as usize));
-            positions.extend(0..session.plays as i32);
-        }
-        let rows = self.plays.len();
-        let (mut tracks, mut starts) = (Vec::with_capacity(rows), Vec::with_capacity(rows));
-        let (mut ms_played, mut skip_steps) = (Values::none_yet(rows), Values::none_yet(rows));
-        let (mut complete, mut skip, mut past_threshold) =
-            (Values::none_yet(rows), Values::none_yet(rows), Values::none_yet(rows));
-        let mut propensities = Values::none_yet(rows);
-        for plays in self.plays.chunks(PLAYS_AT_ONCE) {
-            let plays = || plays.iter();
-            tracks.extend(plays().map(|play| play.track as i32));
-            starts.extend(plays().map(|play| play.start_ms));
-            ms_played.extend(plays().map(|play| play.ms_played.map(|ms| ms as i32)));
-            complete.extend(plays().map(|play| play.responses.complete));
-            skip.extend(plays().map(|play| play.responses.skip));
-            past_threshold.extend(plays().map(|play| play.responses.past_threshold));
-            skip_steps.extend(plays().map(|play| play.skip_step.map(i32::from)));
-            propensities.extend(plays().map(|play| play.propensity));
-        }
-        vec![
-            ColumnValues::Long(Values::required(numbers.into_iter())),
-            ColumnValues::Int(Values::required(users.into_iter())),
-            ColumnValues::Int(Values::required(positions.into_iter())),
-            ColumnValues::Int(Values::required(tracks.into_iter())),
-            ColumnValues::Long(Values::required(starts.into_iter())),
-            ColumnValues::Int(ms_played),
-            ColumnValues::Bool(complete),
-            ColumnValues::Bool(skip),
-            ColumnValues::Bool(past_threshold),
-            ColumnValues::Int(skip_steps),
-            ColumnValues::Float(propensities),
-        ]
+fn play_columns(sessions: &[SessionRow], first: u64, plays: PlayColumns) -> Vec<ColumnValues> {
+    let count = sessions.iter().map(|session| session.plays as usize).sum();
+    let (mut numbers, mut users, mut positions) =
+        (Vec::with_capacity(count), Vec::with_capacity(count), Vec::with_capacity(count));
+    for (session, number) in sessions.iter().zip(first as i64..) {
+        numbers.extend(std::iter::repeat_n(number, session.plays as usize));
+        users.extend(std::iter::repeat_n(session.user as i32, session.plays as usize));
+        positions.extend(0..session.plays as i32);
     }
+    let mut columns = vec![
+        ColumnValues::Long(Values::all(numbers)),
+        ColumnValues::Int(Values::all(users)),
+        ColumnValues::Int(Values::all(positions)),
+    ];
+    columns.extend(plays.into_columns());
+    columns
 }

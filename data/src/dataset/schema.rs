@@ -78,20 +78,23 @@ pub(super) fn audio_vectors_schema(dimension: usize) -> String {
     format!("message audio_vectors {{ required int32 track (integer(32, false)); {elements}}}")
 }
 
-/// The layout of a table: numbers that rise or repeat by differences, those without order as they are.
+/// The layout of a table: numbers by differences, which also cuts those in no order to the bits that they need.
 pub(super) fn layout(schema: &str) -> parquet::errors::Result<Arc<TableLayout>> {
     let ascending: &[&str] = match schema {
-        PLAYS => &["session", "user", "position", "start"],
-        SESSIONS => &["session", "user", "start"],
+        PLAYS | SESSIONS => &["user", "start"],
         FEEDBACK => &["user", "at"],
         _ => &["track", "user"],
     };
+    let differences: &[&str] = match schema {
+        PLAYS => &["session", "position", "track", "ms_played", "skip_step"],
+        SESSIONS => &["session", "plays", "hour", "weekday"],
+        CATALOG => &["duration_ms"],
+        _ => &[],
+    };
     let plain: &[&str] = match schema {
-        PLAYS => &["track", "ms_played"],
         CATALOG => &["track_id"],
         USERS => &["user_id"],
         _ => &[],
     };
-    let uncompressed: &[&str] = if schema == PLAYS { plain } else { &[] };
-    TableLayout::new(schema, ascending, plain, uncompressed)
+    TableLayout::new(schema, ascending, differences, plain)
 }

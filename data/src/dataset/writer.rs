@@ -1,11 +1,16 @@
 //! Writes a dataset; it appears whole, under its name, only when finished.
 
+use std::borrow::Cow;
+use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use super::row_group::SessionTables;
+use super::play_columns::PlayColumns;
+use super::row_group::{SessionRow, SessionTables};
 use super::schema::*;
 use super::{Content, FORMAT_VERSION, Feedback, Manifest, SourceInfo};
 use crate::new_folder::NewFolder;
+use crate::parallel::in_order;
 use crate::table::{ColumnValues, TableWriter, Values};
 use crate::{
     AUDIO_FEATURES, Context, DataError, Play, Result, Session, Track, User, fingerprint_of_text, write_atomically,
@@ -75,10 +80,26 @@ impl DatasetWriter {
     pub fn write_plays(&mut self, user: u32, start_ms: i64, context: Context, plays: &[Play]) -> Result<()> {
         let key = (user, start_ms);
         if plays.is_empty() || self.last.is_some_and(|last| last > key) {
-            return Err(self.fault("sessions must hold a play and come in order of user, then start"));
+            return Err(self.out_of_order());
         }
         self.last = Some(key);
         self.tables.push(user, start_ms, context, plays)
+    }
+
+    /// Adds the sessions of one row group, whose plays, so many, `columns` makes on another thread. Sessions come in
+    /// order, as in [`Self::write_session`].
+    pub(crate) fn write_group(
+        &mut self,
+        sessions: Vec<SessionRow>,
+        plays: usize,
+        columns: impl FnOnce(&[SessionRow]) -> PlayColumns + Send + 'static,
+    ) -> Result<()> {
+        let keys = || sessions.iter().map(|session| (session.user, session.start_ms));
+        if !self.last.into_iter().chain(keys()).is_sorted() || sessions.iter().any(|session| session.plays == 0) {
+            return Err(self.out_of_order());
+        }
+        self.last = keys().next_back().or(self.last);
+        self.tables.push_group(sessions, plays, columns)
     }
 
     /// Adds the next user: its number is the count of users before. Users may come before or after their sessions.
@@ -109,6 +130,10 @@ impl DatasetWriter {
         }
         self.pending_vectors.push((track, vector.to_vec()));
         if self.pending_vectors.len() >= GROUP_ROWS / 4 { self.flush_vectors() } else { Ok(()) }
+    }
+
+    fn out_of_order(&self) -> DataError {
+        self.fault("sessions must hold a play and come in order of user, then start")
     }
 
     fn fault(&self, problem: &str) -> DataError {
@@ -150,7 +175,19 @@ impl DatasetWriter {
     }
 
     /// Writes catalog, the users that were not written yet and the manifest, and gives the dataset its name.
-    pub fn finish(mut self, catalog: &[Track], users: &[User], source: &SourceInfo) -> Result<Manifest> {
+    pub fn finish(self, catalog: &[Track], users: &[User], source: &SourceInfo) -> Result<Manifest> {
+        self.finish_with(catalog.len(), |track| Cow::Borrowed(&catalog[track]), users, source)
+    }
+
+    /// As [`Self::finish`], with a catalog of so many tracks that need not be in memory all at once: `track` makes each
+    /// from its number, on any thread.
+    pub(crate) fn finish_with<'a>(
+        mut self,
+        tracks: usize,
+        track: impl Fn(usize) -> Cow<'a, Track> + Sync,
+        users: &[User],
+        source: &SourceInfo,
+    ) -> Result<Manifest> {
         for user in users {
             self.write_user(&user.id)?;
         }
@@ -162,10 +199,16 @@ impl DatasetWriter {
         if self.last.is_some_and(|(user, _)| u64::from(user) >= self.users_written) {
             return Err(self.fault("a session names a user that was not written"));
         }
-        let (written, fingerprints) = self.tables.finish()?;
-        let mut catalog_table = table(&self.folder.path(CATALOG_FILE), CATALOG)?;
-        catalog_table.write(&catalog_columns(catalog))?;
-        let mut fingerprints = fingerprints.concat() + &catalog_table.close()? + &self.users.close()?;
+        let catalog_path = self.folder.path(CATALOG_FILE);
+        let tables = self.tables;
+        // The last plays are encoded, and the disk takes them, while the catalog is made.
+        let (sessions, catalog) = std::thread::scope(|scope| {
+            let sessions = scope.spawn(|| tables.finish());
+            let catalog = write_catalog(&catalog_path, tracks, track);
+            (sessions.join().unwrap_or_else(|panic| resume_unwind(panic)), catalog)
+        });
+        let (written, fingerprints) = sessions?;
+        let mut fingerprints = fingerprints.concat() + &catalog? + &self.users.close()?;
         if let Some(feedback) = self.feedback {
             fingerprints += &feedback.close()?;
         }
@@ -176,7 +219,7 @@ impl DatasetWriter {
         let manifest = Manifest {
             format_version: FORMAT_VERSION,
             content: self.content,
-            tracks: catalog.len() as u64,
+            tracks: tracks as u64,
             users: self.users_written,
             sessions: written.sessions,
             plays: written.plays,
@@ -194,25 +237,40 @@ impl DatasetWriter {
     }
 }
 
+/// Writes the catalog; answers its fingerprint.
+fn write_catalog<'a>(path: &Path, tracks: usize, track: impl Fn(usize) -> Cow<'a, Track> + Sync) -> Result<String> {
+    let layout = layout(CATALOG).map_err(DataError::parquet(path))?;
+    let mut table = TableWriter::create(path, Arc::clone(&layout))?;
+    let mut firsts = (0..tracks).step_by(GROUP_ROWS);
+    in_order(
+        || Ok(firsts.next()),
+        |first| {
+            let group: Vec<_> = (first..tracks.min(first + GROUP_ROWS)).map(&track).collect();
+            layout.encode(&catalog_columns(first, &group)).map_err(DataError::parquet(path))
+        },
+        |group| table.append(group),
+    )?;
+    table.close()
+}
+
 fn table(path: &Path, schema: &str) -> Result<TableWriter> {
     TableWriter::create(path, layout(schema).map_err(DataError::parquet(path))?)
 }
 
-fn catalog_columns(catalog: &[Track]) -> Vec<ColumnValues> {
-    let text = |get: fn(&Track) -> &str| ColumnValues::texts(catalog.iter().map(get));
+fn catalog_columns(first: usize, catalog: &[Cow<'_, Track>]) -> Vec<ColumnValues> {
+    let text = |get: fn(&Track) -> &str| ColumnValues::texts(catalog.iter().map(|track| get(track)));
     let mut columns = vec![
-        ColumnValues::Int(Values::required(0..catalog.len() as i32)),
+        ColumnValues::Int(Values::required((first as i32..).take(catalog.len()))),
         text(|t| &t.id),
         text(|t| &t.name),
         text(|t| &t.artist),
         text(|t| &t.album),
-        ColumnValues::Int(Values::optional(catalog.iter().map(|t| t.duration_ms.map(|ms| ms as i32)))),
+        ColumnValues::Int(Values::of(catalog, |t| t.duration_ms.map(|ms| ms as i32))),
         ColumnValues::Bool(Values::required(catalog.iter().map(|t| t.duration_estimated))),
-        ColumnValues::Int(Values::optional(catalog.iter().map(|t| t.release_year.map(i32::from)))),
+        ColumnValues::Int(Values::of(catalog, |t| t.release_year.map(i32::from))),
     ];
     for feature in 0..AUDIO_FEATURES.len() {
-        let values = catalog.iter().map(|t| t.audio_features.map(|f| f[feature]));
-        columns.push(ColumnValues::Float(Values::optional(values)));
+        columns.push(ColumnValues::Float(Values::of(catalog, |t| t.audio_features.map(|f| f[feature]))));
     }
     columns
 }

@@ -21,14 +21,14 @@ use self::csv_log::CsvFormat;
 use self::field::Field;
 use self::mapping::{Mapping, TimeUnit};
 use self::record_blocks::Dialect;
-use self::row::{RowProblem, RowReader, Rows};
-use super::inputs::{BytesRead, Contents, file_name, find_files, open_each, total_bytes};
+use self::row::{RowReader, Rows};
+use super::inputs::{BytesRead, Contents, file_name, find_files, is_archive, open_each, total_bytes};
 use super::options::ImportOptions;
 use super::parquet_columns::ParquetFile;
-use super::report::{ImportCounts, ImportReport, Remark};
-use super::track_features::read_track_features;
+use super::report::{ImportCounts, ImportReport, Remark, holds_no};
+use super::track_features::add_track_features;
 use crate::external_sort::RUN_RECORDS;
-use crate::{DataError, DatasetWriter, Progress, Result, SourceInfo};
+use crate::{DatasetWriter, Progress, Result, SourceInfo};
 
 /// Settings of a generic import.
 #[derive(Clone, Debug, Serialize)]
@@ -45,7 +45,7 @@ fn is_log(name: &str) -> bool {
 }
 
 fn is_wanted(name: &str) -> bool {
-    is_log(name) || [".tar", ".tar.gz", ".tgz", ".tar.zst", ".zip"].iter().any(|end| name.ends_with(end))
+    is_log(name) || is_archive(name)
 }
 
 /// Imports logs into a new dataset at `out`, by a mapping of their columns.
@@ -90,10 +90,11 @@ fn import(
     let Reading { mut gathering, mut counts, files_cut, .. } = reading;
     counts.rows_kept = gathering.kept();
     if counts.rows_kept == 0 {
-        let problem = format!("holds no plays ({} rows read)", counts.rows_read);
-        return Err(DataError::bad_file(&inputs[0], problem, REMEDY));
+        return Err(holds_no("plays", counts.rows_read, inputs, REMEDY));
     }
-    let feature_rows_bad = add_features(&mut gathering, options)?;
+    // Those given in the table win over those of the log.
+    let Gathering { tracks, track_ids, .. } = &mut gathering;
+    let feature_rows_bad = add_track_features(tracks, |id| track_ids.find(id.as_bytes()), options)?;
     let end_times = mapping.columns.contains_key(&Field::End);
     let catalog = gathering.write(&mut writer, &options.rules, end_times, progress)?;
     counts.count_tracks(&catalog);
@@ -159,14 +160,13 @@ impl Reading<'_> {
         let reader = RowReader {
             mapping: self.mapping,
             time_unit: self.mapping.time_unit,
-            utc_offset_ms: i64::from(self.options.utc_offset_minutes) * 60_000,
+            utc_offset_ms: self.options.utc_offset_ms(),
         };
         let before = counts.rows_read;
         let cut = read(&reader, &mut |rows: Rows| {
             if let Some((place, problem)) = rows.bad.first().filter(|_| !lenient) {
                 let row = counts.rows_read - before + u64::from(*place) + 1;
-                let RowProblem { field, expected, found } = problem.clone();
-                return Err(DataError::BadRow { file: label.to_owned(), row, field, expected: expected.into(), found });
+                return Err(problem.clone().at(label, row));
             }
             counts.rows_read += u64::from(rows.count);
             counts.rows_bad += rows.bad.len() as u64;
@@ -193,18 +193,6 @@ impl Read for Watched<'_> {
         self.progress.advance(self.bytes.get());
         self.contents.read(buffer)
     }
-}
-
-/// Durations and audio features from the table; those given there win over those of the log.
-fn add_features(gathering: &mut Gathering, options: &ImportOptions) -> Result<u64> {
-    let Some(path) = &options.track_features else { return Ok(0) };
-    read_track_features(path, options.lenient, |features| {
-        if let Some(number) = gathering.track_ids.find(features.track_id.as_bytes()) {
-            let track = &mut gathering.tracks[number as usize];
-            track.duration_ms = features.duration_ms.or(track.duration_ms);
-            track.audio_features = features.audio_features.or(track.audio_features);
-        }
-    })
 }
 
 /// Parses bytes as a mapping.

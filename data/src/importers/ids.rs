@@ -5,6 +5,8 @@ use std::hash::BuildHasher;
 use foldhash::fast::FixedState;
 use hashbrown::HashTable;
 
+use crate::Track;
+
 /// Identifiers by number, kept in one piece of memory: about 16 bytes beside the text of each.
 #[derive(Default)]
 pub(super) struct Ids {
@@ -52,6 +54,12 @@ impl Ids {
     /// The identifier of a number.
     pub(super) fn id(&self, number: u32) -> &[u8] {
         text_of(&self.text, &self.ends, number)
+    }
+
+    /// A track of each identifier, of which nothing else is known.
+    pub(super) fn catalog(&self) -> Vec<Track> {
+        let track = |number| Track { id: String::from_utf8_lossy(self.id(number)).into_owned(), ..Track::default() };
+        (0..self.len() as u32).map(track).collect()
     }
 
     /// How many there are.

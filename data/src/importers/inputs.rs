@@ -60,6 +60,15 @@ pub(super) fn file_name(path: &Path) -> String {
     path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
+/// Whether a file is an archive, by its lower-case name.
+pub(super) fn is_archive(name: &str) -> bool {
+    is_tar(name) || name.ends_with(".zip")
+}
+
+fn is_tar(name: &str) -> bool {
+    [".tar", ".tar.gz", ".tgz", ".tar.zst"].iter().any(|end| name.ends_with(end))
+}
+
 /// Bytes read so far from the files of an import, for its progress: compressed bytes where files are compressed.
 #[derive(Clone, Default)]
 pub(super) struct BytesRead(Arc<AtomicU64>);
@@ -112,8 +121,7 @@ pub(super) fn open_each(
         return open_zip(path, bytes, wanted, read);
     }
     let contents = unpacked(Box::new(file)).map_err(|e| DataError::file("read", path, e))?;
-    let name = file_name(path).to_lowercase();
-    if [".tar", ".tar.gz", ".tgz", ".tar.zst"].iter().any(|end| name.ends_with(end)) {
+    if is_tar(&file_name(path).to_lowercase()) {
         return open_tar(path, contents, wanted, read);
     }
     read(&label, contents)
@@ -193,34 +201,7 @@ fn starts_with(path: &Path, magic: &[u8]) -> Result<bool> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::io::Write;
-
-    fn gzip(bytes: &[u8]) -> Vec<u8> {
-        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-        encoder.write_all(bytes).unwrap();
-        encoder.finish().unwrap()
-    }
-
-    fn tar(files: &[(&str, &[u8])]) -> Vec<u8> {
-        let mut builder = tar::Builder::new(Vec::new());
-        for (name, bytes) in files {
-            let mut header = tar::Header::new_gnu();
-            header.set_size(bytes.len() as u64);
-            header.set_mode(0o644);
-            header.set_cksum();
-            builder.append_data(&mut header, name, *bytes).unwrap();
-        }
-        builder.into_inner().unwrap()
-    }
-
-    fn zip(files: &[(&str, &[u8])]) -> Vec<u8> {
-        let mut zip = zip::ZipWriter::new(io::Cursor::new(Vec::new()));
-        for (name, bytes) in files {
-            zip.start_file(*name, zip::write::SimpleFileOptions::default()).unwrap();
-            zip.write_all(bytes).unwrap();
-        }
-        zip.finish().unwrap().into_inner()
-    }
+    use crate::importers::test_bench::{gzip, tar, zip};
 
     fn read(path: &Path) -> Result<Vec<(String, String)>> {
         let mut found = Vec::new();
@@ -251,7 +232,7 @@ mod tests {
             ("misnamed.csv", [gzip(&text.as_bytes()[..3]), gzip(&text.as_bytes()[3..])].concat()),
             ("one.csv.zst", zstd::encode_all(text.as_bytes(), 1).unwrap()),
             ("set.tar", tar(files)),
-            ("set.tar.gz", gzip(&tar(files))),
+            ("set.tar.gz", gzip(tar(files))),
             ("set.zip", zip(files)),
             ("inner.tar", tar(packed_inside)),
             ("inner.zip", zip(packed_inside)),
@@ -269,7 +250,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let long: Vec<u8> = (0..9000u32).flat_map(|n| n.wrapping_mul(2_654_435_761).to_le_bytes()).collect();
         let files: &[(&str, &[u8])] = &[("one.csv", &long)];
-        for (name, bytes) in [("cut.csv.gz", gzip(&long)), ("cut.tar.gz", gzip(&tar(files))), ("cut.zip", zip(files))] {
+        for (name, bytes) in [("cut.csv.gz", gzip(&long)), ("cut.tar.gz", gzip(tar(files))), ("cut.zip", zip(files))] {
             let path = folder.path().join(name);
             fs::write(&path, &bytes[..bytes.len() / 2]).unwrap();
             let error = read(&path).unwrap_err().to_string();

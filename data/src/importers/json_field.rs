@@ -6,27 +6,12 @@ use std::fmt;
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-use crate::DataError;
+use super::row_problem::RowProblem;
 use crate::time::parse_utc;
-
-/// What is wrong with a row.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct RowProblem {
-    pub(super) field: &'static str,
-    pub(super) expected: &'static str,
-    pub(super) found: String,
-}
-
-impl RowProblem {
-    /// The error of the row with this number in a file.
-    pub(super) fn at(self, file: String, row: u64) -> DataError {
-        DataError::BadRow { file, row, field: self.field.into(), expected: self.expected.into(), found: self.found }
-    }
-}
 
 /// A row that is a JSON object, in the shape of `T`.
 pub(super) fn parse_object<'a, T: Deserialize<'a>>(text: &'a [u8]) -> Result<T, RowProblem> {
-    let whole = |expected, found| RowProblem { field: "(whole row)", expected, found };
+    let whole = |expected: &'static str, found: String| RowProblem::new("(whole row)", expected, found);
     let text = std::str::from_utf8(text).map_err(|e| {
         let byte = text.get(e.valid_up_to()).copied().unwrap_or_default();
         whole("UTF-8 text", format!("byte 0x{byte:02x} after {} bytes of the row", e.valid_up_to()))
@@ -61,7 +46,7 @@ impl<'a> Field<'a> {
             Self::List => "a list".to_owned(),
             Self::Object => "an object".to_owned(),
         };
-        RowProblem { field, expected, found }
+        RowProblem::new(field, expected, found)
     }
 
     /// Text, empty where null or absent.

@@ -16,13 +16,13 @@ use self::tracks::Tracks;
 use super::ids::Ids;
 use super::inputs::find_files;
 use super::options::ImportOptions;
-use super::report::{DroppedRows, ImportCounts, ImportReport, Remark};
+use super::report::{DroppedRows, ImportCounts, ImportReport, Remark, holds_no};
 use super::session_builder::SessionBuilder;
 use super::text_lines::{numbered_lines, read_lines};
 use super::track_features::add_track_features;
 use crate::external_sort::RUN_RECORDS;
 use crate::parallel::LineBlock;
-use crate::{DataError, DatasetWriter, ExternalSort, Progress, Result, SourceInfo, Track};
+use crate::{DatasetWriter, ExternalSort, Progress, Result};
 
 /// 1 January 2002, in milliseconds since 1970: Audioscrobbler, which became Last.fm, began in that year.
 const FIRST_MS: i64 = 1_009_843_200_000;
@@ -80,30 +80,19 @@ fn import(
     let mut all_tracks = tracks.catalog();
     let feature_rows_bad = add_track_features(&mut all_tracks, |id| tracks.find(id), options)?;
     let durations: Vec<Option<u32>> = all_tracks.iter().map(|track| track.duration_ms).collect();
-    let rows = read.rows_read - read.rows_bad - read.impossible_time - read.nameless;
-    progress.begin("writing sessions", rows, "plays");
     let builder = SessionBuilder::new(&options.rules, &mut writer);
-    let mut plays = Plays::new(&options.rules, options.utc_offset_minutes, &durations, users.len(), builder);
-    for (done, scrobble) in scrobbles.sorted()?.enumerate() {
-        plays.push(scrobble?)?;
-        if done % 65_536 == 0 {
-            progress.advance(done as u64);
-        }
-    }
+    let mut plays = Plays::new(&options.rules, options.utc_offset_ms(), &durations, users.len(), builder);
+    scrobbles.take_sorted("writing sessions", "plays", progress, |scrobble| plays.push(scrobble))?;
     let (user_numbers, track_numbers, play_counts) = plays.finish()?;
-    progress.advance(rows);
-    progress.end();
     if play_counts.kept == 0 {
-        let problem = format!("holds no plays ({} rows read)", read.rows_read);
-        return Err(DataError::bad_file(&inputs[0], problem, REMEDY));
+        return Err(holds_no("plays", read.rows_read, inputs, REMEDY));
     }
     for &user in &user_numbers.old {
         writer.write_user(&String::from_utf8_lossy(users.id(user)))?;
     }
-    let catalog: Vec<Track> =
-        track_numbers.old.iter().map(|&track| std::mem::take(&mut all_tracks[track as usize])).collect();
+    let catalog = track_numbers.pick(&mut all_tracks);
 
-    let mut counts = ImportCounts {
+    let counts = ImportCounts {
         files: files_read.files,
         rows_read: read.rows_read,
         rows_kept: play_counts.kept,
@@ -122,11 +111,7 @@ fn import(
         ],
         ..ImportCounts::default()
     };
-    counts.count_tracks(&catalog);
-    let details = serde_json::json!({ "settings": options, "counts": counts });
-    let source = SourceInfo { format: "lastfm-1k".to_owned(), details };
-    let manifest = writer.finish(&catalog, &[], &source)?;
-    Ok(ImportReport { manifest, counts })
+    ImportReport::finish("lastfm-1k", options, counts, writer, &catalog)
 }
 
 /// The rows of a block: their texts one after the other, and what was counted.

@@ -13,14 +13,14 @@ use std::path::{Path, PathBuf};
 
 use self::batch::{Batch, Piece, Pieces};
 use self::collector::Collector;
-use super::inputs::{BytesRead, find_files, open_each, total_bytes};
+use super::inputs::{BytesRead, find_files, is_archive, open_each, total_bytes};
 use super::json_rows::RowsError;
 use super::options::ImportOptions;
 use super::report::{DroppedRows, ImportReport, Remark};
 use super::text_lines::cut_short;
 use super::track_features::add_track_features;
 use crate::parallel::in_order;
-use crate::{Content, DataError, DatasetWriter, Progress, Result, SourceInfo};
+use crate::{Content, DataError, DatasetWriter, Progress, Result};
 
 const REMEDY: &str = "pass spotify_million_playlist_dataset.zip, a folder of mpd.slice.*.json, or challenge_set.json";
 
@@ -36,11 +36,8 @@ pub fn import_mpd(
     options.validate()?;
     let is_slice =
         |name: &str| (name.starts_with("mpd.slice.") || name.starts_with("challenge_set")) && name.contains(".json");
-    let is_archive = |name: &str| {
-        let set = name.starts_with("spotify_million_playlist_dataset") || name.starts_with("mpd");
-        set && [".zip", ".tar", ".tar.gz", ".tgz"].iter().any(|end| name.ends_with(end))
-    };
-    let files = find_files(inputs, |name| is_slice(name) || is_archive(name), REMEDY)?;
+    let is_set = |name: &str| name.starts_with("spotify_million_playlist_dataset") || name.starts_with("mpd");
+    let files = find_files(inputs, |name| is_slice(name) || is_set(name) && is_archive(name), REMEDY)?;
     let mut writer = DatasetWriter::create_with(out, Content::Playlists)?;
     let mut collector = Collector::new(&mut writer);
     let bytes = BytesRead::default();
@@ -85,10 +82,7 @@ pub fn import_mpd(
         Remark::new("playlists with gaps in pos", counted.gaps),
         Remark::new("playlists with another number of tracks than they say", counted.other_length),
     ];
-    counts.count_tracks(&catalog);
-    let details = serde_json::json!({ "settings": options, "counts": counts });
-    let manifest = writer.finish(&catalog, &[], &SourceInfo { format: "mpd".to_owned(), details })?;
-    Ok(ImportReport { manifest, counts })
+    ImportReport::finish("mpd", options, counts, writer, &catalog)
 }
 
 fn slice_error(label: &str, error: RowsError) -> DataError {

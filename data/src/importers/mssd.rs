@@ -19,14 +19,14 @@ use self::features::{FeatureCounts, FeatureFile, FeatureRows, TrackDetails};
 use self::header::{ACOUSTIC_DIMENSION, Columns, take_header};
 use self::log_rows::{LogFile, LogRows};
 use self::sessions::{SessionAssembly, SessionCounts};
-use super::ids::Ids;
-use super::inputs::{BytesRead, Contents, find_files, open_each, total_bytes};
+use super::inputs::{BytesRead, Contents, find_files, is_archive, open_each, total_bytes};
 use super::options::ImportOptions;
-use super::report::{DroppedRows, ImportCounts, ImportReport, Remark};
-use super::track_features::read_track_features;
+use super::report::{DroppedRows, ImportCounts, ImportReport, Remark, holds_no};
+use super::text_lines::cut_short;
+use super::track_features::add_track_features;
 use crate::external_sort::RUN_RECORDS;
 use crate::parallel::{LineBlock, LineBlocks, in_order};
-use crate::{AUDIO_FEATURES, DataError, DatasetWriter, Progress, Result, SourceInfo, Track};
+use crate::{AUDIO_FEATURES, DataError, DatasetWriter, Progress, Result};
 
 /// Bytes of a block: some thousand rows.
 const BLOCK_BYTES: usize = 1 << 20;
@@ -66,32 +66,27 @@ fn import(
     let (feature_files, unfamiliar_contexts) = reading.logs(&files, &mut sessions, &mut counts)?;
     let (ids, kept) = sessions.finish(progress)?;
     if kept.plays == 0 {
-        let problem = format!("holds no plays ({} rows read)", counts.rows_read);
-        return Err(DataError::bad_file(&inputs[0], problem, REMEDY));
+        return Err(holds_no("plays", counts.rows_read, inputs, REMEDY));
     }
 
-    let mut catalog = catalog_of(&ids);
+    let mut catalog = ids.catalog();
     let met = vec![false; catalog.len()];
     let mut details =
         TrackDetails { writer: &mut writer, ids: &ids, catalog: &mut catalog, met, counts: FeatureCounts::default() };
     reading.features(&feature_files, &mut details)?;
     let features = details.counts;
-    let table_bad = add_table(options, &ids, &mut catalog)?;
+    // Durations and features of a table of the user's own go before those of the set.
+    let table_bad = add_track_features(&mut catalog, |id| ids.find(id.as_bytes()), options)?;
     drop(ids);
 
     summarise(&mut counts, &kept, &features, unfamiliar_contexts, reading.files_cut, table_bad);
-    counts.count_tracks(&catalog);
-    let details = serde_json::json!({ "settings": options, "counts": counts });
-    let source = SourceInfo { format: "mssd".to_owned(), details };
-    let manifest = writer.finish(&catalog, &[], &source)?;
-    Ok(ImportReport { manifest, counts })
+    ImportReport::finish("mssd", options, counts, writer, &catalog)
 }
 
 /// Whether a file of a folder or archive may belong to the set, by its name.
 fn is_wanted(name: &str) -> bool {
     let table = [".csv", ".csv.gz", ".csv.zst"].iter().any(|end| name.ends_with(end));
-    let archive = [".tar", ".tar.gz", ".tgz", ".tar.zst", ".zip"].iter().any(|end| name.ends_with(end));
-    archive || table && (name.starts_with("log") || name.starts_with("tf"))
+    is_archive(name) || table && (name.starts_with("log") || name.starts_with("tf"))
 }
 
 /// Reads files block by block.
@@ -121,8 +116,7 @@ impl Reading<'_> {
                     has_features = true;
                     return Ok(());
                 };
-                let (lenient, offset_ms) =
-                    (reading.options.lenient, i64::from(reading.options.utc_offset_minutes) * 60_000);
+                let (lenient, offset_ms) = (reading.options.lenient, reading.options.utc_offset_ms());
                 let log = LogFile { label: label.to_owned(), columns, lenient, offset_ms };
                 let (progress, bytes) = (reading.progress, reading.bytes.clone());
                 in_order(
@@ -203,34 +197,13 @@ impl Reading<'_> {
                 self.files_cut += 1;
                 Ok(None)
             }
-            Err(error) => {
-                let problem = format!("cannot be read to its end; it is cut short or damaged ({error})");
-                let remedy = "copy or download it again, or pass --lenient to keep the rows before the damage";
-                Err(DataError::bad_file(label, problem, remedy))
-            }
+            Err(error) => Err(cut_short(label, &error)),
         }
     }
 }
 
 /// Reads one table: gets its name, its columns, its blocks and the first block.
 type ReadTable<'a, R> = dyn FnMut(&mut R, &str, Columns, &mut LineBlocks<Contents<'_>>, LineBlock) -> Result<()> + 'a;
-
-fn catalog_of(ids: &Ids) -> Vec<Track> {
-    let track = |number| Track { id: String::from_utf8_lossy(ids.id(number)).into_owned(), ..Track::default() };
-    (0..ids.len() as u32).map(track).collect()
-}
-
-/// Durations and features of a table of the user's own go before those of the set; answers its bad lines.
-fn add_table(options: &ImportOptions, ids: &Ids, catalog: &mut [Track]) -> Result<u64> {
-    let Some(path) = &options.track_features else { return Ok(0) };
-    read_track_features(path, options.lenient, |features| {
-        if let Some(number) = ids.find(features.track_id.as_bytes()) {
-            let track = &mut catalog[number as usize];
-            track.duration_ms = features.duration_ms.or(track.duration_ms);
-            track.audio_features = features.audio_features.or(track.audio_features);
-        }
-    })
-}
 
 fn summarise(
     counts: &mut ImportCounts,

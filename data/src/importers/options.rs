@@ -20,6 +20,11 @@ pub struct ImportOptions {
 }
 
 impl ImportOptions {
+    /// What is to be added to times in UTC.
+    pub(super) fn utc_offset_ms(&self) -> i64 {
+        i64::from(self.utc_offset_minutes) * 60_000
+    }
+
     /// Refuses settings that make no sense.
     pub fn validate(&self) -> Result<()> {
         self.rules.validate()?;

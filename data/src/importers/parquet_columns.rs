@@ -34,6 +34,8 @@ pub(super) enum ColumnKind {
     Bool,
     /// Whole numbers of any width, signed or not.
     Int,
+    /// The same, of which those of 32 bits are wanted as they lie in the file: [`Cells::Int32`].
+    Int32,
     /// Numbers of single or double precision.
     Float,
     /// Bytes, in most files UTF-8 text.
@@ -48,7 +50,7 @@ impl ColumnKind {
     fn words(self) -> &'static str {
         match self {
             Self::Bool => "yes or no",
-            Self::Int => "whole numbers",
+            Self::Int | Self::Int32 => "whole numbers",
             Self::Float => "numbers",
             Self::Text => "text",
             Self::Timestamp => "timestamps",
@@ -327,8 +329,13 @@ fn day_or_unit(column: &ColumnDescriptor) -> Option<Conversion> {
 
 /// How values of a column become those wanted; `None` where they cannot.
 fn conversion(column: &ColumnDescriptor, found: ColumnKind, wanted: ColumnKind) -> Option<Conversion> {
-    use ColumnKind::{Bool, Float, Int, Text, Timestamp};
+    use ColumnKind::{Bool, Float, Int, Int32, Text, Timestamp};
     match (found, wanted) {
+        (_, Int32) => {
+            let whole = conversion(column, found, Int)?;
+            let narrow = found == Int && column.physical_type() == PhysicalType::INT32;
+            Some(if narrow { Conversion::Bits { signed: whole == Conversion::None } } else { whole })
+        }
         (Int, Int | Float) => {
             let unsigned = match column.logical_type_ref() {
                 Some(LogicalType::Integer(integer)) => !integer.is_signed,

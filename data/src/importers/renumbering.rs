@@ -22,6 +22,11 @@ impl Renumbering {
         }
         *new
     }
+
+    /// Takes what has a number, in the order of the new numbers.
+    pub(super) fn pick<T: Default>(&self, all: &mut [T]) -> Vec<T> {
+        self.old.iter().map(|&old| std::mem::take(&mut all[old as usize])).collect()
+    }
 }
 
 #[cfg(test)]
@@ -33,5 +38,6 @@ mod tests {
         let mut numbers = Renumbering::new(5);
         assert_eq!([3, 1, 3, 4, 1].map(|old| numbers.number(old)), [0, 1, 0, 2, 1]);
         assert_eq!(numbers.old, [3, 1, 4]);
+        assert_eq!(numbers.pick(&mut ["a", "b", "c", "d", "e"]), ["d", "b", "e"]);
     }
 }

@@ -1,8 +1,11 @@
 //! What an import did with every row it read.
 
+use std::path::PathBuf;
+
 use serde::Serialize;
 
-use crate::{Manifest, Track};
+use super::options::ImportOptions;
+use crate::{DataError, DatasetWriter, Manifest, Result, SourceInfo, Track};
 
 /// Rows left out for one reason.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -35,6 +38,27 @@ pub struct ImportReport {
     pub manifest: Manifest,
     /// What became of the rows.
     pub counts: ImportCounts,
+}
+
+impl ImportReport {
+    /// Counts what is known of the tracks, and finishes a dataset of a format without settings of its own.
+    pub(super) fn finish(
+        format: &str,
+        options: &ImportOptions,
+        mut counts: ImportCounts,
+        writer: DatasetWriter,
+        catalog: &[Track],
+    ) -> Result<Self> {
+        counts.count_tracks(catalog);
+        let details = serde_json::json!({ "settings": options, "counts": counts });
+        let manifest = writer.finish(catalog, &[], &SourceInfo { format: format.to_owned(), details })?;
+        Ok(Self { manifest, counts })
+    }
+}
+
+/// The error of inputs that hold none of what is imported.
+pub(super) fn holds_no(what: &str, rows_read: u64, inputs: &[PathBuf], remedy: &str) -> DataError {
+    DataError::bad_file(&inputs[0], format!("holds no {what} ({rows_read} rows read)"), remedy)
 }
 
 /// What became of the rows of a log. Always `rows_read` = `rows_kept` + `rows_bad` + those of `dropped`.

@@ -11,23 +11,15 @@ pub(super) struct SessionBuilder<'a> {
     plays: Vec<Play>,
     /// Latest end so far.
     end_ms: i64,
-    /// Whether times tell hour and weekday.
-    has_clock: bool,
 }
 
 impl<'a> SessionBuilder<'a> {
     pub(super) fn new(rules: &'a SessionRules, writer: &'a mut DatasetWriter) -> Self {
-        Self { rules, writer, user: 0, context: Context::default(), plays: Vec::new(), end_ms: 0, has_clock: true }
-    }
-
-    /// For sources whose times begin at an unknown moment: hour and weekday stay missing.
-    pub(super) fn without_clock(self) -> Self {
-        Self { has_clock: false, ..self }
+        Self { rules, writer, user: 0, context: Context::default(), plays: Vec::new(), end_ms: 0 }
     }
 
     /// Adds the next play. It opens a session if its user differs from that of the play before, or if the pause since
-    /// then is long enough; the session's context is then that of this play, with hour and weekday from its start
-    /// where the source has a clock.
+    /// then is long enough; the session's context is then that of this play, with hour and weekday from its start.
     ///
     /// A play that starts before the end of the one before (times cut to whole seconds or minutes, two devices at
     /// once) stays in its session; a start before that of the play before is moved to it.
@@ -49,18 +41,12 @@ impl<'a> SessionBuilder<'a> {
         if opens || self.plays.is_empty() {
             self.end_session()?;
             self.user = user;
-            self.context = if self.has_clock { context.at(play.start_ms) } else { context };
+            self.context = context.at(play.start_ms);
             self.end_ms = play.start_ms;
         }
         self.end_ms = self.end_ms.max(end_ms);
         self.plays.push(play);
         Ok(())
-    }
-
-    /// The play that the last one follows in its session, for what only the next play tells.
-    pub(super) fn play_before_last(&mut self) -> Option<&mut Play> {
-        let place = self.plays.len().checked_sub(2)?;
-        self.plays.get_mut(place)
     }
 
     fn end_session(&mut self) -> Result<()> {

@@ -24,14 +24,14 @@ use self::row::{Content, Row};
 use self::track_id::write_track_id;
 use super::ids::Ids;
 use super::options::ImportOptions;
-use super::report::{DroppedRows, ImportCounts, ImportReport, Remark};
+use super::report::{DroppedRows, ImportCounts, ImportReport, Remark, holds_no};
 use super::session_builder::SessionBuilder;
 use super::spotify_archive::{Export, Sources};
-use super::spotify_rows::{Refusal, RowTally, read_rows};
+use super::spotify_rows::{INCOMPLETE, Refusal, RowTally, read_rows};
 use super::spotify_users::Users;
-use super::track_features::read_track_features;
+use super::track_features::add_track_features;
 use crate::external_sort::RUN_RECORDS;
-use crate::{DataError, DatasetWriter, ExternalSort, Progress, Result, SourceInfo, Track};
+use crate::{DatasetWriter, ExternalSort, Progress, Result, SourceInfo, Track};
 
 /// Settings of an import of account data.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -88,16 +88,8 @@ fn import(
         let Record { user, end_ms, track, ms_played, .. } = record;
         listens.push(Listen { place, end_ms, user, track, ms_played, unused: 0 })
     });
-    progress.begin("cleaning plays", tally.rows_read, "rows");
-    for (done, record) in records.sorted()?.enumerate() {
-        cleaner.push(record?)?;
-        if done % 65_536 == 0 {
-            progress.advance(done as u64);
-        }
-    }
+    records.take_sorted("cleaning plays", "rows", progress, |record| cleaner.push(record))?;
     let dropped = cleaner.finish()?;
-    progress.advance(tally.rows_read);
-    progress.end();
 
     let copied = match &joined {
         Some(joined) => joined.copy(&mut writer, progress)?,
@@ -110,7 +102,8 @@ fn import(
         places: matches.places.clone(),
         known: vec![Track::default(); tracks.len()],
     };
-    let feature_rows_bad = add_features(&mut catalog, options)?;
+    // For tracks that are not joined.
+    let feature_rows_bad = add_track_features(&mut catalog.known, |id| tracks.find(id.as_bytes()), options)?;
     add_durations(&mut catalog, lengths.finish(tracks.len())?);
 
     progress.begin("writing sessions", place, "plays");
@@ -121,9 +114,7 @@ fn import(
     progress.advance(place);
     progress.end();
     if built.kept == 0 {
-        let problem = format!("holds no plays of tracks ({} rows read)", tally.rows_read);
-        let remedy = "check that the export is complete, or download it again";
-        return Err(DataError::bad_file(&inputs[0], problem, remedy));
+        return Err(holds_no("plays of tracks", tally.rows_read, inputs, INCOMPLETE));
     }
 
     let counts = ImportCounts {
@@ -171,7 +162,7 @@ struct Reading {
 impl Reading {
     fn new(options: &ImportOptions, records: ExternalSort<Record>) -> Self {
         Self {
-            utc_offset_ms: i64::from(options.utc_offset_minutes) * 60_000,
+            utc_offset_ms: options.utc_offset_ms(),
             records,
             tracks: Ids::default(),
             users: Users::default(),
@@ -199,18 +190,6 @@ impl Reading {
 fn count(rows: &mut u64) -> Result<()> {
     *rows += 1;
     Ok(())
-}
-
-/// Audio features and durations from the table, for tracks that are not joined; answers how many lines were bad.
-fn add_features(catalog: &mut CatalogBuilder<'_>, options: &ImportOptions) -> Result<u64> {
-    let Some(path) = &options.track_features else { return Ok(0) };
-    read_track_features(path, options.lenient, |features| {
-        if let Some(track) = catalog.ids.find(features.track_id.as_bytes()) {
-            let known = &mut catalog.known[track as usize];
-            known.duration_ms = features.duration_ms.or(known.duration_ms);
-            known.audio_features = features.audio_features.or(known.audio_features);
-        }
-    })
 }
 
 /// Durations from repeated plays, where none is known: of tracks of the account data and of joined tracks.

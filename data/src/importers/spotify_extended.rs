@@ -20,17 +20,16 @@ use std::path::{Path, PathBuf};
 use self::build::SessionBuilder;
 use self::clean::Cleaner;
 use self::counts::SpotifyCounts;
-use self::dictionary::Tracks;
 use self::durations::DurationEstimate;
 use self::reading::Reading;
 use self::reasons::Outcome;
 use self::record::Listen;
 use super::options::ImportOptions;
-use super::report::{DroppedRows, ImportReport};
+use super::report::{DroppedRows, ImportReport, holds_no};
 use super::spotify_archive::{Export, Sources};
-use super::track_features::read_track_features;
+use super::spotify_rows::INCOMPLETE;
 use crate::external_sort::RUN_RECORDS;
-use crate::{DataError, DatasetWriter, ExternalSort, Manifest, Progress, Result, SourceInfo, Track};
+use crate::{DatasetWriter, ExternalSort, Manifest, Progress, Result, SourceInfo, Track};
 
 /// Imports Spotify extended streaming histories into a new dataset at `out`.
 ///
@@ -61,9 +60,8 @@ fn import(
 
     let mut reading = Reading::new(options, ExternalSort::with_run_records(&folder, run_records));
     reading.read_all(&sources, progress)?;
-    let Reading { records, mut tracks, users, mut counts, left_out, .. } = reading;
+    let Reading { records, mut tracks, mut users, mut counts, left_out, .. } = reading;
 
-    progress.begin("cleaning plays", counts.rows_read, "rows");
     let mut estimate = DurationEstimate::new(&folder, tracks.tracks.len(), run_records);
     let mut listens = ExternalSort::with_run_records(&folder, run_records);
     let mut cleaner = Cleaner::new(&options.rules, |listen: Listen| {
@@ -72,15 +70,8 @@ fn import(
         }
         listens.push(listen)
     });
-    for (done, record) in records.sorted()?.enumerate() {
-        cleaner.push(record?)?;
-        if done % 65_536 == 0 {
-            progress.advance(done as u64);
-        }
-    }
-    progress.advance(counts.rows_read);
+    records.take_sorted("cleaning plays", "rows", progress, |record| cleaner.push(record))?;
     let dropped = cleaner.finish()?;
-    progress.end();
     counts.dropped = vec![
         DroppedRows { reason: "exact duplicate", rows: dropped.exact_duplicate },
         DroppedRows { reason: "sent again", rows: dropped.sent_again },
@@ -91,49 +82,22 @@ fn import(
         DroppedRows { reason: "no track uri", rows: left_out.no_track_uri },
     ];
 
-    add_features(&mut tracks, options, &mut counts)?;
+    counts.feature_rows_bad = tracks.add_features(options)?;
     let durations = durations(&mut tracks.tracks, estimate)?;
-    progress.begin("writing sessions", counts.rows_read, "plays");
     let mut builder = SessionBuilder::new(&options.rules, &mut writer, &durations, users.users.len(), &mut counts);
-    for listen in listens.sorted()? {
-        let listen = listen?;
-        builder.push(&listen)?;
-        if listen.place % 65_536 == 0 {
-            progress.advance(listen.place);
-        }
-    }
+    listens.take_sorted("writing sessions", "plays", progress, |listen| builder.push(&listen))?;
     let (track_numbers, user_numbers) = builder.finish()?;
-    progress.advance(counts.rows_kept);
-    progress.end();
     if counts.rows_kept == 0 {
-        let problem = format!("holds no plays of tracks ({} rows read)", counts.rows_read);
-        return Err(DataError::bad_file(
-            &inputs[0],
-            problem,
-            "check that the export is complete, or download it again",
-        ));
+        return Err(holds_no("plays of tracks", counts.rows_read, inputs, INCOMPLETE));
     }
 
-    let catalog: Vec<Track> =
-        track_numbers.old.iter().map(|&track| std::mem::take(&mut tracks.tracks[track as usize])).collect();
-    let listeners: Vec<_> = user_numbers.old.iter().map(|&user| users.users[user as usize].clone()).collect();
+    let catalog = track_numbers.pick(&mut tracks.tracks);
+    let listeners = user_numbers.pick(&mut users.users);
     count_tracks(&catalog, &mut counts);
     let details = serde_json::json!({ "settings": options, "counts": counts });
     let source = SourceInfo { format: "spotify-extended".to_owned(), details };
     let manifest = writer.finish(&catalog, &listeners, &source)?;
     Ok((manifest, counts))
-}
-
-/// Audio features and durations from the table, for tracks that were played.
-fn add_features(tracks: &mut Tracks, options: &ImportOptions, counts: &mut SpotifyCounts) -> Result<()> {
-    let Some(path) = &options.track_features else { return Ok(()) };
-    counts.feature_rows_bad = read_track_features(path, options.lenient, |features| {
-        if let Some(track) = tracks.by_uri(&features.track_id) {
-            track.duration_ms = features.duration_ms.or(track.duration_ms);
-            track.audio_features = features.audio_features.or(track.audio_features);
-        }
-    })?;
-    Ok(())
 }
 
 /// The durations by track: given where they are, else estimated.

@@ -2,13 +2,16 @@
 
 use std::io::BufRead;
 
-use super::json_field::RowProblem;
 use super::json_rows::{JsonRows, RowsError};
+use super::row_problem::RowProblem;
 use super::spotify_archive::{Source, Sources};
 use crate::{DataError, Progress, Result};
 
 /// Bytes read between two reports of progress.
 const PROGRESS_BYTES: u64 = 1 << 18;
+
+/// What to do where an export holds no plays.
+pub(super) const INCOMPLETE: &str = "check that the export is complete, or download it again";
 
 /// What became of files and rows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -90,7 +93,7 @@ pub(super) fn read_file(
                 match take(text, tally.rows_read) {
                     Ok(()) => {}
                     Err(Refusal::Row(_)) if lenient => tally.rows_bad += 1,
-                    Err(Refusal::Row(problem)) => return Err(problem.at(label(), number)),
+                    Err(Refusal::Row(problem)) => return Err(problem.at(&label(), number)),
                     Err(Refusal::Import(error)) => return Err(error),
                 }
             }

@@ -6,45 +6,21 @@ use std::path::PathBuf;
 use std::rc::Rc;
 
 use super::inputs::{BytesRead, open_each, total_bytes};
+use super::row_problem::RowProblem;
 use crate::parallel::{LineBlock, LineBlocks, in_order};
 use crate::{DataError, Progress, Result};
 
 /// Bytes of a block: some thousand lines, so that handing it over costs nothing beside its work.
 const BLOCK_BYTES: usize = 1 << 20;
 
-/// What is wrong with a line.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Problem {
-    pub(super) field: String,
-    pub(super) expected: &'static str,
-    pub(super) found: String,
-}
-
-impl Problem {
-    pub(super) fn new(field: impl Into<String>, expected: &'static str, found: impl Into<String>) -> Self {
-        Self { field: field.into(), expected, found: found.into() }
-    }
-
-    /// The error of a row, counted from 1.
-    pub(super) fn at(self, file: &str, row: u64) -> DataError {
-        let Self { field, expected, found } = self;
-        DataError::BadRow { file: file.to_owned(), row, field, expected: expected.to_owned(), found }
-    }
-}
-
-/// Text as an error shows it: quoted, and not longer than a line of the screen.
-pub(super) fn shown(text: &str) -> String {
-    format!("{:?}", text.chars().take(60).collect::<String>())
-}
-
 /// A line as text, without its end.
-pub(super) fn line_text(line: &[u8]) -> std::result::Result<&str, Problem> {
+pub(super) fn line_text(line: &[u8]) -> std::result::Result<&str, RowProblem> {
     let line = line.strip_suffix(b"\n").unwrap_or(line);
     let line = line.strip_suffix(b"\r").unwrap_or(line);
     std::str::from_utf8(line).map_err(|e| {
         let byte = line.get(e.valid_up_to()).copied().unwrap_or_default();
         let found = format!("byte 0x{byte:02x} after {} bytes of the line", e.valid_up_to());
-        Problem::new("(whole row)", "UTF-8 text", found)
+        RowProblem::new("(whole row)", "UTF-8 text", found)
     })
 }
 
@@ -127,10 +103,9 @@ impl<R: Read> Read for UntilFailure<R> {
 
 #[cfg(test)]
 mod tests {
-    use std::io::Write;
-
     use super::*;
     use crate::Silent;
+    use crate::importers::test_bench::gzip;
 
     /// All lines of a file, with their numbers.
     fn lines(path: &std::path::Path, lenient: bool) -> Result<(Vec<(u64, String)>, FilesRead)> {
@@ -151,9 +126,7 @@ mod tests {
     fn a_cut_file_is_an_error_or_gives_its_whole_lines() {
         let folder = tempfile::tempdir().unwrap();
         let text: String = (1..=100_000).map(|number| format!("line {number} {}\n", number * 7919 % 10_007)).collect();
-        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-        encoder.write_all(text.as_bytes()).unwrap();
-        let packed = encoder.finish().unwrap();
+        let packed = gzip(text);
         let path = folder.path().join("lines.gz");
         std::fs::write(&path, &packed).unwrap();
         let (whole, read) = lines(&path, false).unwrap();

@@ -11,6 +11,8 @@ mod items;
 mod plays;
 mod side_tables;
 
+use std::borrow::Cow;
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use bytemuck::{Pod, Zeroable};
@@ -25,10 +27,10 @@ use super::report::{DroppedRows, ImportCounts, ImportReport, Remark};
 use super::track_features::read_track_features;
 use crate::external_sort::RUN_RECORDS;
 use crate::parallel::in_order;
-use crate::{DataError, DatasetWriter, ExternalSort, Feedback, Progress, Result, SourceInfo};
+use crate::{AudioFeatures, DataError, DatasetWriter, ExternalSort, Feedback, Progress, Result, SourceInfo, Track};
 
 /// Values per column that one thread decodes at a time; 20 bytes of each event are held.
-const RANGE_VALUES: usize = 1 << 18;
+const RANGE_VALUES: usize = 1 << 16;
 
 /// Imports Yambda, in its flat or its sequential layout, into a new dataset at `out`.
 ///
@@ -236,18 +238,32 @@ impl<'a> Import<'a> {
             side_tables::Embeddings { items: &self.items, writer: &mut self.writer, lenient, bad: &mut side_rows_bad };
         let vectors = embeddings.read(&found.embeddings, progress)?;
         self.files += (found.artists.len() + found.albums.len() + found.embeddings.len()) as u64;
-        let mut catalog = self.items.catalog(&artists, &albums);
+        // What a file of features adds, by number of the track.
+        let mut known = HashMap::<usize, (Option<u32>, Option<AudioFeatures>)>::new();
         let mut feature_rows_bad = 0;
         if let Some(path) = &self.options.track_features {
             feature_rows_bad = read_track_features(path, lenient, |features| {
                 let item = features.track_id.parse().ok();
                 if let Some(track) = item.and_then(|item| self.items.find(item)) {
-                    let track = &mut catalog[track as usize];
-                    track.duration_ms = track.duration_ms.or(features.duration_ms);
-                    track.audio_features = features.audio_features.or(track.audio_features);
+                    let (duration_ms, audio_features) = known.entry(track as usize).or_default();
+                    *duration_ms = duration_ms.or(features.duration_ms);
+                    *audio_features = features.audio_features.or(*audio_features);
                 }
             })?;
         }
+        let items = &self.items;
+        let text = |id: Option<u32>| id.map(|id| id.to_string()).unwrap_or_default();
+        let duration_ms = |track| items.duration_ms(track).or(known.get(&track).and_then(|known| known.0));
+        let track = |track| {
+            Cow::Owned(Track {
+                id: items.id(track).to_string(),
+                artist: text(artists[track]),
+                album: text(albums[track]),
+                duration_ms: duration_ms(track),
+                audio_features: known.get(&track).and_then(|known| known.1),
+                ..Track::default()
+            })
+        };
         let with = |named: &[Option<u32>]| named.iter().flatten().count() as u64;
         let mut counts = ImportCounts {
             files: self.files,
@@ -272,10 +288,12 @@ impl<'a> Import<'a> {
             ],
             ..ImportCounts::default()
         };
-        counts.count_tracks(&catalog);
+        counts.durations_given = (0..items.count()).filter(|&track| duration_ms(track).is_some()).count() as u64;
+        counts.durations_unknown = items.count() as u64 - counts.durations_given;
+        counts.audio_features = known.values().filter(|(_, features)| features.is_some()).count() as u64;
         let details = serde_json::json!({ "settings": self.options, "counts": counts });
         let source = SourceInfo { format: "yambda".to_owned(), details };
-        let manifest = self.writer.finish(&catalog, &[], &source)?;
+        let manifest = self.writer.finish_with(items.count(), track, &[], &source)?;
         Ok(ImportReport { manifest, counts })
     }
 }

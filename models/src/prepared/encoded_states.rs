@@ -8,9 +8,9 @@ use std::sync::Arc;
 use listening_data::{LoggedSession, Session};
 
 use super::session_states::{SessionStates, StartDraw, StateAtStart};
-use crate::features::{CONTEXT_FEATURES, FAST_EXTRAS, MomentFeatures, UserTimeline, write_context};
+use crate::features::{FAST_EXTRAS, MomentFeatures, UserTimeline};
 use crate::track_embeddings::TrackVectors;
-use crate::user_state::{CarriedStates, Histories, UserState, UserStates, write_play};
+use crate::user_state::{CarriedStates, Histories, Moment, UserState, UserStates, write_play};
 use crate::{ModelError, Result};
 
 /// Users who are run through side by side.
@@ -76,7 +76,7 @@ impl<'a> EncodedStates<'a> {
 
     fn run(&mut self, mut waiting: impl Iterator<Item = Range<usize>>, draw: &StartDraw) -> Result<()> {
         let histories = self.histories;
-        let moment_length = histories.slow_length() + CONTEXT_FEATURES;
+        let moment_length = Moment::row_length(histories.slow_length());
         let play_length = self.vectors.dimension() + FAST_EXTRAS;
         let new_user = vec![0.0; self.carried.states().memory_length()];
         let mut lanes: Vec<Option<Lane>> = vec![None; LANES];
@@ -96,7 +96,7 @@ impl<'a> EncodedStates<'a> {
                 play[row] = lane.play < of_session.end;
                 end[row] = lane.play + 1 >= of_session.end;
                 if begin[row] {
-                    write_moment(histories, session, &mut moments[row * moment_length..][..moment_length]);
+                    moment_of(histories, session).write(&mut moments[row * moment_length..][..moment_length]);
                 }
                 if play[row] {
                     let row = &mut plays[row * play_length..][..play_length];
@@ -169,8 +169,7 @@ impl SessionStates for EncodedStates<'_> {
         if !self.held.contains(&number) {
             self.hold(number, draw)?;
         }
-        let first_play = histories.plays_of(number).next();
-        Ok(self.held_state(number, first_play.map_or(0.0, |play| histories.gap_hours(play))))
+        Ok(self.held_state(number, moment_of(histories, number).gap_hours))
     }
 
     fn after_log(&mut self, timeline: &UserTimeline, next: &Session) -> Result<StateAtStart<'_>> {
@@ -179,10 +178,10 @@ impl SessionStates for EncodedStates<'_> {
         let user = of_user.ok_or(ModelError::OtherHistories { session: 0 })?;
         let states = self.carried.states().another();
         let mut alone = CarriedStates::new(states, 1)?;
-        let mut moment = vec![0.0; histories.slow_length() + CONTEXT_FEATURES];
+        let mut moment = vec![0.0; Moment::row_length(histories.slow_length())];
         let mut row = vec![0.0; self.vectors.dimension() + FAST_EXTRAS];
         for session in histories.sessions_of(user) {
-            write_moment(histories, session, &mut moment);
+            moment_of(histories, session).write(&mut moment);
             alone.begin_session(&[true], &moment)?;
             for play in histories.plays_of(session) {
                 write_play(histories, &self.vectors, play, &mut row);
@@ -190,10 +189,13 @@ impl SessionStates for EncodedStates<'_> {
             }
             alone.end_session(&[true])?;
         }
-        let (slow, context) = moment.split_at_mut(histories.slow_length());
+        let mut slow_features = vec![0.0; histories.slow_length()];
         MomentFeatures::new(Arc::clone(&self.vectors), 0)
-            .at_each(timeline, [next.start_ms], |now_ms, features, _| features.write(now_ms, slow));
-        write_context(&next.context, context);
+            .at_each(timeline, [next.start_ms], |now_ms, features, _| features.write(now_ms, &mut slow_features));
+        let last_play = timeline.sessions.iter().filter_map(|session| session.plays.last()).next_back();
+        let gap_ms = last_play.map_or(0, |play| (next.start_ms - play.end_ms()).max(0));
+        let gap_hours = gap_ms as f32 / 3_600_000.0;
+        Moment { slow_features: &slow_features, context: next.context.clone(), gap_hours }.write(&mut moment);
         alone.begin_session(&[true], &moment)?;
         self.held = 0..1;
         self.states = alone.vectors()?;
@@ -202,18 +204,17 @@ impl SessionStates for EncodedStates<'_> {
         if self.kept_memory() > 0 {
             self.memories.insert(0, alone.memory(0)?);
         }
-        let last_end =
-            timeline.sessions.iter().flat_map(|session| session.plays.last()).map(|play| play.end_ms()).last();
-        let gap_ms = last_end.map_or(0, |end| (next.start_ms - end).max(0));
-        let state = self.held_state(0, gap_ms as f32 / 3_600_000.0);
-        Ok(state)
+        Ok(self.held_state(0, gap_hours))
     }
 }
 
-fn write_moment(histories: &Histories, session: usize, moment: &mut [f32]) {
-    let (slow, context) = moment.split_at_mut(histories.slow_length());
-    slow.copy_from_slice(histories.slow_features(session));
-    write_context(&histories.context(session), context);
+fn moment_of(histories: &Histories, session: usize) -> Moment<'_> {
+    let first_play = histories.plays_of(session).next();
+    Moment {
+        slow_features: histories.slow_features(session),
+        context: histories.context(session),
+        gap_hours: first_play.map_or(0.0, |play| histories.gap_hours(play)),
+    }
 }
 
 fn copy_row(from: &[f32], row: usize, to: &mut [f32], place: usize, width: usize) {

@@ -117,6 +117,7 @@ pub fn fill_cold_tracks(
 }
 
 /// The catalog, and what is to be learnt from it.
+#[derive(Clone, Copy)]
 struct Tracks<'a> {
     catalog: &'a [Track],
     artists: &'a [u32],
@@ -144,11 +145,10 @@ impl<'a> Model<'a> {
 }
 
 fn equations<'a>(tracks: &Tracks<'a>, training: &'a [bool], audio: bool) -> (Inputs<'a>, NormalEquations) {
-    let Tracks { catalog, artists, vectors, settings } = *tracks;
-    let inputs = Inputs::new(catalog, artists, vectors, training, audio, settings.artist_shrinkage);
-    let mut equations = NormalEquations::new(inputs.len(), vectors.dimension());
-    for track in (0..catalog.len() as u32).filter(|&track| training[track as usize]) {
-        equations.add(&inputs.row(track), vectors.vector(track));
+    let inputs = Inputs::new(*tracks, training, audio);
+    let mut equations = NormalEquations::new(inputs.len(), tracks.vectors.dimension());
+    for track in (0..tracks.catalog.len() as u32).filter(|&track| training[track as usize]) {
+        equations.add(&inputs.row(track), tracks.vectors.vector(track));
     }
     (inputs, equations)
 }

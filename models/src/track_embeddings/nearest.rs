@@ -174,24 +174,12 @@ impl NearestTracks {
 
     /// Takes a track out, so that it is never a neighbour; false if it was not one anyway.
     pub fn remove(&mut self, track: u32) -> bool {
-        let place = track as usize;
-        if !self.present.get(place).copied().unwrap_or(false) {
-            return false;
-        }
-        self.removed[place] = true;
-        self.present[place] = false;
-        true
+        move_over(track, &mut self.present, &mut self.removed)
     }
 
     /// Brings back a track that was taken out; false if it was not.
     pub fn add(&mut self, track: u32) -> bool {
-        let place = track as usize;
-        if !self.removed.get(place).copied().unwrap_or(false) {
-            return false;
-        }
-        self.removed[place] = false;
-        self.present[place] = true;
-        true
+        move_over(track, &mut self.removed, &mut self.present)
     }
 
     /// Goes over to a newer table of vectors, which may have more tracks: only tracks whose vector is new or another
@@ -235,6 +223,16 @@ impl NearestTracks {
         self.vectors = vectors;
         Ok(changed.len())
     }
+}
+
+/// Moves a track from one set to the other; false if it is not in the one.
+fn move_over(track: u32, from: &mut [bool], to: &mut [bool]) -> bool {
+    let place = track as usize;
+    let was_there = from.get(place).copied().unwrap_or(false);
+    if was_there {
+        (from[place], to[place]) = (false, true);
+    }
+    was_there
 }
 
 impl Index {

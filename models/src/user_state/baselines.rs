@@ -4,6 +4,8 @@ mod averages;
 mod early_stopping;
 mod jodie;
 mod latent_cross;
+mod one_thread;
+pub mod sessions;
 mod targets;
 mod vae_cf;
 mod vanilla_rnn;

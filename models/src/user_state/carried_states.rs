@@ -2,7 +2,7 @@
 
 use tch::{Device, Kind, Tensor};
 
-use super::{UserState, UserStates};
+use super::{Moments, UserState, UserStates};
 use crate::Result;
 
 /// Rows that go through the encoders at once. A constant: results depend neither on how many listeners there are nor on
@@ -46,9 +46,11 @@ impl CarriedStates {
         to_host(&self.row(row)?)
     }
 
-    /// Begins a session in the rows chosen; `moments` has one of equal length for each row.
+    /// Begins a session in the rows chosen; `moments` has the row of a [`Moment`](super::Moment) for each.
     pub fn begin_session(&mut self, chosen: &[bool], moments: &[f32]) -> Result<()> {
-        self.advance(chosen, moments, UserStates::begin_session)
+        self.advance(chosen, moments, |states, memory, moments| {
+            states.begin_session(memory, &Moments::new(moments.shallow_clone()))
+        })
     }
 
     /// Takes in one play in the rows chosen; `plays` has one for each row.

@@ -222,6 +222,47 @@ pub(crate) mod tests {
         (Histories::open(folder.path()).unwrap(), Arc::unwrap_or_clone(vectors))
     }
 
+    /// A session made by hand: its part, hour and device, and its plays as tracks and whether they were skipped.
+    #[derive(Clone)]
+    pub(in crate::user_state) struct ByHand {
+        pub split: Split,
+        pub hour: u8,
+        pub device: Device,
+        pub plays: Vec<(u32, bool)>,
+    }
+
+    /// Histories of the given sessions of each user, a session every 12 hours, one minute per play.
+    pub(in crate::user_state) fn by_hand(users: &[Vec<ByHand>]) -> Histories {
+        let (mut first_session, mut first_play) = (vec![0u64], vec![0u64]);
+        let (mut start_ms, mut splits, mut contexts) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut tracks, mut responses) = (Vec::new(), Vec::new());
+        for sessions in users {
+            for (number, session) in sessions.iter().enumerate() {
+                start_ms.push(number as i64 * 12 * 3_600_000);
+                splits.push(session.split as u8);
+                let (hour, device) = (Some(session.hour), Some(session.device));
+                contexts.push(writer::packed(&Context { hour, device, ..Context::default() }));
+                tracks.extend(session.plays.iter().map(|(track, _)| *track));
+                responses.extend(session.plays.iter().map(|(_, skipped)| 1 << 4 | u8::from(*skipped) << 1));
+                first_play.push(tracks.len() as u64);
+            }
+            first_session.push(start_ms.len() as u64);
+        }
+        Histories {
+            user_numbers: Column::Owned((0..users.len() as u32).collect()),
+            first_session: Column::Owned(first_session),
+            first_play: Column::Owned(first_play),
+            start_ms: Column::Owned(start_ms),
+            split: Column::Owned(splits),
+            context: Column::Owned(contexts),
+            slow_features: Column::Owned(Vec::new()),
+            slow_length: 0,
+            gap_s: Column::Owned(vec![60.0; tracks.len()]),
+            tracks: Column::Owned(tracks),
+            responses: Column::Owned(responses),
+        }
+    }
+
     #[test]
     fn histories_hold_what_the_dataset_holds() {
         let mut config = SyntheticConfig::default();
@@ -244,6 +285,7 @@ pub(crate) mod tests {
             }
             let place = (0..histories.users()).find(|&u| histories.user_number(u) == logged.session.user).unwrap();
             assert!(histories.sessions_of(place).contains(&session));
+            assert_eq!(histories.user_of(session), place);
             assert!(histories.sessions_until(place, split).contains(&session));
             assert_eq!(histories.split(session), split);
             assert_eq!(histories.start_ms(session), logged.session.start_ms);

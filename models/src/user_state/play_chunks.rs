@@ -1,20 +1,16 @@
 //! Histories cut into chunks of plays: what networks over plays are trained on.
 //!
-//! A *lane* runs through users one after another, from the first play of each to the last that may be seen; a chunk holds
-//! the next `steps` plays of every lane. The state that a network carries from chunk to chunk is set to zero where a lane
-//! comes to a new user. So each play is run through once per epoch, whatever the length of a history.
-
-use std::ops::Range;
+//! Each [lane](super::lanes) runs through users one after another, from the first play of each to the last that may be seen.
 
 use listening_data::{CounterRng, Stream};
 use tch::{Device, Tensor};
 
 use super::baselines::is_target;
 use super::histories::Histories;
+use super::lanes::{Chunks, Lane, users_of};
 use super::sequences::{ChunkSource, Part, SequenceChunk};
 use crate::Result;
 use crate::features::{CONTEXT_FEATURES, FAST_EXTRAS, write_context};
-use crate::permutation::Permutation;
 use crate::splits::Split;
 use crate::track_embeddings::TrackVectors;
 
@@ -96,131 +92,37 @@ impl SequenceChunk for PlayChunk {
     }
 }
 
-impl<'a> PlayChunks<'a> {
+impl PlayChunks<'_> {
     /// Plays of a training sequence at most: longer histories are cut, so that a few long ones fill many lanes. Measuring
     /// runs through whole histories.
     const LONGEST_TRAINING_SEQUENCE: usize = 1000;
 
-    /// The sequences of a user that a part runs through, as plays to foretell.
-    fn sequences(&self, user: usize, part: &Part) -> Vec<Range<usize>> {
+    /// The sequences of a user that a part runs through.
+    fn sequences(&self, user: usize, part: &Part) -> Vec<Lane> {
         let sessions = self.histories.sessions_until(user, part.split);
         if part.split != Split::Train && !sessions.clone().any(|session| self.histories.split(session) == part.split) {
             return Vec::new();
         }
         if self.by_session {
-            return sessions.map(|session| self.histories.plays_of(session)).collect();
+            let plays = sessions.map(|session| self.histories.plays_of(session));
+            return plays.map(|plays| Lane::new(plays.clone(), plays)).collect();
         }
         let plays = self.histories.plays_of_all(sessions);
         let longest = if part.shuffled.is_some() { Self::LONGEST_TRAINING_SEQUENCE } else { usize::MAX };
         let starts = plays.clone().step_by(longest.min(plays.len().max(1)));
-        starts.map(|start| start..plays.end.min(start.saturating_add(longest))).collect()
+        let ranges = starts.map(|start| start..plays.end.min(start.saturating_add(longest)));
+        ranges.map(|range| Lane::new(range, plays.clone())).collect()
     }
 
     fn counts(&self, play: usize, part: &Part, session: usize) -> bool {
         is_target(self.histories, self.vectors, part.split, play, session)
     }
-}
 
-impl ChunkSource for PlayChunks<'_> {
-    type Chunk = PlayChunk;
-
-    fn lanes(&self) -> usize {
-        self.lanes
-    }
-
-    fn chunks(&self, part: Part) -> Box<dyn Iterator<Item = Result<PlayChunk>> + Send + '_> {
-        Box::new(Lanes::new(*self, part))
-    }
-
-    fn size(&self, part: Part) -> usize {
-        let users = (part.shard..self.histories.users()).step_by(part.stride);
-        users.flat_map(|user| self.sequences(user, &part)).map(|sequence| sequence.len()).sum()
-    }
-}
-
-/// One lane: the sequence that it is in.
-#[derive(Clone, Default)]
-struct Lane {
-    /// Plays still to be foretold.
-    plays: Range<usize>,
-    /// The first play of the sequence's user (or session), before which nothing is seen.
-    first: usize,
-    /// The end of the plays that may be targets.
-    end: usize,
-    /// Whether the next chunk begins the sequence.
-    begins: bool,
-}
-
-/// The lanes of a part, advanced chunk by chunk.
-struct Lanes<'a> {
-    source: PlayChunks<'a>,
-    part: Part,
-    order: Option<Permutation>,
-    /// The next place in the order of users, and the sequences of the present one still to be taken.
-    place: usize,
-    waiting: std::vec::IntoIter<Range<usize>>,
-    /// First play of the present user and the end of the user's plays that may be seen.
-    user_plays: Range<usize>,
-    lanes: Vec<Lane>,
-}
-
-impl<'a> Lanes<'a> {
-    fn new(source: PlayChunks<'a>, part: Part) -> Self {
-        let order = part.shuffled.map(|(seed, epoch)| Permutation::new(source.histories.users(), seed, epoch));
-        Self {
-            source,
-            part,
-            order,
-            place: part.shard,
-            waiting: Vec::new().into_iter(),
-            user_plays: 0..0,
-            lanes: vec![Lane::default(); source.lanes],
-        }
-    }
-
-    fn next_sequence(&mut self) -> Option<Lane> {
-        let histories = self.source.histories;
-        loop {
-            if let Some(plays) = self.waiting.next() {
-                let around = if self.source.by_session { plays.clone() } else { self.user_plays.clone() };
-                return Some(Lane { plays, first: around.start, end: around.end, begins: true });
-            }
-            if self.place >= histories.users() {
-                return None;
-            }
-            let user = self.order.as_ref().map_or(self.place, |order| order.at(self.place));
-            self.place += self.part.stride;
-            self.user_plays = histories.plays_of_all(histories.sessions_until(user, self.part.split));
-            self.waiting = self.source.sequences(user, &self.part).into_iter();
-        }
-    }
-
-    /// The plays of each lane in the next chunk; `None` at the end.
-    fn advance(&mut self) -> Option<Vec<Lane>> {
-        for lane in 0..self.lanes.len() {
-            if self.lanes[lane].plays.is_empty() {
-                self.lanes[lane] = self.next_sequence().unwrap_or_default();
-            }
-        }
-        if self.lanes.iter().all(|lane| lane.plays.is_empty()) {
-            return None;
-        }
-        let steps = self.source.steps;
-        let part = self.lanes.iter_mut().map(|lane| {
-            let middle = lane.plays.end.min(lane.plays.start + steps);
-            let now = Lane { plays: lane.plays.start..middle, ..lane.clone() };
-            lane.plays.start = middle;
-            lane.begins = false;
-            now
-        });
-        Some(part.collect())
-    }
-
-    fn make(&self, lanes: &[Lane]) -> Result<PlayChunk> {
-        let PlayChunks { histories, vectors, device, offset, .. } = self.source;
+    fn make(&self, part: &Part, lanes: &[Lane]) -> Result<PlayChunk> {
+        let PlayChunks { histories, vectors, device, offset, .. } = *self;
         let dimension = vectors.dimension();
         let width = dimension + FAST_EXTRAS;
-        let steps = lanes.iter().map(|lane| lane.plays.len()).max().unwrap_or(0);
+        let steps = lanes.iter().map(|lane| lane.items.len()).max().unwrap_or(0);
         let cells = steps * lanes.len();
         let (mut plays, mut targets) = (vec![0.0f32; cells * width], vec![0.0f32; cells * dimension]);
         let (mut weights, mut foretold) = (vec![0.0f32; cells], vec![None; cells]);
@@ -230,12 +132,11 @@ impl<'a> Lanes<'a> {
         let scale = (dimension as f32).sqrt();
         for (number, lane) in lanes.iter().enumerate() {
             // Measured is always the next play.
-            let mut rng = self
-                .part
+            let mut rng = part
                 .shuffled
-                .map(|(seed, epoch)| CounterRng::new(seed, Stream::TargetOffset, lane.plays.start as u64, epoch));
+                .map(|(seed, epoch)| CounterRng::new(seed, Stream::TargetOffset, lane.items.start as u64, epoch));
             let mut session = usize::MAX;
-            for (step, play) in lane.plays.clone().enumerate() {
+            for (step, play) in lane.items.clone().enumerate() {
                 let cell = step * lanes.len() + number;
                 if session == usize::MAX || !histories.plays_of(session).contains(&play) {
                     session = histories.session_of(play);
@@ -246,7 +147,7 @@ impl<'a> Lanes<'a> {
                     write_context(&histories.context(session), context);
                 }
                 moment_of[cell] = (moments.len() / moment_length) as i64 - 1;
-                if play > lane.first {
+                if play > lane.around.start {
                     write_play(histories, vectors, play - 1, &mut plays[cell * width..][..width]);
                 }
                 let further = match &mut rng {
@@ -255,8 +156,8 @@ impl<'a> Lanes<'a> {
                 };
                 let target = play + further;
                 let target_session =
-                    if further == 0 { session } else { histories.session_of(target.min(lane.end - 1)) };
-                if target < lane.end && self.source.counts(target, &self.part, target_session) {
+                    if further == 0 { session } else { histories.session_of(target.min(lane.around.end - 1)) };
+                if target < lane.around.end && self.counts(target, part, target_session) {
                     weights[cell] = 1.0;
                     foretold[cell] = Some(target);
                     let vector = vectors.vector(histories.track(target));
@@ -280,25 +181,28 @@ impl<'a> Lanes<'a> {
             weights: tensor(&weights, &[rows, lane_count])?,
             continued: tensor(&continued, &[lane_count, 1])?,
             count: foretold.iter().flatten().count(),
-            run: lanes.iter().map(|lane| lane.plays.len()).sum(),
+            run: lanes.iter().map(|lane| lane.items.len()).sum(),
             foretold,
         })
     }
 }
 
-impl Iterator for Lanes<'_> {
-    type Item = Result<PlayChunk>;
+impl ChunkSource for PlayChunks<'_> {
+    type Chunk = PlayChunk;
 
-    fn next(&mut self) -> Option<Self::Item> {
-        let lanes = self.advance()?;
-        Some(self.make(&lanes))
+    fn lanes(&self) -> usize {
+        self.lanes
     }
 
-    fn nth(&mut self, count: usize) -> Option<Self::Item> {
-        for _ in 0..count {
-            self.advance()?;
-        }
-        self.next()
+    fn chunks(&self, part: Part) -> Box<dyn Iterator<Item = Result<PlayChunk>> + Send + '_> {
+        let source = *self;
+        let sequences = users_of(part, self.histories.users()).flat_map(move |user| source.sequences(user, &part));
+        Box::new(Chunks::new(sequences, self.lanes, self.steps, move |lanes| source.make(&part, lanes)))
+    }
+
+    fn size(&self, part: Part) -> usize {
+        let users = users_of(Part { shuffled: None, ..part }, self.histories.users());
+        users.flat_map(|user| self.sequences(user, &part)).map(|sequence| sequence.items.len()).sum()
     }
 }
 

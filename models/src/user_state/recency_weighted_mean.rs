@@ -9,7 +9,8 @@ use listening_data::Play;
 use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
 
-use super::{UserState, unit_rows};
+use super::unit_vectors::unit;
+use super::{Moments, UserState};
 use crate::track_embeddings::TrackVectors;
 use crate::{ModelError, Result};
 
@@ -93,9 +94,9 @@ impl UserState for RecencyWeightedMean {
         false
     }
 
-    fn begin_session(&self, memory: &Tensor, _moments: &Tensor) -> Result<Tensor> {
+    fn begin_session(&self, memory: &Tensor, _moments: &Moments) -> Result<Tensor> {
         let sum = memory.f_narrow(1, 0, self.dimension() as i64)?;
-        Ok(Tensor::f_cat(&[&sum, &unit_rows(&sum)?], 1)?)
+        Ok(Tensor::f_cat(&[&sum, &unit(&sum)?], 1)?)
     }
 
     fn play(&self, memory: &Tensor, plays: &Tensor) -> Result<Tensor> {

@@ -189,6 +189,8 @@ pub fn train_sequences<S: ChunkSource>(
                 break;
             }
             let count: usize = next.iter().flatten().map(SequenceChunk::count).sum();
+            // At an epoch's end few lanes are left; a full step would follow those few users.
+            let divisor = count.max(settings.lanes * settings.steps / 2);
             let ran: usize = next.iter().flatten().map(SequenceChunk::run).sum();
             let update = state.counters.updates;
             let work = shards.iter_mut().zip(&mut state.memory).zip(next).enumerate();
@@ -197,7 +199,7 @@ pub fn train_sequences<S: ChunkSource>(
             let run_one = |(number, shard, memory, chunk): (usize, &mut Shard<S::Chunk>, &mut Tensor, S::Chunk)| {
                 let mut noise = CounterRng::new(run.seed, Stream::Noise, update, number as u32);
                 shard.model.begin_update(update);
-                shard.gradients(&chunk, memory, count, &mut noise)
+                shard.gradients(&chunk, memory, divisor, &mut noise)
             };
             let results = in_threads(work, run.threads, &run_one);
             let (mut loss, mut gradients): (f64, Option<Vec<Tensor>>) = (0.0, None);
@@ -292,18 +294,18 @@ impl<C: SequenceChunk> Shard<C> {
         Self { model: model.shallow_clone(), parameters: parameters.tensors().map(Tensor::shallow_clone).collect() }
     }
 
-    /// Summed loss and the gradients of the loss divided by `count`; carries the memory on.
+    /// Summed loss and the gradients of the loss divided by `divisor`; carries the memory on.
     fn gradients(
         &self,
         chunk: &C,
         memory: &mut Tensor,
-        count: usize,
+        divisor: usize,
         noise: &mut CounterRng,
     ) -> Result<(f64, Vec<Tensor>)> {
         let before = memory.f_mul(chunk.continued())?;
         let (loss, after) = self.model.loss(chunk, &before, noise)?;
         *memory = after.f_detach()?;
-        let mean = loss.f_div_scalar(count.max(1) as f64)?;
+        let mean = loss.f_div_scalar(divisor as f64)?;
         let gradients = Tensor::f_run_backward(&[&mean], &self.parameters, false, false)?;
         Ok((loss.f_double_value(&[])?, gradients))
     }

@@ -2,7 +2,7 @@
 
 use tch::{Device, Tensor};
 
-use super::UserState;
+use super::{Moments, UserState};
 use crate::{ModelError, Result};
 
 /// User states side by side. The first one says where in the space of the tracks a listener wants to go.
@@ -62,7 +62,7 @@ impl UserState for UserStates {
         self.encoders().any(UserState::moves_within_sessions)
     }
 
-    fn begin_session(&self, memory: &Tensor, moments: &Tensor) -> Result<Tensor> {
+    fn begin_session(&self, memory: &Tensor, moments: &Moments) -> Result<Tensor> {
         self.each(memory, |encoder, memory| encoder.begin_session(memory, moments))
     }
 

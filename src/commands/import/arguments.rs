@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use listening_data::SessionRules;
+use listening_data::{ImportOptions, SessionRules};
 
 /// What every import takes.
 #[derive(Args)]
@@ -16,7 +16,13 @@ pub struct Common {
     pub out: PathBuf,
     /// Skip and count bad rows, and read files that end too early up to there, instead of stopping
     #[arg(long)]
-    pub lenient: bool,
+    lenient: bool,
+}
+
+impl Common {
+    pub fn options(&self) -> ImportOptions {
+        ImportOptions { lenient: self.lenient, ..ImportOptions::default() }
+    }
 }
 
 /// Definitions of session and responses, for formats that leave them to us.
@@ -40,18 +46,35 @@ impl Rules {
     }
 }
 
-/// For formats whose times are in UTC.
-#[derive(Args)]
-pub struct Clock {
-    /// Minutes between UTC and the listener's local time, e.g. 60 for UTC+1; the log is in UTC and tells no zone
-    #[arg(long, value_name = "N", default_value_t = 0, allow_negative_numbers = true)]
-    pub utc_offset_minutes: i32,
-}
-
 /// For formats that do not tell how long a track is, or how it sounds.
 #[derive(Args)]
 pub struct Features {
     /// CSV file of audio features and durations, with a column `uri` that holds the log's track ids
     #[arg(long, value_name = "CSV")]
     pub track_features: Option<PathBuf>,
+}
+
+/// What the logs of listeners take that tell neither sessions nor responses, and give times in UTC.
+#[derive(Args)]
+pub struct Listening {
+    #[command(flatten)]
+    pub common: Common,
+    #[command(flatten)]
+    rules: Rules,
+    /// Minutes between UTC and the listener's local time, e.g. 60 for UTC+1; the log is in UTC and tells no zone
+    #[arg(long, value_name = "N", default_value_t = 0, allow_negative_numbers = true)]
+    utc_offset_minutes: i32,
+    #[command(flatten)]
+    features: Features,
+}
+
+impl Listening {
+    pub fn options(&self) -> ImportOptions {
+        ImportOptions {
+            rules: self.rules.settings(),
+            utc_offset_minutes: self.utc_offset_minutes,
+            track_features: self.features.track_features.clone(),
+            ..self.common.options()
+        }
+    }
 }

@@ -103,11 +103,9 @@ impl Gathering {
         for user in 0..self.users.len() as u32 {
             writer.write_user(&String::from_utf8_lossy(self.users.id(user)))?;
         }
-        progress.begin("writing sessions", self.kept, "plays");
         let mut builder = SessionBuilder::new(rules, writer);
         let mut last = None;
-        for (done, record) in self.plays.sorted()?.enumerate() {
-            let record = record?;
+        self.plays.take_sorted("writing sessions", "plays", progress, |record| {
             let play = play(&record, self.tracks[record.track as usize].duration_ms, rules, end_times);
             let context = context(&record);
             if record.session == 0 {
@@ -117,13 +115,9 @@ impl Gathering {
                 builder.push_as(record.user, context, play, opens)?;
             }
             last = Some((record.user, record.session));
-            if done % 65_536 == 0 {
-                progress.advance(done as u64);
-            }
-        }
+            Ok(())
+        })?;
         builder.finish()?;
-        progress.advance(self.kept);
-        progress.end();
         Ok(self.tracks)
     }
 }

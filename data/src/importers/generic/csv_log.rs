@@ -5,7 +5,9 @@ use std::io::Read;
 use super::field::Field;
 use super::mapping::{Mapping, nearest};
 use super::record_blocks::{BlocksError, Dialect, RecordBlocks, reader};
-use super::row::{RowProblem, RowReader, Rows};
+use super::row::{RowReader, Rows};
+use crate::importers::row_problem::RowProblem;
+use crate::importers::text_lines::cut_short;
 use crate::parallel::in_order;
 use crate::{DataError, Result};
 
@@ -67,10 +69,7 @@ pub(super) fn read_csv(
 
 fn broken_off(label: &str, error: BlocksError) -> DataError {
     match error {
-        BlocksError::Io(error) => {
-            let problem = format!("cannot be read to its end; it is cut short or damaged ({error})");
-            DataError::bad_file(label, problem, "copy or download it again, or pass --lenient to keep the rows before")
-        }
+        BlocksError::Io(error) => cut_short(label, &error),
         BlocksError::EndlessRecord => {
             let remedy = "close the quote, or write quotes = false under [file] in the mapping if quotes mean nothing";
             DataError::bad_file(label, "holds a row of many megabytes: a quote seems never to end", remedy)
@@ -125,7 +124,11 @@ impl Columns {
             if record.len() == self.count {
                 rows.push(row_reader, |field| self.places[field.code()].and_then(|place| record.get(place)));
             } else {
-                rows.push_bad(RowProblem::whole_row("as many cells as the header", format!("{} cells", record.len())));
+                rows.push_bad(RowProblem::new(
+                    "(whole row)",
+                    "as many cells as the header",
+                    format!("{} cells", record.len()),
+                ));
             }
         }
         rows

@@ -84,6 +84,10 @@ impl TextColumn {
             Cells::Text(_) => Self::Text(column),
             Cells::Bool(values) => Self::written(&column, values),
             Cells::Int(values) => Self::written(&column, values),
+            Cells::Int32 { bits, .. } => {
+                let values: Vec<i64> = (0..bits.len()).map(|place| column.int(place)).collect();
+                Self::written(&column, &values)
+            }
             Cells::Float(values) => Self::written(&column, values),
         }
     }

@@ -6,6 +6,7 @@ use foldhash::quality::FixedState;
 
 use super::field::Field;
 use super::mapping::{Mapping, TimeUnit, Words, meaning};
+use crate::importers::row_problem::RowProblem;
 use crate::time::parse_utc;
 use crate::{BehaviourPolicy, Device, Source};
 
@@ -34,20 +35,6 @@ pub(super) struct Row {
     pub(super) source: Option<Source>,
     pub(super) policy: Option<BehaviourPolicy>,
     pub(super) propensity: Option<f32>,
-}
-
-/// What is wrong with a row.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct RowProblem {
-    pub(super) field: String,
-    pub(super) expected: &'static str,
-    pub(super) found: String,
-}
-
-impl RowProblem {
-    pub(super) fn whole_row(expected: &'static str, found: impl Into<String>) -> Self {
-        Self { field: "(whole row)".to_owned(), expected, found: found.into() }
-    }
 }
 
 /// Rows of one piece of a file, in order.
@@ -153,7 +140,7 @@ impl RowReader<'_> {
     fn problem(&self, field: Field, expected: &'static str, found: &str) -> RowProblem {
         let column = self.mapping.columns.get(&field).map_or(field.name(), String::as_str);
         let found = found.chars().take(60).collect::<String>();
-        RowProblem { field: column.to_owned(), expected, found: format!("{found:?}") }
+        RowProblem::new(column.to_owned(), expected, format!("{found:?}"))
     }
 
     fn time(&self, field: Field, text: &str) -> Result<i64, RowProblem> {

@@ -1,12 +1,10 @@
 //! What every column means, every packing and error, and what must hold for any input.
 
-use std::fs;
-use std::io::Write;
-
 use proptest::prelude::*;
 
 use super::*;
-use crate::{Dataset, Device, Responses, Session, Silent, Source, Track};
+use crate::importers::test_bench::{Bench, Imported, gzip, message, zip};
+use crate::{Device, Responses, Session, Silent, Source};
 
 const YES: Option<bool> = Some(true);
 const NO: Option<bool> = Some(false);
@@ -14,70 +12,33 @@ const NO: Option<bool> = Some(false);
 const PLAIN: &str =
     "[columns]\nuser = \"u\"\ntrack = \"t\"\nstart = \"s\"\nseconds_played = \"p\"\n[time]\nunit = \"seconds\"\n";
 
-struct Bench {
-    folder: tempfile::TempDir,
-    options: ImportOptions,
-    run_records: usize,
+fn import(bench: &Bench, mapping: &str, inputs: &[PathBuf]) -> Result<Imported> {
+    let generic = GenericOptions { mapping: bench.write("mapping.toml", mapping) };
+    bench.import(|out, options| super::import(inputs, out, options, &generic, &Silent, bench.run_records))
 }
 
-struct Imported {
-    report: ImportReport,
-    sessions: Vec<Session>,
-    catalog: Vec<Track>,
-    users: Vec<String>,
+fn import_text(bench: &Bench, mapping: &str, log: &str) -> Imported {
+    import(bench, mapping, &[bench.write("log.csv", log)]).unwrap()
 }
 
-impl Bench {
-    fn new() -> Self {
-        Self { folder: tempfile::tempdir().unwrap(), options: ImportOptions::default(), run_records: RUN_RECORDS }
-    }
-
-    fn write(&self, name: &str, bytes: impl AsRef<[u8]>) -> PathBuf {
-        let path = self.folder.path().join(name);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(&path, bytes).unwrap();
-        path
-    }
-
-    fn import(&self, mapping: &str, inputs: &[PathBuf]) -> Result<Imported> {
-        let generic = GenericOptions { mapping: self.write("mapping.toml", mapping) };
-        let out = self.folder.path().join("out");
-        let _ = fs::remove_dir_all(&out);
-        let report = import(inputs, &out, &self.options, &generic, &Silent, self.run_records)?;
-        let dataset = Dataset::open(&out)?;
-        let sessions = dataset.sessions()?.map(|logged| logged.map(|logged| logged.session)).collect::<Result<_>>()?;
-        let users = dataset.users()?.into_iter().map(|user| user.id).collect();
-        Ok(Imported { report, sessions, catalog: dataset.catalog()?, users })
-    }
-
-    fn import_text(&self, mapping: &str, log: &str) -> Imported {
-        self.import(mapping, &[self.write("log.csv", log)]).unwrap()
-    }
-
-    fn error(&self, mapping: &str, inputs: &[PathBuf]) -> String {
-        let error = self.import(mapping, inputs).err().expect("an error").to_string();
-        let left = ["out", "out.partial"].map(|name| self.folder.path().join(name).exists());
-        assert_eq!(left, [false, false], "a failed import leaves nothing");
-        error
-    }
+fn failure(bench: &Bench, mapping: &str, inputs: &[PathBuf]) -> String {
+    message(import(bench, mapping, inputs))
 }
 
-impl Imported {
-    /// User, track and start in seconds of every play, a list per session.
-    fn plays(&self) -> Vec<Vec<(&str, &str, i64)>> {
-        let track = |number: u32| self.catalog[number as usize].id.as_str();
-        let plays = |session: &Session| {
-            let user = self.users[session.user as usize].as_str();
-            session.plays.iter().map(|play| (user, track(play.track), play.start_ms / 1000)).collect()
-        };
-        self.sessions.iter().map(plays).map(|plays: Vec<_>| plays).collect()
-    }
+/// User, track and start in seconds of every play, a list per session.
+fn plays(imported: &Imported) -> Vec<Vec<(&str, &str, i64)>> {
+    let starts = |session: &Session| session.plays.iter().map(|play| play.start_ms / 1000).collect::<Vec<_>>();
+    let sessions = imported.track_ids().into_iter().zip(&imported.sessions);
+    let play = |user| move |(track, start)| (user, track, start);
+    sessions
+        .map(|((user, tracks), session)| tracks.into_iter().zip(starts(session)).map(play(user)).collect())
+        .collect()
+}
 
-    fn responses(&self) -> Vec<(Option<bool>, Option<bool>, Option<bool>)> {
-        let plays = self.sessions.iter().flat_map(|session| &session.plays);
-        let of = |Responses { complete, skip, past_threshold }| (complete, skip, past_threshold);
-        plays.map(|play| of(play.responses)).collect()
-    }
+fn responses(imported: &Imported) -> Vec<(Option<bool>, Option<bool>, Option<bool>)> {
+    let plays = imported.sessions.iter().flat_map(|session| &session.plays);
+    let of = |Responses { complete, skip, past_threshold }| (complete, skip, past_threshold);
+    plays.map(|play| of(play.responses)).collect()
 }
 
 /// The example of `docs/formats/generic.md`, which must work as it stands there.
@@ -88,7 +49,7 @@ fn the_documented_example_works() {
         let begin = page.find(&format!("```{language}\n")).unwrap() + language.len() + 4;
         &page[begin..begin + page[begin..].find("```").unwrap()]
     };
-    let imported = Bench::new().import_text(block("toml"), block("csv"));
+    let imported = import_text(&Bench::new(), block("toml"), block("csv"));
     assert_eq!(imported.users, ["ann", "bob"]);
     let track = &imported.catalog[0];
     assert_eq!(
@@ -97,9 +58,9 @@ fn the_documented_example_works() {
     );
     assert_eq!((track.duration_ms, track.duration_estimated), (Some(200_500), false));
     // date -u -d '2024-12-18 14:35:19' +%s
-    assert_eq!(imported.plays()[0], [("ann", "t7", 1_734_532_519), ("ann", "t9", 1_734_532_719)]);
-    assert_eq!(imported.plays()[1], [("bob", "t7", 1_734_537_600)]);
-    assert_eq!(imported.responses(), [(YES, NO, YES), (NO, YES, NO), (NO, NO, YES)]);
+    assert_eq!(plays(&imported)[0], [("ann", "t7", 1_734_532_519), ("ann", "t9", 1_734_532_719)]);
+    assert_eq!(plays(&imported)[1], [("bob", "t7", 1_734_537_600)]);
+    assert_eq!(responses(&imported), [(YES, NO, YES), (NO, YES, NO), (NO, NO, YES)]);
     let context = imported.sessions[0].context;
     assert_eq!((context.device, context.source, context.shuffle), (Some(Device::Phone), Some(Source::Radio), YES));
     let context = imported.sessions[1].context;
@@ -112,7 +73,7 @@ fn rows_in_any_order_become_sessions_by_the_gap() {
     let mut bench = Bench::new();
     bench.options.utc_offset_minutes = -1;
     let log = "t,p,u,s\na,10,x,5000\nb,10,y,100\na,10,y,60\nc,1,x,5000\nd,10,x,6211\ne,5,x,7410.25\n";
-    let imported = bench.import_text(PLAIN, log);
+    let imported = import_text(&bench, PLAIN, log);
     let expected = [
         // Of one time: in the order of the file. The offset takes a minute off.
         vec![("x", "a", 4940), ("x", "c", 4940)],
@@ -120,7 +81,7 @@ fn rows_in_any_order_become_sessions_by_the_gap() {
         vec![("x", "d", 6151), ("x", "e", 7350)],
         vec![("y", "a", 0), ("y", "b", 40)],
     ];
-    assert_eq!(imported.plays(), expected);
+    assert_eq!(plays(&imported), expected);
     let ids: Vec<&str> = imported.catalog.iter().map(|track| track.id.as_str()).collect();
     assert_eq!(ids, ["a", "b", "c", "d", "e"], "in the order of the file");
 }
@@ -129,9 +90,9 @@ fn rows_in_any_order_become_sessions_by_the_gap() {
 fn sessions_of_the_log_are_kept() {
     let mapping = PLAIN.replace("track =", "session = \"id\"\ntrack =");
     let log = "u,t,s,p,id\nx,a,0,1,1\nx,b,9000,1,1\nx,c,9001,1,2\ny,d,0,1,2\n";
-    let imported = Bench::new().import_text(&mapping, log);
+    let imported = import_text(&Bench::new(), &mapping, log);
     let expected = [vec![("x", "a", 0), ("x", "b", 9000)], vec![("x", "c", 9001)], vec![("y", "d", 0)]];
-    assert_eq!(imported.plays(), expected);
+    assert_eq!(plays(&imported), expected);
 }
 
 #[test]
@@ -139,11 +100,11 @@ fn ends_give_starts_and_shares_give_times() {
     let mapping =
         "[columns]\nuser = \"u\"\ntrack = \"t\"\nend = \"e\"\nplayed_ratio = \"r\"\nduration_seconds = \"d\"\n";
     let log = "u,t,e,r,d\nx,a,2024-12-18T14:35:19Z,0.5,200\nx,b,2024-12-18T14:35:20Z,0.96,100\nx,c,2024-12-18T14:35:21Z,0.5,\n";
-    let imported = Bench::new().import_text(mapping, log);
+    let imported = import_text(&Bench::new(), mapping, log);
     let played: Vec<_> = imported.sessions[0].plays.iter().map(|play| play.ms_played).collect();
     assert_eq!(played, [Some(100_000), Some(96_000), None]);
-    assert_eq!(imported.plays()[0][..2], [("x", "a", 1_734_532_419), ("x", "b", 1_734_532_424)]);
-    assert_eq!(imported.responses(), [(NO, None, YES), (YES, NO, YES), (None, None, None)]);
+    assert_eq!(plays(&imported)[0][..2], [("x", "a", 1_734_532_419), ("x", "b", 1_734_532_424)]);
+    assert_eq!(responses(&imported), [(NO, None, YES), (YES, NO, YES), (None, None, None)]);
 }
 
 #[test]
@@ -169,7 +130,7 @@ fn responses_are_taken_from_the_log_and_completed_by_the_time_played() {
         (YES, NO, YES), // the duration is known from other rows
         (NO, NO, YES),
     ];
-    assert_eq!(Bench::new().import_text(mapping, log).responses(), expected);
+    assert_eq!(responses(&import_text(&Bench::new(), mapping, log)), expected);
 }
 
 #[test]
@@ -179,47 +140,37 @@ fn words_tell_responses_too() {
     );
     let mapping = mapping.replace("track =", "complete = \"why\"\nskip = \"why\"\ntrack =");
     let log = "u,t,s,p,why\nx,a,0,1,trackdone\nx,a,1,1,fwdbtn\nx,a,2,1,logout\n";
-    assert_eq!(Bench::new().import_text(&mapping, log).responses(), [(YES, NO, NO), (NO, YES, NO), (NO, None, NO)]);
+    assert_eq!(responses(&import_text(&Bench::new(), &mapping, log)), [(YES, NO, NO), (NO, YES, NO), (NO, None, NO)]);
 }
 
 #[test]
 fn any_packing_and_delimiter_gives_the_same() {
     let bench = Bench::new();
     let log = "u,t,s,p\nx,\"a\n\"\"1\",0,10\nx,b,20,10\n";
-    let gzip = |text: &str| {
-        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-        encoder.write_all(text.as_bytes()).unwrap();
-        encoder.finish().unwrap()
-    };
-    let mut zip = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
-    for (name, text) in [("x/log.csv", log), ("x/readme.txt", "no")] {
-        zip.start_file(name, zip::write::SimpleFileOptions::default()).unwrap();
-        zip.write_all(text.as_bytes()).unwrap();
-    }
-    let plain = bench.import_text(PLAIN, log);
+    let plain = import_text(&bench, PLAIN, log);
     assert_eq!(plain.catalog[0].id, "a\n\"1");
     for (name, bytes) in [
         ("a/log.csv.gz", gzip(log)),
         ("b/log.csv.zst", zstd::encode_all(log.as_bytes(), 1).unwrap()),
-        ("c/log.zip", zip.finish().unwrap().into_inner()),
+        ("c/log.zip", zip(&[("x/log.csv", log.as_bytes()), ("x/readme.txt", b"no")])),
         ("d/log.tsv", log.replace(',', "\t").into_bytes()),
-        ("e/log.tsv.gz", gzip(&log.replace(',', "\t"))),
+        ("e/log.tsv.gz", gzip(log.replace(',', "\t"))),
         ("f/bom.csv", format!("\u{feff}{log}").into_bytes()),
         ("g/windows.csv", log.replace(",10\n", ",10\r\n").replace(",p\n", ",p\r\n").into_bytes()),
     ] {
         let path = bench.write(name, bytes);
         let inputs = [path.clone(), path.parent().unwrap().to_owned()];
         for input in inputs {
-            let imported = bench.import(PLAIN, &[input]).unwrap();
+            let imported = import(&bench, PLAIN, &[input]).unwrap();
             assert_eq!(imported.report.manifest.fingerprint, plain.report.manifest.fingerprint, "{name}");
         }
     }
     let mapping = format!("{PLAIN}[file]\ndelimiter = \"|\"\n");
-    let imported = bench.import_text(&mapping, &log.replace(',', "|"));
+    let imported = import_text(&bench, &mapping, &log.replace(',', "|"));
     assert_eq!(imported.report.manifest.fingerprint, plain.report.manifest.fingerprint);
     let mapping = format!("{PLAIN}[file]\nquotes = false\n");
-    let imported = bench.import_text(&mapping, "u,t,s,p\nx,\"a,0,1\nx,b\",9,1\n");
-    assert_eq!(imported.plays(), [[("x", "\"a", 0), ("x", "b\"", 9)]]);
+    let imported = import_text(&bench, &mapping, "u,t,s,p\nx,\"a,0,1\nx,b\",9,1\n");
+    assert_eq!(plays(&imported), [[("x", "\"a", 0), ("x", "b\"", 9)]]);
 }
 
 #[test]
@@ -236,11 +187,11 @@ fn errors_name_file_row_column_and_remedy() {
     ] {
         let path = bench.write("log.csv", good.replace(from, to));
         bench.options.lenient = false;
-        let error = bench.error(PLAIN, std::slice::from_ref(&path));
+        let error = failure(&bench, PLAIN, std::slice::from_ref(&path));
         assert!(parts.iter().all(|part| error.contains(part)), "{error}");
         assert!(error.contains("log.csv, row 2") && error.contains("--lenient"), "{error}");
         bench.options.lenient = true;
-        let counts = bench.import(PLAIN, &[path]).unwrap().report.counts;
+        let counts = import(&bench, PLAIN, &[path]).unwrap().report.counts;
         assert_eq!((counts.rows_read, counts.rows_bad, counts.rows_kept), (3, 1, 2));
     }
     bench.options.lenient = false;
@@ -254,14 +205,14 @@ fn errors_name_file_row_column_and_remedy() {
         ("cut.csv.gz", b"\x1f\x8b\x08\0\0\0\0\0\0\xff".to_vec(), &["cut.csv.gz"]),
         ("cut.parquet", b"PAR1 and no more".to_vec(), &["cut.parquet", "no Parquet file, or damaged"]),
     ] {
-        let error = bench.error(PLAIN, &[bench.write(name, bytes)]);
+        let error = failure(&bench, PLAIN, &[bench.write(name, bytes)]);
         assert!(parts.iter().all(|part| error.contains(part)), "{error}");
     }
     let log = bench.write("log.csv", good);
-    assert!(bench.error("[columns]\nusr = \"u\"\n", &[log]).contains("mapping.toml: unknown field `usr`"));
-    assert!(bench.error(PLAIN, &[bench.folder.path().join("absent.csv")]).contains("absent.csv"));
+    assert!(failure(&bench, "[columns]\nusr = \"u\"\n", &[log]).contains("mapping.toml: unknown field `usr`"));
+    assert!(failure(&bench, PLAIN, &[bench.path("absent.csv")]).contains("absent.csv"));
     let mapping = format!("{PLAIN}[values.device]\nphone = \"phone\"\n").replace("track =", "device = \"t\"\ntrack =");
-    let error = bench.error(&mapping, &[bench.write("log.csv", good)]);
+    let error = failure(&bench, &mapping, &[bench.write("log.csv", good)]);
     assert!(error.contains("field `t`") && error.contains("mapping's [values]"), "{error}");
 }
 
@@ -271,7 +222,7 @@ fn parquet_and_csv_give_the_same() {
     let bench = Bench::new();
     let schema = "message schema { required binary u (UTF8); required int32 t; \
                   required int64 s (TIMESTAMP_MILLIS); optional int32 p; optional boolean k; }";
-    let path = bench.folder.path().join("log.parquet");
+    let path = bench.path("log.parquet");
     let layout = TableLayout::new(schema, &[], &[], &[]).unwrap();
     let mut table = TableWriter::create(&path, layout).unwrap();
     let played = [Some(10), None, Some(30)];
@@ -286,10 +237,10 @@ fn parquet_and_csv_give_the_same() {
         .unwrap();
     table.close().unwrap();
     let mapping = PLAIN.replace("track =", "skip = \"k\"\ntrack =");
-    let parquet = bench.import(&mapping, &[path]).unwrap();
-    let csv = bench.import_text(&mapping, "u,t,s,p,k\nx,7,0,10,1\ny,8,5.25,,\nx,9,20,30,0\n");
+    let parquet = import(&bench, &mapping, &[path]).unwrap();
+    let csv = import_text(&bench, &mapping, "u,t,s,p,k\nx,7,0,10,1\ny,8,5.25,,\nx,9,20,30,0\n");
     assert_eq!(parquet.report.manifest.fingerprint, csv.report.manifest.fingerprint);
-    assert_eq!(parquet.plays()[0].len(), 2);
+    assert_eq!(plays(&parquet)[0].len(), 2);
 }
 
 /// A log of `count` rows, out of order, with quotes and gaps.
@@ -306,11 +257,11 @@ fn mixed_log(count: u32) -> String {
 fn the_same_input_gives_the_same_dataset_in_any_memory_and_blocks() {
     let mut bench = Bench::new();
     let log = bench.write("log.csv", mixed_log(2000));
-    let whole = bench.import(PLAIN, std::slice::from_ref(&log)).unwrap();
+    let whole = import(&bench, PLAIN, std::slice::from_ref(&log)).unwrap();
     assert_eq!(whole.report.counts.rows_kept, 2000);
     for run_records in [1, 7, 512] {
         bench.run_records = run_records;
-        let spilled = bench.import(PLAIN, std::slice::from_ref(&log)).unwrap();
+        let spilled = import(&bench, PLAIN, std::slice::from_ref(&log)).unwrap();
         assert_eq!(spilled.report.manifest.fingerprint, whole.report.manifest.fingerprint, "{run_records}");
     }
     let mapping = Mapping::parse(PLAIN).unwrap();
@@ -347,12 +298,12 @@ proptest! {
         if cut { bytes.truncate(position) } else { bytes[position] = byte }
         fuzz_csv(&bytes);
         let path = bench.write("log.csv", bytes);
-        if let Err(error) = bench.import(PLAIN, std::slice::from_ref(&path)) {
+        if let Err(error) = import(&bench, PLAIN, std::slice::from_ref(&path)) {
             let error = error.to_string();
             prop_assert!(error.contains("log.csv"), "{}", error);
         }
         bench.options.lenient = true;
-        if let Ok(imported) = bench.import(PLAIN, &[path]) {
+        if let Ok(imported) = import(&bench, PLAIN, &[path]) {
             let counts = &imported.report.counts;
             prop_assert_eq!(counts.rows_read, counts.rows_kept + counts.rows_bad);
         }

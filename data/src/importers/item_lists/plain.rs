@@ -6,12 +6,13 @@ use std::path::{Path, PathBuf};
 use super::super::ids::Ids;
 use super::super::inputs::{BytesRead, open_each};
 use super::super::options::ImportOptions;
-use super::super::report::{ImportCounts, ImportReport, Remark};
-use super::super::text_lines::{Problem, line_text, numbered_lines, read_lines, shown};
+use super::super::report::{ImportCounts, ImportReport, Remark, holds_no};
+use super::super::row_problem::{RowProblem, shown};
+use super::super::text_lines::{line_text, numbered_lines, read_lines};
 use super::super::track_features::add_track_features;
 use super::{ItemSeparator, REMEDY, SessionsOptions};
 use crate::parallel::LineBlock;
-use crate::{Context, DataError, DatasetWriter, Play, Progress, Result, SourceInfo, Track};
+use crate::{Context, DataError, DatasetWriter, Play, Progress, Result, SourceInfo};
 
 /// Bytes of the first file that are looked at to tell the separator.
 const FIRST_BYTES: u64 = 1 << 16;
@@ -60,12 +61,9 @@ pub(super) fn import(
     };
     let files_read = read_lines(files, &is_list, options.lenient, progress, work, &mut take)?;
     if counts.rows_kept == 0 {
-        let problem = format!("holds no items ({} rows read)", counts.rows_read);
-        return Err(DataError::bad_file(&files[0], problem, REMEDY));
+        return Err(holds_no("items", counts.rows_read, files, REMEDY));
     }
-    let id = |number: u32| String::from_utf8_lossy(items.id(number)).into_owned();
-    let mut catalog: Vec<Track> =
-        (0..items.len() as u32).map(|number| Track { id: id(number), ..Track::default() }).collect();
+    let mut catalog = items.catalog();
     let feature_rows_bad = add_track_features(&mut catalog, |id| items.find(id.as_bytes()), options)?;
     counts.files = files_read.files;
     counts.remarks = vec![
@@ -131,7 +129,12 @@ impl Parsed {
         Ok(parsed)
     }
 
-    fn push_line(&mut self, line: &str, separator: ItemSeparator, lenient: bool) -> std::result::Result<(), Problem> {
+    fn push_line(
+        &mut self,
+        line: &str,
+        separator: ItemSeparator,
+        lenient: bool,
+    ) -> std::result::Result<(), RowProblem> {
         // Some editors begin a file with a byte order mark.
         let line = line.trim_start_matches('\u{feff}');
         if line.trim_ascii().is_empty() {
@@ -148,7 +151,7 @@ impl Parsed {
                         "" if lenient => self.rows_bad += 1,
                         "" => {
                             let found = format!("nothing in {}", shown(line));
-                            return Err(Problem::new(format!("item {place}"), "an item's id", found));
+                            return Err(RowProblem::new(format!("item {place}"), "an item's id", found));
                         }
                         item => self.push_item(item),
                     }

@@ -55,7 +55,7 @@ fn lists_lie_in_folders_and_archives() {
     let inputs = [
         vec![bench.path("lists")],
         vec![bench.path("lists/a.txt"), bench.path("lists/b.txt.gz")],
-        vec![bench.write("set.tar.gz", gzip(&tar(&files)))],
+        vec![bench.write("set.tar.gz", gzip(tar(&files)))],
         vec![bench.write("set.zip", zip(&files))],
     ];
     for inputs in inputs {
@@ -140,7 +140,7 @@ const TRACKS: &str = "track\t10\t-1\t{\"duration\":240000,\"playcount\":4,\"MBID
 
 #[test]
 fn sessions_of_thirty_music_come_in_order_of_listener_and_time() {
-    let bench = Bench::new();
+    let mut bench = Bench::new();
     bench.write("ThirtyMusic/relations/sessions.idomaar", thirty_music_sessions());
     bench.write("ThirtyMusic/relations/events.idomaar", "not read");
     bench.write("ThirtyMusic/entities/tracks.idomaar", TRACKS);
@@ -172,9 +172,12 @@ fn sessions_of_thirty_music_come_in_order_of_listener_and_time() {
     let sessions = thirty_music_sessions();
     let files: [(&str, &[u8]); 2] =
         [("relations/sessions.idomaar", sessions.as_bytes()), ("entities/tracks.idomaar", TRACKS.as_bytes())];
-    let archive = bench.write("ThirtyMusic.tar.gz", gzip(&tar(&files)));
-    let packed = import(&bench, &[archive], None).unwrap();
+    let archive = bench.write("ThirtyMusic.tar.gz", gzip(tar(&files)));
+    let packed = import(&bench, std::slice::from_ref(&archive), None).unwrap();
     assert_eq!(packed.report.manifest.fingerprint, imported.report.manifest.fingerprint);
+    bench.options.utc_offset_minutes = 60;
+    let moved = &import(&bench, &[archive], None).unwrap().sessions[1];
+    assert_eq!((moved.start_ms, moved.context.hour), (1_390_234_651_000, Some(16)));
 }
 
 #[test]

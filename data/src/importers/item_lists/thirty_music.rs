@@ -13,18 +13,18 @@ use self::build::{Builder, told};
 use self::line::TrackLine;
 use self::record::{ParsedSessions, Record};
 use super::super::ids::Ids;
-use super::super::inputs::file_name;
+use super::super::inputs::{file_name, is_archive};
 use super::super::options::ImportOptions;
 use super::super::report::{ImportCounts, ImportReport, Remark};
 use super::super::text_lines::{FilesRead, numbered_lines, read_lines};
 use super::super::track_features::add_track_features;
 use super::REMEDY;
 use crate::parallel::LineBlock;
-use crate::{DataError, DatasetWriter, ExternalSort, Progress, Result, SessionRules, SourceInfo, Track};
+use crate::{DataError, DatasetWriter, ExternalSort, Progress, Result, SessionRules, Track};
 
 /// Whether a file holds 30Music or a part of it that is read, by its lower-case name.
 pub(super) fn is_part(name: &str) -> bool {
-    is_sessions(name) || is_tracks(name) || is_archive(name)
+    is_sessions(name) || is_tracks(name) || is_set(name)
 }
 
 fn is_sessions(name: &str) -> bool {
@@ -35,9 +35,8 @@ fn is_tracks(name: &str) -> bool {
     name.starts_with("tracks.idomaar")
 }
 
-fn is_archive(name: &str) -> bool {
-    (name.starts_with("thirtymusic") || name.starts_with("30music"))
-        && [".tar.gz", ".tgz", ".tar", ".zip"].iter().any(|end| name.ends_with(end))
+fn is_set(name: &str) -> bool {
+    (name.starts_with("thirtymusic") || name.starts_with("30music")) && is_archive(name)
 }
 
 pub(super) fn import(
@@ -47,9 +46,8 @@ pub(super) fn import(
     progress: &dyn Progress,
 ) -> Result<ImportReport> {
     let files_of = |wanted: fn(&str) -> bool| -> Vec<PathBuf> {
-        let holds =
-            |file: &&PathBuf| wanted(&file_name(file).to_lowercase()) || is_archive(&file_name(file).to_lowercase());
-        files.iter().filter(holds).cloned().collect()
+        let holds = |name: &str| wanted(name) || is_set(name);
+        files.iter().filter(|file| holds(&file_name(file).to_lowercase())).cloned().collect()
     };
     let mut writer = DatasetWriter::create(out)?;
     let mut records = ExternalSort::new(writer.temporary_folder());
@@ -83,22 +81,13 @@ pub(super) fn import(
     let find = |id: &str| tracks.find(&id.parse::<u64>().ok()?.to_le_bytes());
     let feature_rows_bad = add_track_features(&mut catalog, find, options)?;
 
-    progress.begin("writing sessions", counts.rows_kept, "plays");
     let mut builder = Builder::new(options, &mut writer, users.len(), tracks.len());
-    for (done, record) in records.sorted()?.enumerate() {
-        builder.push(record?)?;
-        if done % 65_536 == 0 {
-            progress.advance(done as u64);
-        }
-    }
+    records.take_sorted("writing sessions", "plays", progress, |record| builder.push(record))?;
     let (user_numbers, track_numbers) = builder.finish()?;
-    progress.advance(counts.rows_kept);
-    progress.end();
     for &user in &user_numbers.old {
         writer.write_user(&number_of(users.id(user)).to_string())?;
     }
-    let catalog: Vec<Track> =
-        track_numbers.old.iter().map(|&track| std::mem::take(&mut catalog[track as usize])).collect();
+    let catalog = track_numbers.pick(&mut catalog);
     counts.files = read.files;
     counts.remarks = vec![
         Remark::new("files that end too early, read up to there", read.cut),
@@ -107,10 +96,7 @@ pub(super) fn import(
         Remark::new("sessions without tracks", without_tracks),
         Remark::new("tracks without a name", catalog.iter().filter(|track| track.name.is_empty()).count() as u64),
     ];
-    counts.count_tracks(&catalog);
-    let details = serde_json::json!({ "settings": options, "counts": counts });
-    let manifest = writer.finish(&catalog, &[], &SourceInfo { format: "sessions".to_owned(), details })?;
-    Ok(ImportReport { manifest, counts })
+    ImportReport::finish("sessions", options, counts, writer, &catalog)
 }
 
 /// Names and durations of the tracks that were played.

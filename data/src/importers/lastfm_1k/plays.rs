@@ -55,14 +55,14 @@ impl<'a> Plays<'a> {
     /// `durations` are those of the tracks by number; `users` is how many there are.
     pub(super) fn new(
         rules: &'a SessionRules,
-        offset_minutes: i32,
+        offset_ms: i64,
         durations: &'a [Option<u32>],
         users: usize,
         builder: SessionBuilder<'a>,
     ) -> Self {
         Self {
             rules,
-            offset_ms: i64::from(offset_minutes) * 60_000,
+            offset_ms,
             durations,
             builder,
             users: Renumbering::new(users),

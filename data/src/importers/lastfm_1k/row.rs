@@ -2,7 +2,8 @@
 
 use std::borrow::Cow;
 
-use super::super::text_lines::{Problem, line_text, shown};
+use super::super::row_problem::{RowProblem, shown};
+use super::super::text_lines::line_text;
 use crate::time::parse_utc;
 
 /// A checked row.
@@ -22,7 +23,7 @@ pub(super) struct Row<'a> {
 
 impl<'a> Row<'a> {
     /// Parses and checks one line.
-    pub(super) fn parse(line: &'a [u8]) -> Result<Self, Problem> {
+    pub(super) fn parse(line: &'a [u8]) -> Result<Self, RowProblem> {
         let line = line_text(line)?;
         let mut fields = [""; 6];
         let mut count = 0;
@@ -32,17 +33,17 @@ impl<'a> Row<'a> {
         }
         if count < 6 {
             let found = format!("{count} in {}", shown(line));
-            return Err(Problem::new("(whole row)", "six fields with a tab between them", found));
+            return Err(RowProblem::new("(whole row)", "six fields with a tab between them", found));
         }
         let [user, time, artist_id, artist, mbid, title] = fields;
         if user.is_empty() {
-            return Err(Problem::new("userid", "a listener such as user_000001", "nothing"));
+            return Err(RowProblem::new("userid", "a listener such as user_000001", "nothing"));
         }
         let Some(time_ms) = parse_utc(time) else {
-            return Err(Problem::new("timestamp", "a UTC time such as 2009-05-04T23:08:57Z", shown(time)));
+            return Err(RowProblem::new("timestamp", "a UTC time such as 2009-05-04T23:08:57Z", shown(time)));
         };
         if !is_mbid_or_empty(artist_id) {
-            return Err(Problem::new("musicbrainz-artist-id", "an MBID or nothing", shown(artist_id)));
+            return Err(RowProblem::new("musicbrainz-artist-id", "an MBID or nothing", shown(artist_id)));
         }
         let (artist, mbid, title, mended) = if title.contains('\t') || !is_mbid_or_empty(mbid) {
             let names = &line[user.len() + time.len() + artist_id.len() + 3..];
@@ -58,12 +59,12 @@ impl<'a> Row<'a> {
 
 /// Splits `artist-name \t MBID \t track-name` where a name holds tabs: the MBID between them is known by its form.
 /// Without one, an empty field parts the names.
-fn split_names(names: &str) -> Result<(String, &str, String), Problem> {
+fn split_names(names: &str) -> Result<(String, &str, String), RowProblem> {
     let fields: Vec<&str> = names.split('\t').collect();
     let inner = 1..fields.len() - 1;
     let place = inner.clone().find(|&place| is_mbid(fields[place]));
     let Some(place) = place.or_else(|| inner.clone().find(|&place| fields[place].is_empty())) else {
-        return Err(Problem::new("musicbrainz-track-id", "an MBID or nothing", shown(fields[1])));
+        return Err(RowProblem::new("musicbrainz-track-id", "an MBID or nothing", shown(fields[1])));
     };
     let join = |fields: &[&str]| fields.join(" ").trim().to_owned();
     Ok((join(&fields[..place]), fields[place], join(&fields[place + 1..])))
@@ -88,7 +89,7 @@ mod tests {
 
     const ID: &str = "f1b1cf71-bd35-4e99-8624-24a6e15f133a";
 
-    fn parse(fields: &[&str]) -> Result<(String, String, String, bool), Problem> {
+    fn parse(fields: &[&str]) -> Result<(String, String, String, bool), RowProblem> {
         let line = fields.join("\t") + "\r\n";
         let row = Row::parse(line.as_bytes())?;
         Ok((row.artist.into_owned(), row.mbid.to_owned(), row.title.into_owned(), row.mended))
@@ -131,7 +132,7 @@ mod tests {
             let mut fields = good;
             fields[place] = text;
             let problem = parse(&fields).unwrap_err();
-            assert_eq!((problem.field.as_str(), problem.found.as_str()), (field, found));
+            assert_eq!((&*problem.field, problem.found.as_str()), (field, found));
         }
         let problem = parse(&good[..5]).unwrap_err();
         assert_eq!(problem.expected, "six fields with a tab between them");

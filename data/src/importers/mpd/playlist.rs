@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::super::text_lines::{Problem, shown};
+use super::super::row_problem::{RowProblem, shown};
 
 /// The last second of the year 9999: later times are no times.
 const LATEST_S: i64 = 253_402_300_799;
@@ -49,7 +49,7 @@ pub(super) struct PlaylistTrack<'a> {
 
 impl<'a> Playlist<'a> {
     /// Parses and checks the text of a playlist. Where `lenient`, wrong tracks are left out and counted.
-    pub(super) fn parse(text: &'a [u8], lenient: bool) -> Result<Self, Problem> {
+    pub(super) fn parse(text: &'a [u8], lenient: bool) -> Result<Self, RowProblem> {
         // Nearly all playlists are as they should be: what is wrong with the others is found by a second look.
         match serde_json::from_slice::<Self>(text) {
             Ok(playlist) if playlist.is_right() => Ok(playlist),
@@ -63,15 +63,15 @@ impl<'a> Playlist<'a> {
         (0..=LATEST_S).contains(&self.modified_at.unwrap_or(0)) && self.tracks.iter().all(track_is_right)
     }
 
-    fn parse_slowly(text: &[u8], lenient: bool) -> Result<Self, Problem> {
+    fn parse_slowly(text: &[u8], lenient: bool) -> Result<Self, RowProblem> {
         let value: Value = serde_json::from_slice(text)
-            .map_err(|e| Problem::new("(whole row)", "a JSON object", format!("{e} in {}", start_of(text))))?;
+            .map_err(|e| RowProblem::new("(whole row)", "a JSON object", format!("{e} in {}", start_of(text))))?;
         if !value.is_object() {
-            return Err(Problem::new("(whole row)", "a JSON object", start_of(text)));
+            return Err(RowProblem::new("(whole row)", "a JSON object", start_of(text)));
         }
         let mut playlist = Self {
             pid: whole_number(&value, "pid", u64::MAX)?
-                .ok_or_else(|| Problem::new("pid", "a whole number", "nothing (the field is missing)"))?,
+                .ok_or_else(|| RowProblem::new("pid", "a whole number", "nothing (the field is missing)"))?,
             modified_at: whole_number(&value, "modified_at", LATEST_S as u64)?.map(|seconds| seconds as i64),
             num_tracks: whole_number(&value, "num_tracks", u64::MAX)?,
             num_holdouts: whole_number(&value, "num_holdouts", u64::MAX)?,
@@ -79,14 +79,14 @@ impl<'a> Playlist<'a> {
         };
         let tracks = match value.get("tracks") {
             Some(Value::Array(tracks)) => tracks,
-            other => return Err(Problem::new("tracks", "a list", found(other))),
+            other => return Err(RowProblem::new("tracks", "a list", found(other))),
         };
         for (place, track) in tracks.iter().enumerate() {
             match PlaylistTrack::check(track) {
                 Ok(track) => playlist.tracks.push(track),
                 Err(_) if lenient => playlist.bad_tracks += 1,
                 Err(problem) => {
-                    return Err(Problem { field: format!("tracks[{place}].{}", problem.field), ..problem });
+                    return Err(RowProblem { field: format!("tracks[{place}].{}", problem.field).into(), ..problem });
                 }
             }
         }
@@ -95,20 +95,20 @@ impl<'a> Playlist<'a> {
 }
 
 impl PlaylistTrack<'_> {
-    fn check(value: &Value) -> Result<Self, Problem> {
+    fn check(value: &Value) -> Result<Self, RowProblem> {
         let pos = whole_number(value, "pos", u64::MAX)?;
-        let pos = pos.ok_or_else(|| Problem::new("pos", "a whole number", found(value.get("pos"))))?;
+        let pos = pos.ok_or_else(|| RowProblem::new("pos", "a whole number", found(value.get("pos"))))?;
         let track_uri = text(value, "track_uri")?;
         if !track_uri.starts_with("spotify:") {
             let expected = "a Spotify uri such as spotify:track:...";
-            return Err(Problem::new("track_uri", expected, found(value.get("track_uri"))));
+            return Err(RowProblem::new("track_uri", expected, found(value.get("track_uri"))));
         }
         let duration_ms = match value.get("duration_ms") {
             None | Some(Value::Null) => 0,
             Some(Value::Number(ms)) if ms.as_f64().is_some_and(|ms| ms <= f64::from(i32::MAX)) => {
                 ms.as_f64().unwrap_or_default() as i64
             }
-            other => return Err(Problem::new("duration_ms", "milliseconds up to 2147483647", found(other))),
+            other => return Err(RowProblem::new("duration_ms", "milliseconds up to 2147483647", found(other))),
         };
         Ok(Self {
             pos,
@@ -122,25 +122,25 @@ impl PlaylistTrack<'_> {
 }
 
 /// Text; empty where null or absent.
-fn text(value: &Value, field: &str) -> Result<Cow<'static, str>, Problem> {
+fn text(value: &Value, field: &'static str) -> Result<Cow<'static, str>, RowProblem> {
     match value.get(field) {
         None | Some(Value::Null) => Ok(Cow::Borrowed("")),
         Some(Value::String(text)) => Ok(Cow::Owned(text.clone())),
-        other => Err(Problem::new(field, "text or null", found(other))),
+        other => Err(RowProblem::new(field, "text or null", found(other))),
     }
 }
 
 /// A whole number up to `most`; `None` where null or absent.
-fn whole_number(value: &Value, field: &str, most: u64) -> Result<Option<u64>, Problem> {
+fn whole_number(value: &Value, field: &'static str, most: u64) -> Result<Option<u64>, RowProblem> {
     match value.get(field) {
         None | Some(Value::Null) => Ok(None),
         // Some programs write whole numbers as 7.0.
         Some(Value::Number(number)) => {
             let whole = number.as_f64().filter(|n| n.fract() == 0.0 && (0.0..1e15).contains(n)).map(|n| n as u64);
             let number_of = number.as_u64().or(whole).filter(|&number| number <= most);
-            number_of.map(Some).ok_or_else(|| Problem::new(field, "a whole number in its range", number.to_string()))
+            number_of.map(Some).ok_or_else(|| RowProblem::new(field, "a whole number in its range", number.to_string()))
         }
-        other => Err(Problem::new(field, "a whole number", found(other))),
+        other => Err(RowProblem::new(field, "a whole number", found(other))),
     }
 }
 
@@ -198,7 +198,7 @@ mod tests {
         ] {
             let text = GOOD.replace(from, to);
             let problem = Playlist::parse(text.as_bytes(), false).unwrap_err();
-            assert_eq!((problem.field.as_str(), problem.found.as_str()), (field, found), "{text}");
+            assert_eq!((&*problem.field, problem.found.as_str()), (field, found), "{text}");
             let lenient = Playlist::parse(text.as_bytes(), true);
             assert_eq!(lenient.is_ok_and(|playlist| playlist.bad_tracks == 1), field.starts_with("tracks["), "{text}");
         }

@@ -1,30 +1,23 @@
 //! Values of cells, and what is wrong with them.
 
+use std::borrow::Cow;
+
+use crate::importers::row_problem::{RowProblem, shown};
 use crate::time::days_since_1970;
 
 /// What is wrong with a cell.
-#[derive(Debug, PartialEq)]
-pub(super) struct Problem {
-    pub(super) field: &'static str,
-    pub(super) expected: String,
-    pub(super) found: String,
+pub(super) fn problem(field: &'static str, expected: impl Into<Cow<'static, str>>, cell: &[u8]) -> RowProblem {
+    RowProblem::new(field, expected, shown(&String::from_utf8_lossy(cell)))
 }
 
-impl Problem {
-    pub(super) fn new(field: &'static str, expected: impl Into<String>, cell: &[u8]) -> Self {
-        let found = String::from_utf8_lossy(cell).chars().take(60).collect::<String>();
-        Self { field, expected: expected.into(), found: format!("{found:?}") }
-    }
-}
-
-type Parsed<T> = Result<T, Problem>;
+type Parsed<T> = Result<T, RowProblem>;
 
 /// `true` in the set as published, `True` after a round through pandas, `1` from databases.
 pub(super) fn boolean(field: &'static str, cell: &[u8]) -> Parsed<bool> {
     match cell {
         [b't' | b'T', b'r' | b'R', b'u' | b'U', b'e' | b'E'] | b"1" => Ok(true),
         [b'f' | b'F', b'a' | b'A', b'l' | b'L', b's' | b'S', b'e' | b'E'] | b"0" => Ok(false),
-        _ => Err(Problem::new(field, "true or false", cell)),
+        _ => Err(problem(field, "true or false", cell)),
     }
 }
 
@@ -32,7 +25,7 @@ pub(super) fn boolean(field: &'static str, cell: &[u8]) -> Parsed<bool> {
 pub(super) fn whole(field: &'static str, cell: &[u8], least: u32, most: u32) -> Parsed<u32> {
     digits(cell)
         .filter(|number| (least..=most).contains(number))
-        .ok_or_else(|| Problem::new(field, format!("a whole number from {least} to {most}"), cell))
+        .ok_or_else(|| problem(field, format!("a whole number from {least} to {most}"), cell))
 }
 
 /// Days since 1970 of `2018-07-15`, or `7/15/18` or `7/15/2018` (month first), as spreadsheets write it.
@@ -52,7 +45,7 @@ pub(super) fn date(field: &'static str, cell: &[u8]) -> Parsed<i64> {
     } else {
         None
     };
-    days.ok_or_else(|| Problem::new(field, "a date such as 2018-07-15 or 7/15/18", cell))
+    days.ok_or_else(|| problem(field, "a date such as 2018-07-15 or 7/15/18", cell))
 }
 
 fn days_of(year: &[u8], month: &[u8], day: &[u8]) -> Option<i64> {
@@ -75,7 +68,7 @@ pub(super) fn number(field: &'static str, cell: &[u8]) -> Parsed<Option<f64>> {
     let number = std::str::from_utf8(cell).ok().and_then(|text| text.parse::<f64>().ok());
     match number.filter(|number| number.is_finite()) {
         Some(number) => Ok(Some(number)),
-        None => Err(Problem::new(field, "a number", cell)),
+        None => Err(problem(field, "a number", cell)),
     }
 }
 
@@ -91,7 +84,7 @@ mod tests {
         }
         for text in ["", "15/7/18", "2018-02-30", "2018/07/15", "18-07-15", "7/15/118", "7/15/", "2018-07-15T", "--"] {
             let problem = date("date", text.as_bytes()).unwrap_err();
-            assert_eq!((problem.field, problem.found), ("date", format!("{text:?}")));
+            assert_eq!((&*problem.field, problem.found), ("date", format!("{text:?}")));
         }
     }
 

@@ -2,12 +2,13 @@
 
 use std::ops::Range;
 
-use super::cells::{Problem, number};
+use super::cells::{number, problem};
 use super::csv_rows::{CsvRow, each_row};
 use super::header::{ACOUSTIC_DIMENSION, FeatureColumns};
 use crate::importers::ids::Ids;
+use crate::importers::row_problem::RowProblem;
 use crate::parallel::LineBlock;
-use crate::{AUDIO_FEATURES, AudioFeatures, DataError, DatasetWriter, Result, Track};
+use crate::{AUDIO_FEATURES, AudioFeatures, DatasetWriter, Result, Track};
 
 /// A table of features that is being read.
 pub(super) struct FeatureFile {
@@ -41,10 +42,7 @@ impl FeatureRows {
             match parse_row(&file.columns, row) {
                 Ok(row) => parsed.rows.push(row),
                 Err(_) if file.lenient => parsed.bad += 1,
-                Err(Problem { field, expected, found }) => {
-                    let (file, row) = (file.label.clone(), row.line - 1);
-                    return Err(DataError::BadRow { file, row, field: field.into(), expected, found });
-                }
+                Err(problem) => return Err(problem.at(&file.label, row.line - 1)),
             }
             Ok(())
         })?;
@@ -53,7 +51,7 @@ impl FeatureRows {
     }
 }
 
-type Parsed<T> = std::result::Result<T, Problem>;
+type Parsed<T> = std::result::Result<T, RowProblem>;
 
 const ACOUSTIC: [&str; ACOUSTIC_DIMENSION] = [
     "acoustic_vector_0",
@@ -69,11 +67,11 @@ const ACOUSTIC: [&str; ACOUSTIC_DIMENSION] = [
 fn parse_row(columns: &FeatureColumns, row: &CsvRow<'_>) -> Parsed<FeatureRow> {
     if row.len() != columns.count {
         let expected = format!("{} cells, as in the header", columns.count);
-        return Err(Problem { field: "(whole line)", expected, found: row.len().to_string() });
+        return Err(RowProblem::new("(whole line)", expected, row.len().to_string()));
     }
     let track = row.cell(columns.track);
     if track.is_empty() || std::str::from_utf8(track).is_err() {
-        return Err(Problem::new("track_id", "an identifier of UTF-8 text", track));
+        return Err(problem("track_id", "an identifier of UTF-8 text", track));
     }
     let most_s = f64::from(i32::MAX) / 1000.0;
     let duration_s = bounded("duration", row.cell(columns.duration), most_s, "seconds")?;
@@ -91,9 +89,7 @@ fn parse_row(columns: &FeatureColumns, row: &CsvRow<'_>) -> Parsed<FeatureRow> {
 
 fn bounded(field: &'static str, cell: &[u8], most: f64, what: &str) -> Parsed<Option<f64>> {
     match number(field, cell)? {
-        Some(value) if !(0.0..=most).contains(&value) => {
-            Err(Problem::new(field, format!("{what} from 0 to {most}"), cell))
-        }
+        Some(value) if !(0.0..=most).contains(&value) => Err(problem(field, format!("{what} from 0 to {most}"), cell)),
         value => Ok(value),
     }
 }
@@ -108,7 +104,7 @@ fn all<const N: usize>(row: &CsvRow<'_>, names: &[&'static str; N], places: &[us
             Some(number) => *value = number as f32,
         }
         if !value.is_finite() {
-            return Err(Problem::new(name, "a number of single precision", cell));
+            return Err(problem(name, "a number of single precision", cell));
         }
     }
     Ok(known.then_some(values))

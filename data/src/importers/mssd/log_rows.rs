@@ -2,13 +2,14 @@
 
 use std::ops::Range;
 
-use super::cells::{Problem, boolean, date, whole};
+use super::cells::{boolean, date, problem, whole};
 use super::csv_rows::{CsvRow, each_row};
 use super::header::{LogColumns, OutcomeColumns};
 use super::marks::Marks;
 use crate::importers::ids::Ids;
+use crate::importers::row_problem::RowProblem;
 use crate::parallel::LineBlock;
-use crate::{DataError, Result, Source};
+use crate::{Result, Source};
 
 /// Longest session id; those of the set have 38 or 39 bytes.
 pub(super) const SESSION_ID_BYTES: usize = 48;
@@ -72,11 +73,7 @@ impl LogRows {
                     parsed.rows.push(parsed_row);
                 }
                 Err(_) if file.lenient => parsed.bad += 1,
-                Err(problem) => {
-                    let Problem { field, expected, found } = problem;
-                    let (file, row) = (file.label.clone(), row.line - 1);
-                    return Err(DataError::BadRow { file, row, field: field.into(), expected, found });
-                }
+                Err(problem) => return Err(problem.at(&file.label, row.line - 1)),
             }
             Ok(())
         })?;
@@ -105,11 +102,11 @@ struct RowParser<'a> {
 }
 
 impl RowParser<'_> {
-    fn parse(&mut self, row: &CsvRow<'_>, unfamiliar_contexts: &mut u64) -> std::result::Result<LogRow, Problem> {
+    fn parse(&mut self, row: &CsvRow<'_>, unfamiliar_contexts: &mut u64) -> std::result::Result<LogRow, RowProblem> {
         let columns = &self.file.columns;
         if row.len() != columns.count {
             let expected = format!("{} cells, as in the header", columns.count);
-            return Err(Problem { field: "(whole line)", expected, found: row.len().to_string() });
+            return Err(RowProblem::new("(whole line)", expected, row.len().to_string()));
         }
         self.id(row, "session_id", columns.session_id, SESSION_ID_BYTES)?;
         self.id(row, "track_id_clean", columns.track, TRACK_ID_BYTES)?;
@@ -140,15 +137,15 @@ impl RowParser<'_> {
         field: &'static str,
         place: usize,
         bytes: usize,
-    ) -> std::result::Result<(), Problem> {
+    ) -> std::result::Result<(), RowProblem> {
         let id = row.cell(place);
         if id.is_empty() || id.len() > bytes || !(self.ascii || std::str::from_utf8(id).is_ok()) {
-            return Err(Problem::new(field, format!("an identifier of 1 to {bytes} bytes of UTF-8 text"), id));
+            return Err(problem(field, format!("an identifier of 1 to {bytes} bytes of UTF-8 text"), id));
         }
         Ok(())
     }
 
-    fn day(&mut self, cell: &[u8]) -> std::result::Result<i64, Problem> {
+    fn day(&mut self, cell: &[u8]) -> std::result::Result<i64, RowProblem> {
         if self.day.0 != cell {
             self.day = (cell.to_vec(), date("date", cell)?);
         }
@@ -160,7 +157,7 @@ fn parse_marks(
     row: &CsvRow<'_>,
     columns: &OutcomeColumns,
     unfamiliar_contexts: &mut u64,
-) -> std::result::Result<Marks, Problem> {
+) -> std::result::Result<Marks, RowProblem> {
     let skips = [
         boolean("skip_1", row.cell(columns.skips[0]))?,
         boolean("skip_2", row.cell(columns.skips[1]))?,

@@ -133,14 +133,9 @@ impl<'a> SessionAssembly<'a> {
     /// Writes the sessions that waited, in order of their ids.
     pub(super) fn finish(mut self, progress: &dyn Progress) -> Result<(Ids, SessionCounts)> {
         self.end_run()?;
-        progress.begin("joining sessions", self.sequence, "rows");
         let waiting = std::mem::replace(&mut self.waiting, ExternalSort::new(self.writer.temporary_folder()));
         let mut session = [0; SESSION_ID_BYTES];
-        for (done, row) in waiting.sorted()?.enumerate() {
-            let row = row?;
-            if done % 65_536 == 0 {
-                progress.advance(done as u64);
-            }
+        waiting.take_sorted("joining sessions", "rows", progress, |row| {
             if row.session != session {
                 self.end_joined()?;
                 session = row.session;
@@ -149,14 +144,13 @@ impl<'a> SessionAssembly<'a> {
             }
             if self.rows.last().is_some_and(|last| u32::from(last.position) == row.position) {
                 self.counts.repeated += 1;
-                continue;
+                return Ok(());
             }
             let (position, length) = (row.position as u8, row.length as u8);
             self.rows.push(Row { track: row.track, position, length, marks: row.marks, start_ms: row.start_ms });
-        }
+            Ok(())
+        })?;
         self.end_joined()?;
-        progress.advance(self.sequence);
-        progress.end();
         Ok((self.tracks, self.counts))
     }
 

@@ -6,12 +6,12 @@ mod schema;
 mod traps;
 
 use std::fs;
-use std::path::PathBuf;
 
 use proptest::prelude::*;
 
 use super::*;
-use crate::{Context, Dataset, Session, Silent, Source};
+use crate::importers::test_bench::{Bench, Imported, message};
+use crate::{Context, Dataset, Silent, Source};
 
 /// The header of a session log as published.
 const LOG: &str = "session_id,session_position,session_length,track_id_clean,skip_1,skip_2,skip_3,not_skipped,\
@@ -55,82 +55,28 @@ fn features(track: &str, duration: &str, year: &str) -> String {
     )
 }
 
-/// A temporary folder with inputs and an output.
-struct Bench {
-    folder: tempfile::TempDir,
-    options: ImportOptions,
-    run_records: usize,
-    block_bytes: usize,
+fn import_in_blocks(bench: &Bench, inputs: &[PathBuf], block_bytes: usize) -> Result<Imported> {
+    bench.import(|out, options| super::import(inputs, out, options, &Silent, bench.run_records, block_bytes))
 }
 
-impl Bench {
-    fn new() -> Self {
-        let (folder, options) = (tempfile::tempdir().unwrap(), ImportOptions::default());
-        Self { folder, options, run_records: RUN_RECORDS, block_bytes: BLOCK_BYTES }
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
-    }
-
-    fn write(&self, name: &str, bytes: impl AsRef<[u8]>) -> PathBuf {
-        let path = self.path(name);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(&path, bytes).unwrap();
-        path
-    }
-
-    fn import(&self, inputs: &[PathBuf]) -> Result<Imported> {
-        let out = self.path("out");
-        let _ = fs::remove_dir_all(&out);
-        let report = import(inputs, &out, &self.options, &Silent, self.run_records, self.block_bytes)?;
-        let dataset = Dataset::open(&out)?;
-        let sessions = dataset.sessions()?.map(|logged| logged.map(|logged| logged.session)).collect::<Result<_>>()?;
-        let users = dataset.users()?.into_iter().map(|user| user.id).collect();
-        Ok(Imported { report, sessions, catalog: dataset.catalog()?, users })
-    }
-
-    /// Imports the text of files by their names.
-    fn import_files(&self, files: &[(&str, &str)]) -> Imported {
-        let paths: Vec<PathBuf> = files.iter().map(|(name, text)| self.write(name, text)).collect();
-        self.import(&paths).unwrap()
-    }
-
-    fn error(&self, inputs: &[PathBuf]) -> String {
-        let error = self.import(inputs).expect_err("an error").to_string();
-        assert!(!self.path("out").exists() && !self.path("out.partial").exists(), "a failed import leaves nothing");
-        error
-    }
+fn import(bench: &Bench, inputs: &[PathBuf]) -> Result<Imported> {
+    import_in_blocks(bench, inputs, BLOCK_BYTES)
 }
 
-/// What an import made.
-#[derive(Debug)]
-struct Imported {
-    report: ImportReport,
-    sessions: Vec<Session>,
-    catalog: Vec<Track>,
-    users: Vec<String>,
+/// Imports the text of files by their names.
+fn import_files(bench: &Bench, files: &[(&str, &str)]) -> Imported {
+    let paths: Vec<PathBuf> = files.iter().map(|(name, text)| bench.write(name, text)).collect();
+    import(bench, &paths).unwrap()
 }
 
-impl Imported {
-    fn remark(&self, beginning: &str) -> u64 {
-        self.report.counts.remarks.iter().find(|remark| remark.what.starts_with(beginning)).unwrap().count
-    }
-
-    fn dropped(&self, beginning: &str) -> u64 {
-        self.report.counts.dropped.iter().find(|dropped| dropped.reason.starts_with(beginning)).unwrap().rows
-    }
-
-    /// Tracks of each session.
-    fn tracks(&self) -> Vec<Vec<&str>> {
-        let id = |play: &crate::Play| self.catalog[play.track as usize].id.trim_start_matches("t_");
-        self.sessions.iter().map(|session| session.plays.iter().map(id).collect()).collect()
-    }
+fn failure(bench: &Bench, inputs: &[PathBuf]) -> String {
+    message(import(bench, inputs))
 }
 
-fn assert_adds_up(counts: &ImportCounts) {
-    let dropped: u64 = counts.dropped.iter().map(|dropped| dropped.rows).sum();
-    assert_eq!(counts.rows_read, counts.rows_kept + counts.rows_bad + dropped);
+/// Tracks of each session.
+fn tracks(imported: &Imported) -> Vec<Vec<&str>> {
+    let sessions = imported.track_ids().into_iter();
+    sessions.map(|(_, ids)| ids.into_iter().map(|id| id.trim_start_matches("t_")).collect()).collect()
 }
 
 fn valid_files() -> (String, String) {
@@ -152,16 +98,13 @@ proptest! {
         let place = place.index(damaged.len());
         if cut { damaged.truncate(place) } else { damaged[place] = with }
         let mut bench = Bench::new();
-        bench.block_bytes = 256;
         let inputs = [bench.write("log_0.csv", &files[0]), bench.write("tf_0.csv", &files[1])];
         // Strict: it is either read to its end or refused.
-        if let Ok(imported) = bench.import(&inputs) {
-            assert_adds_up(&imported.report.counts);
+        if let Ok(imported) = import_in_blocks(&bench, &inputs, 256) {
             prop_assert_eq!(imported.report.counts.rows_bad, 0);
         }
         bench.options.lenient = true;
-        if let Ok(imported) = bench.import(&inputs) {
-            assert_adds_up(&imported.report.counts);
+        if let Ok(imported) = import_in_blocks(&bench, &inputs, 256) {
             prop_assert!(imported.report.counts.rows_bad <= 2, "one byte lies in one row, or joins two");
         }
     }

@@ -21,6 +21,11 @@ pub(in crate::importers) enum Cells {
     Bool(Vec<bool>),
     /// Whole numbers, and timestamps in milliseconds. Those above `i64::MAX` are `i64::MAX`.
     Int(Vec<i64>),
+    /// Whole numbers of 32 bits, as they lie in the file: with or without sign.
+    Int32 {
+        bits: Vec<u32>,
+        signed: bool,
+    },
     Float(Vec<f64>),
     Text(Vec<ByteArray>),
 }
@@ -39,6 +44,24 @@ impl Column {
     /// Whole numbers or timestamps; empty for other columns.
     pub(in crate::importers) fn ints(&self) -> &[i64] {
         if let Cells::Int(values) = &self.cells { values } else { &[] }
+    }
+
+    /// A whole number, of any width; 0 in other columns.
+    pub(in crate::importers) fn int(&self, place: usize) -> i64 {
+        match &self.cells {
+            Cells::Int(values) => values[place],
+            Cells::Int32 { bits, signed: true } => i64::from(bits[place] as i32),
+            Cells::Int32 { bits, signed: false } => i64::from(bits[place]),
+            _ => 0,
+        }
+    }
+
+    /// All numbers of a column of 32 bits, where none is missing, negative or above `most`.
+    pub(in crate::importers) fn all_up_to(&self, most: u32) -> Option<&[u32]> {
+        let Cells::Int32 { bits, signed } = &self.cells else { return None };
+        let most = if *signed { most.min(i32::MAX as u32) } else { most };
+        let fit = most == u32::MAX || bits.iter().fold(true, |fit, &value| fit & (value <= most));
+        (self.present.is_none() && fit).then_some(bits)
     }
 
     /// Numbers; empty for other columns.
@@ -74,6 +97,10 @@ pub(super) enum Conversion {
     None,
     /// The bits of an integer without sign.
     Unsigned,
+    /// Integers of 32 bits as they lie in the file.
+    Bits {
+        signed: bool,
+    },
     IntToFloat,
     UnsignedToFloat,
     FloatToInt,
@@ -186,6 +213,9 @@ impl CellReader {
                 }
             }),
             ColumnReader::Int32ColumnReader(reader) => column(reader, rows, levels, |values: Vec<i32>| {
+                if let Conversion::Bits { signed } = conversion {
+                    return Cells::Int32 { bits: bytemuck::cast_vec(values), signed };
+                }
                 conversion.ints(&values, |value| (i64::from(value), u64::from(value as u32)))
             }),
             ColumnReader::Int64ColumnReader(reader) => column(reader, rows, levels, |values: Vec<i64>| {

@@ -1,6 +1,6 @@
 //! Where the bytes of a Parquet file come from, and how many values of it are taken at a time.
 
-use std::io::{self, BufReader, Read, Seek, SeekFrom};
+use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -11,6 +11,12 @@ use parquet::file::reader::{ChunkReader, Length};
 
 /// Bytes read at once where the length is not known: page headers have some tens of bytes.
 const HEADER_BYTES: usize = 512;
+
+/// Length of the metadata and a magic number.
+const FOOTER_BYTES: u64 = 8;
+
+/// Largest page that is unpacked. Writers aim at 1 MiB (8 KiB in the format's own advice).
+const LARGEST_PAGE: u64 = 128 << 20;
 
 trait Source: Read + Seek + Send {}
 
@@ -45,8 +51,13 @@ impl Length for SharedSource {
 impl ChunkReader for SharedSource {
     type T = BufReader<SourceReader>;
 
+    /// A reader of the page header that begins at `start`, or of the footer, the last eight bytes.
     fn get_read(&self, start: u64) -> Result<Self::T> {
-        Ok(BufReader::with_capacity(HEADER_BYTES, SourceReader { source: self.clone(), position: start }))
+        let mut reader = BufReader::with_capacity(HEADER_BYTES, SourceReader { source: self.clone(), position: start });
+        if start.saturating_add(FOOTER_BYTES) < self.length {
+            check_page_size(reader.fill_buf()?)?;
+        }
+        Ok(reader)
     }
 
     fn get_bytes(&self, start: u64, length: usize) -> Result<Bytes> {
@@ -58,6 +69,33 @@ impl ChunkReader for SharedSource {
         source.seek(SeekFrom::Start(start))?;
         source.read_exact(&mut bytes)?;
         Ok(bytes.into())
+    }
+}
+
+/// Refuses a page that claims to be larger than [`LARGEST_PAGE`] when unpacked: the library makes room for it first.
+///
+/// A header begins with three numbers, the kind of page and its sizes unpacked and packed (parquet.thrift, `PageHeader`;
+/// each is a byte that says "the next field, a number", then the number, zigzag and seven bits to the byte). What begins
+/// otherwise is left to the library.
+fn check_page_size(header: &[u8]) -> Result<()> {
+    const NEXT_FIELD_IS_A_NUMBER: u8 = 0x15;
+    let mut bytes = header.iter();
+    let mut next_number = || {
+        (bytes.next() == Some(&NEXT_FIELD_IS_A_NUMBER)).then_some(())?;
+        let mut number = 0u64;
+        let mut groups = bytes.by_ref().take(5).enumerate();
+        let ended = groups.any(|(group, byte)| {
+            number |= u64::from(byte & 0x7f) << (7 * group);
+            byte & 0x80 == 0
+        });
+        ended.then_some(number >> 1)
+    };
+    let size = next_number().and_then(|_kind| next_number());
+    match size.filter(|&size| size > LARGEST_PAGE) {
+        None => Ok(()),
+        Some(size) => Err(ParquetError::General(format!(
+            "a page of {size} bytes; pages of at most {LARGEST_PAGE} are read, and 1,048,576 are usual"
+        ))),
     }
 }
 
@@ -135,5 +173,23 @@ impl Iterator for LimitedPages {
 
     fn next(&mut self) -> Option<Self::Item> {
         self.get_next_page().transpose()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pages_that_claim_too_much_are_refused() {
+        // Kind 0; size 300: zigzag 600 = 0xd8 0x04; and so on by hand.
+        assert!(check_page_size(&[0x15, 0x00, 0x15, 0xd8, 0x04, 0x15, 0x02]).is_ok());
+        // 2^27 = 134,217,728: zigzag 2^28 = 0x80 0x80 0x80 0x80 0x01.
+        assert!(check_page_size(&[0x15, 0x00, 0x15, 0x80, 0x80, 0x80, 0x80, 0x01]).is_ok());
+        let too_large = check_page_size(&[0x15, 0x00, 0x15, 0x82, 0x80, 0x80, 0x80, 0x01]).unwrap_err().to_string();
+        assert!(too_large.contains("134217729 bytes"), "{too_large}");
+        for other in [&[][..], &[0x15, 0x00], &[0x25, 0x00, 0x15, 0x02], &[0x15, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff]] {
+            assert!(check_page_size(other).is_ok(), "{other:?}");
+        }
     }
 }

@@ -4,7 +4,8 @@ use std::borrow::Cow;
 
 use serde::Deserialize;
 
-use crate::importers::json_field::{Field, RowProblem, parse_object};
+use crate::importers::json_field::{Field, parse_object};
+use crate::importers::row_problem::RowProblem;
 use crate::time::parse_utc;
 
 /// What a row plays.
@@ -134,7 +135,7 @@ mod tests {
         ] {
             let text = GOOD.replace(from, to);
             let problem = Row::parse(text.as_bytes()).unwrap_err();
-            assert_eq!((problem.field, problem.found.as_str()), (field, found), "{text}");
+            assert_eq!((&*problem.field, problem.found.as_str()), (field, found), "{text}");
         }
     }
 }

@@ -1,13 +1,13 @@
 //! Every trap of the format by hand-written rows, every error, the join, and what must hold for any input.
 
 use std::fs;
-use std::io::Write;
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
 use crate::importers::spotify_extended::import_spotify_extended;
+use crate::importers::test_bench::{Bench, Imported, message};
 use crate::{Dataset, Responses, Session, Silent};
 
 const YES: Option<bool> = Some(true);
@@ -18,81 +18,28 @@ fn row(end: &str, track: &str, ms_played: u32) -> Value {
     json!({ "endTime": format!("2023-05-01 {end}"), "artistName": "Artist", "trackName": track, "msPlayed": ms_played })
 }
 
-struct Bench {
-    folder: tempfile::TempDir,
-    options: ImportOptions,
-    account: SpotifyAccountOptions,
-    run_records: usize,
+fn import_joined(bench: &Bench, inputs: &[PathBuf], join: Option<PathBuf>) -> Result<Imported> {
+    let account = SpotifyAccountOptions { join };
+    bench.import(|out, options| super::import(inputs, out, options, &account, &Silent, bench.run_records))
 }
 
-/// What an import made.
-struct Imported {
-    report: ImportReport,
-    sessions: Vec<Session>,
-    catalog: Vec<Track>,
-    users: Vec<String>,
+fn import(bench: &Bench, inputs: &[PathBuf]) -> Result<Imported> {
+    import_joined(bench, inputs, None)
 }
 
-impl Bench {
-    fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let (options, account) = (ImportOptions::default(), SpotifyAccountOptions::default());
-        Self { folder, options, account, run_records: RUN_RECORDS }
-    }
-
-    fn write(&self, name: &str, bytes: impl AsRef<[u8]>) -> PathBuf {
-        let path = self.folder.path().join(name);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(&path, bytes).unwrap();
-        path
-    }
-
-    fn zip(&self, name: &str, entries: &[(&str, &str)]) -> PathBuf {
-        let mut zip = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
-        for (entry, text) in entries {
-            zip.start_file(*entry, zip::write::SimpleFileOptions::default()).unwrap();
-            zip.write_all(text.as_bytes()).unwrap();
-        }
-        self.write(name, zip.finish().unwrap().into_inner())
-    }
-
-    fn import(&self, inputs: &[PathBuf]) -> Result<Imported> {
-        let out = self.folder.path().join("out");
-        let _ = fs::remove_dir_all(&out);
-        let report = import(inputs, &out, &self.options, &self.account, &Silent, self.run_records)?;
-        let dataset = Dataset::open(&out)?;
-        let sessions = dataset.sessions()?.map(|logged| logged.map(|logged| logged.session)).collect::<Result<_>>()?;
-        let users = dataset.users()?.into_iter().map(|user| user.id).collect();
-        Ok(Imported { report, sessions, catalog: dataset.catalog()?, users })
-    }
-
-    fn import_rows(&self, rows: &[Value]) -> Imported {
-        self.import(&[self.write("alice/StreamingHistory0.json", text(rows))]).unwrap()
-    }
-
-    fn error(&self, inputs: &[PathBuf]) -> String {
-        let error = self.import(inputs).err().expect("an error").to_string();
-        let left = ["out", "out.partial"].map(|name| self.folder.path().join(name).exists());
-        assert_eq!(left, [false, false], "a failed import leaves nothing");
-        error
-    }
+fn import_rows(bench: &Bench, rows: &[Value]) -> Imported {
+    import(bench, &[bench.write("alice/StreamingHistory0.json", text(rows))]).unwrap()
 }
 
-impl Imported {
-    fn dropped(&self, reason: &str) -> u64 {
-        self.report.counts.dropped.iter().find(|dropped| dropped.reason == reason).unwrap().rows
-    }
+fn failure(bench: &Bench, inputs: &[PathBuf]) -> String {
+    message(import(bench, inputs))
+}
 
-    fn remark(&self, what: &str) -> u64 {
-        self.report.counts.remarks.iter().find(|remark| remark.what == what).unwrap().count
-    }
-
-    /// Name, complete and skip of every play.
-    fn plays(&self) -> Vec<(&str, Option<bool>, Option<bool>)> {
-        let plays = self.sessions.iter().flat_map(|session| &session.plays);
-        let name = |track: u32| self.catalog[track as usize].name.as_str();
-        plays.map(|play| (name(play.track), play.responses.complete, play.responses.skip)).collect()
-    }
+/// Name, complete and skip of every play.
+fn plays(imported: &Imported) -> Vec<(&str, Option<bool>, Option<bool>)> {
+    let plays = imported.sessions.iter().flat_map(|session| &session.plays);
+    let name = |track: u32| imported.catalog[track as usize].name.as_str();
+    plays.map(|play| (name(play.track), play.responses.complete, play.responses.skip)).collect()
 }
 
 fn text(rows: &[Value]) -> String {
@@ -104,7 +51,7 @@ fn times_are_ends_in_utc_to_the_minute() {
     let mut bench = Bench::new();
     bench.options.utc_offset_minutes = 120;
     let imported =
-        bench.import_rows(&[row("22:30", "a", 200_500), row("22:30", "b", 20_000), row("22:51", "c", 60_000)]);
+        import_rows(&bench, &[row("22:30", "a", 200_500), row("22:30", "b", 20_000), row("22:51", "c", 60_000)]);
     // date -u -d '2023-05-02 00:30' +%s gives 1682987400; less 200.5 s and, for b, 20 s.
     let starts: Vec<i64> = imported.sessions[0].plays.iter().map(|play| play.start_ms).collect();
     assert_eq!(starts, [1_682_987_199_500, 1_682_987_380_000]);
@@ -123,14 +70,12 @@ fn times_are_ends_in_utc_to_the_minute() {
 
 #[test]
 fn plays_of_one_minute_stay_in_the_order_of_the_file_and_starts_never_fall() {
-    let imported = Bench::new().import_rows(&[
-        row("10:00", "c", 5_000),
-        row("10:00", "a", 7_000),
-        row("10:00", "b", 2_000),
-        row("09:59", "z", 1_000),
-    ]);
+    let imported = import_rows(
+        &Bench::new(),
+        &[row("10:00", "c", 5_000), row("10:00", "a", 7_000), row("10:00", "b", 2_000), row("09:59", "z", 1_000)],
+    );
     let session = &imported.sessions[0];
-    assert_eq!(imported.plays().iter().map(|play| play.0).collect::<Vec<_>>(), ["z", "c", "a", "b"]);
+    assert_eq!(plays(&imported).iter().map(|play| play.0).collect::<Vec<_>>(), ["z", "c", "a", "b"]);
     let starts: Vec<i64> = session.plays.iter().map(|play| (play.start_ms - session.start_ms) / 1000).collect();
     // c starts at 09:59:55; a, seven seconds before the minute, is moved to it.
     assert_eq!(starts, [0, 56, 56, 59]);
@@ -143,8 +88,8 @@ fn files_follow_each_other_by_number() {
         .map(|file| (format!("MyData/StreamingHistory{file}.json"), text(&[row("10:00", &format!("t{file}"), 1_000)])))
         .collect();
     let entries: Vec<(&str, &str)> = entries.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
-    let imported = bench.import(&[bench.zip("bob.zip", &entries)]).unwrap();
-    let names: Vec<String> = imported.plays().iter().map(|play| play.0.to_owned()).collect();
+    let imported = import(&bench, &[bench.zip("bob.zip", &entries)]).unwrap();
+    let names: Vec<String> = plays(&imported).iter().map(|play| play.0.to_owned()).collect();
     assert_eq!(names, (0..12).map(|file| format!("t{file}")).collect::<Vec<_>>());
 }
 
@@ -162,7 +107,7 @@ fn a_length_heard_twice_is_the_duration_and_tells_the_responses() {
         row("10:20", "c", 60_000),
         row("10:21", "a", 29_999), // the last
     ];
-    let imported = Bench::new().import_rows(&rows);
+    let imported = import_rows(&Bench::new(), &rows);
     let expected = [
         ("a", YES, NO),
         ("a", YES, NO),
@@ -175,7 +120,7 @@ fn a_length_heard_twice_is_the_duration_and_tells_the_responses() {
         ("c", None, None),
         ("a", NO, None),
     ];
-    assert_eq!(imported.plays(), expected);
+    assert_eq!(plays(&imported), expected);
     let past: Vec<_> = imported.sessions[0].plays.iter().map(|play| play.responses.past_threshold).collect();
     assert_eq!(past, [YES, YES, YES, YES, YES, YES, YES, YES, YES, NO]);
     let durations: Vec<_> = imported.catalog.iter().map(|t| (t.duration_ms, t.duration_estimated)).collect();
@@ -209,8 +154,8 @@ fn rows_that_play_no_known_track_are_left_out() {
             ("__MACOSX/._StreamingHistory_music_0.json", "junk"),
         ],
     );
-    let imported = bench.import(&[zip]).unwrap();
-    assert_eq!(imported.plays().len(), 2);
+    let imported = import(&bench, &[zip]).unwrap();
+    assert_eq!(plays(&imported).len(), 2);
     for reason in ["nothing played", "unknown artist or track", "exact duplicate", "podcast", "audiobook"] {
         assert_eq!(imported.dropped(reason), 1, "{reason}");
     }
@@ -226,12 +171,12 @@ fn the_table_of_features_is_keyed_by_artist_and_name() {
     bench.options.track_features = Some(bench.write("features.csv", table));
     let mut played = row("10:00", "50%", 99_000);
     played["artistName"] = json!("AC:DC");
-    let imported = bench.import_rows(&[played]);
+    let imported = import_rows(&bench, &[played]);
     let track = &imported.catalog[0];
     assert_eq!((track.artist.as_str(), track.name.as_str()), ("AC:DC", "50%"));
     assert_eq!((track.duration_ms, track.duration_estimated), (Some(100_000), false));
     assert_eq!(track.audio_features.unwrap()[8], 120.0);
-    assert_eq!(imported.plays(), [("50%", YES, NO)]);
+    assert_eq!(plays(&imported), [("50%", YES, NO)]);
 }
 
 #[test]
@@ -245,12 +190,12 @@ fn errors_name_archive_entry_row_and_field() {
     ] {
         let zip = bench.zip("bob.zip", &[("MyData/StreamingHistory0.json", &good.replacen(from, to, 1))]);
         bench.options.lenient = false;
-        let error = bench.error(std::slice::from_ref(&zip));
+        let error = failure(&bench, std::slice::from_ref(&zip));
         assert!(parts.iter().all(|part| error.contains(part)), "{error}");
         assert!(error.contains("bob.zip!MyData/StreamingHistory0.json, row 2"), "{error}");
         bench.options.lenient = true;
         if parts.len() > 1 {
-            let counts = bench.import(&[zip]).unwrap().report.counts;
+            let counts = import(&bench, &[zip]).unwrap().report.counts;
             assert_eq!((counts.rows_read, counts.rows_bad, counts.rows_kept), (3, 1, 2));
         }
     }
@@ -264,10 +209,10 @@ fn errors_name_archive_entry_row_and_field() {
         ("renamed/plays.json", extended, &["extended streaming history", "sim import spotify-extended"]),
         ("notes.txt", "hello", &["is not Spotify's account data", "StreamingHistory*.json"]),
     ] {
-        let error = bench.error(&[bench.write(name, text)]);
+        let error = failure(&bench, &[bench.write(name, text)]);
         assert!(parts.iter().all(|part| error.contains(part)), "{error}");
     }
-    assert!(bench.error(&[]).contains("none given"));
+    assert!(failure(&bench, &[]).contains("none given"));
 }
 
 /// An extended export of `zoe`: `One` twice (a single of 100 s and an album track of 200 s) and `Two`.
@@ -286,18 +231,18 @@ fn extended(bench: &Bench) -> PathBuf {
         play("10:15:00", "two", "Two", 150_000),
     ];
     let zip = bench.zip("zoe.zip", &[("endsong_0.json", &serde_json::to_string(&rows).unwrap())]);
-    let out = bench.folder.path().join("extended");
+    let out = bench.path("extended");
     import_spotify_extended(&[zip], &out, &bench.options, &Silent).unwrap();
     out
 }
 
 #[test]
 fn joined_tracks_bring_their_durations_and_joined_listeners_come_first() {
-    let mut bench = Bench::new();
+    let bench = Bench::new();
     let dataset = extended(&bench);
-    bench.account.join = Some(dataset.clone());
     let rows = [row("10:00", "New", 60_000), row("10:04", "One", 199_000), row("10:07", "TWO", 149_000)];
-    let imported = bench.import_rows(&rows);
+    let input = bench.write("alice/StreamingHistory0.json", text(&rows));
+    let imported = import_joined(&bench, &[input], Some(dataset.clone())).unwrap();
     assert_eq!(imported.users, ["zoe", "alice"]);
     let ids: Vec<&str> = imported.catalog.iter().map(|track| track.id.as_str()).collect();
     assert_eq!(ids, ["spotify:track:single", "spotify:track:album", "spotify:track:two", "spotify-account:Artist:New"]);
@@ -327,26 +272,27 @@ fn joined_tracks_bring_their_durations_and_joined_listeners_come_first() {
 #[test]
 fn a_join_that_would_lie_is_refused() {
     let mut bench = Bench::new();
-    bench.account.join = Some(extended(&bench));
+    let dataset = extended(&bench);
     let history = text(&[row("10:00", "One", 60_000)]);
-    let error = bench.error(&[bench.zip("zoe.zip", &[("MyData/StreamingHistory0.json", &history)])]);
+    let failure = |bench: &Bench, input: &Path, join: &Path| {
+        message(import_joined(bench, &[input.to_owned()], Some(join.to_owned())))
+    };
+    let zip = bench.zip("zoe.zip", &[("MyData/StreamingHistory0.json", &history)]);
+    let error = failure(&bench, &zip, &dataset);
     assert!(error.contains("listener `zoe` already") && error.contains("leave out the account data"), "{error}");
     let input = bench.write("alice/StreamingHistory0.json", history);
     bench.options.rules.threshold_seconds = 10.0;
-    let error = bench.error(std::slice::from_ref(&input));
+    let error = failure(&bench, &input, &dataset);
     assert!(
         error.contains("threshold_seconds = 30.0, this import has 10.0") && error.contains("same settings"),
         "{error}"
     );
     bench.options.rules = crate::SessionRules::default();
-    bench.account.join = None;
-    bench.import(std::slice::from_ref(&input)).unwrap();
-    let other = bench.folder.path().join("account");
-    fs::rename(bench.folder.path().join("out"), &other).unwrap();
-    bench.account.join = Some(other);
-    assert!(bench.error(std::slice::from_ref(&input)).contains("was made by `spotify-account`"));
-    bench.account.join = Some(bench.folder.path().join("absent"));
-    assert!(bench.error(&[input]).contains("does not exist"));
+    import(&bench, std::slice::from_ref(&input)).unwrap();
+    let other = bench.path("account");
+    fs::rename(bench.path("out"), &other).unwrap();
+    assert!(failure(&bench, &input, &other).contains("was made by `spotify-account`"));
+    assert!(failure(&bench, &input, &bench.path("absent")).contains("does not exist"));
 }
 
 /// A history of `count` rows with everything in it.
@@ -363,10 +309,10 @@ fn mixed_rows(count: u32) -> Vec<Value> {
 fn the_same_input_gives_the_same_dataset_in_any_memory() {
     let mut bench = Bench::new();
     let path = bench.write("alice/StreamingHistory0.json", text(&mixed_rows(900)));
-    let whole = bench.import(std::slice::from_ref(&path)).unwrap().report.manifest.fingerprint;
+    let whole = import(&bench, std::slice::from_ref(&path)).unwrap().report.manifest.fingerprint;
     for run_records in [1, 7, 512] {
         bench.run_records = run_records;
-        let spilled = bench.import(std::slice::from_ref(&path)).unwrap();
+        let spilled = import(&bench, std::slice::from_ref(&path)).unwrap();
         assert_eq!(spilled.report.manifest.fingerprint, whole, "{run_records}");
     }
 }
@@ -384,12 +330,12 @@ proptest! {
         if cut { bytes.truncate(position) } else { bytes[position] = byte }
         fuzz(&bytes);
         let path = bench.write("alice/StreamingHistory0.json", bytes);
-        if let Err(error) = bench.import(std::slice::from_ref(&path)) {
+        if let Err(error) = import(&bench, std::slice::from_ref(&path)) {
             let error = error.to_string();
             prop_assert!(error.contains("StreamingHistory0.json"), "{}", error);
         }
         bench.options.lenient = true;
-        if let Ok(imported) = bench.import(&[path]) {
+        if let Ok(imported) = import(&bench, &[path]) {
             let counts = &imported.report.counts;
             let dropped: u64 = counts.dropped.iter().map(|dropped| dropped.rows).sum();
             prop_assert_eq!(counts.rows_read, counts.rows_kept + counts.rows_bad + dropped);

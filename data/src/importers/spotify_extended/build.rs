@@ -3,6 +3,7 @@
 use super::counts::SpotifyCounts;
 use super::reasons::{AT_ONCE_MS, Outcome};
 use super::record::{Listen, device_from_code, flag, unpack};
+use crate::importers::renumbering::Renumbering;
 use crate::response_shares::ResponseTally;
 use crate::{Context, DatasetWriter, Play, Result, Session, SessionRules};
 
@@ -13,34 +14,12 @@ pub(super) struct SessionBuilder<'a> {
     durations: &'a [Option<u32>],
     counts: &'a mut SpotifyCounts,
     tally: ResponseTally,
-    tracks: Numbering,
-    users: Numbering,
+    tracks: Renumbering,
+    users: Renumbering,
     session: Option<Session>,
     /// Latest end so far, and start of the last play.
     last_end_ms: i64,
     last_start_ms: i64,
-}
-
-/// New numbers for old ones, in order of appearance.
-pub(super) struct Numbering {
-    new: Vec<u32>,
-    /// The old number of each new one.
-    pub(super) old: Vec<u32>,
-}
-
-impl Numbering {
-    fn new(count: usize) -> Self {
-        Self { new: vec![u32::MAX; count], old: Vec::new() }
-    }
-
-    fn number(&mut self, old: u32) -> u32 {
-        let new = &mut self.new[old as usize];
-        if *new == u32::MAX {
-            *new = self.old.len() as u32;
-            self.old.push(old);
-        }
-        *new
-    }
 }
 
 impl<'a> SessionBuilder<'a> {
@@ -57,8 +36,8 @@ impl<'a> SessionBuilder<'a> {
             durations,
             counts,
             tally: ResponseTally::default(),
-            tracks: Numbering::new(durations.len()),
-            users: Numbering::new(users),
+            tracks: Renumbering::new(durations.len()),
+            users: Renumbering::new(users),
             session: None,
             last_end_ms: 0,
             last_start_ms: 0,
@@ -120,7 +99,7 @@ impl<'a> SessionBuilder<'a> {
     }
 
     /// Writes the last session; answers the numbering of tracks and users.
-    pub(super) fn finish(mut self) -> Result<(Numbering, Numbering)> {
+    pub(super) fn finish(mut self) -> Result<(Renumbering, Renumbering)> {
         self.end_session()?;
         self.counts.responses = self.tally.shares();
         self.counts.tracks = self.tracks.old.len() as u64;

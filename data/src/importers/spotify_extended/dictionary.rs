@@ -3,8 +3,10 @@
 use std::collections::HashMap;
 
 use super::row::Row;
-use crate::Track;
+use crate::importers::options::ImportOptions;
 use crate::importers::percent_encoding::decoded;
+use crate::importers::track_features::add_track_features;
+use crate::{Result, Track};
 
 /// Tracks by their uri, with what the first row says of them.
 #[derive(Default)]
@@ -34,9 +36,10 @@ impl Tracks {
         number
     }
 
-    /// The track of a uri, if some row played it.
-    pub(super) fn by_uri(&mut self, uri: &str) -> Option<&mut Track> {
-        self.numbers.get(uri).map(|&number| &mut self.tracks[number as usize])
+    /// Adds the table of features, if one is given; answers its bad lines.
+    pub(super) fn add_features(&mut self, options: &ImportOptions) -> Result<u64> {
+        let Self { numbers, tracks } = self;
+        add_track_features(tracks, |uri| numbers.get(uri).copied(), options)
     }
 }
 

@@ -80,7 +80,7 @@ impl<'a> Reading<'a> {
         }
         let (reason_start, reason_end) = (self.reason(&row.reason_start), self.reason(&row.reason_end));
         self.records.push(Record {
-            end_ms: end_ms + i64::from(self.options.utc_offset_minutes) * 60_000,
+            end_ms: end_ms + self.options.utc_offset_ms(),
             sequence,
             user,
             track,

@@ -4,7 +4,8 @@ use std::borrow::Cow;
 
 use serde::Deserialize;
 
-use crate::importers::json_field::{Field, RowProblem, parse_object};
+use crate::importers::json_field::{Field, parse_object};
+use crate::importers::row_problem::RowProblem;
 
 /// What a row plays.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -183,7 +184,7 @@ mod tests {
         ] {
             let text = good.replace(from, to);
             let problem = Row::parse(text.as_bytes()).unwrap_err();
-            assert_eq!((problem.field, problem.found.as_str()), (field, found), "{text}");
+            assert_eq!((&*problem.field, problem.found.as_str()), (field, found), "{text}");
         }
         assert_eq!(Row::parse(b"17").unwrap_err().expected, "a JSON object");
         assert_eq!(Row::parse(b"{\"ts\": }").unwrap_err().field, "(whole row)");

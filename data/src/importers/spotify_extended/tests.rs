@@ -5,14 +5,13 @@ mod inputs;
 mod traps;
 
 use std::fs;
-use std::io::Write;
-use std::path::PathBuf;
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::{Dataset, Session, Silent};
+use crate::Silent;
+use crate::importers::test_bench::{self, Bench, message};
 
 /// A row as exports have it: a track that ended at `ts`.
 fn row(ts: &str, ms_played: u32, track: &str, reason_start: &str, reason_end: &str) -> Value {
@@ -35,95 +34,42 @@ fn with(mut row: Value, changes: Value) -> Value {
     row
 }
 
-/// A temporary folder with inputs and an output.
-struct Bench {
-    folder: tempfile::TempDir,
-    options: ImportOptions,
-    run_records: usize,
-}
-
-impl Bench {
-    fn new() -> Self {
-        Self { folder: tempfile::tempdir().unwrap(), options: ImportOptions::default(), run_records: RUN_RECORDS }
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
-    }
-
-    fn write(&self, name: &str, bytes: impl AsRef<[u8]>) -> PathBuf {
-        let path = self.path(name);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(&path, bytes).unwrap();
-        path
-    }
-
-    fn zip(&self, name: &str, entries: &[(&str, &str)]) -> PathBuf {
-        let mut zip = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
-        for (entry, text) in entries {
-            zip.start_file(*entry, zip::write::SimpleFileOptions::default()).unwrap();
-            zip.write_all(text.as_bytes()).unwrap();
-        }
-        let bytes = zip.finish().unwrap().into_inner();
-        self.write(name, bytes)
-    }
-
-    fn import(&self, inputs: &[PathBuf]) -> Result<Imported> {
-        let out = self.path("out");
-        let _ = fs::remove_dir_all(&out);
-        let (manifest, counts) = import(inputs, &out, &self.options, &Silent, self.run_records)?;
-        let report = Report { manifest, counts };
-        let dataset = Dataset::open(&out)?;
-        let sessions = dataset.sessions()?.map(|logged| logged.map(|logged| logged.session)).collect::<Result<_>>()?;
-        let users = dataset.users()?.into_iter().map(|user| user.id).collect();
-        Ok(Imported { report, sessions, catalog: dataset.catalog()?, users })
-    }
-
-    fn import_rows(&self, rows: &[Value]) -> Imported {
-        let path = self.write("alice/Streaming_History_Audio_2020_0.json", serde_json::to_string(rows).unwrap());
-        self.import(&[path]).unwrap()
-    }
-
-    fn error(&self, inputs: &[PathBuf]) -> String {
-        let error = self.import(inputs).err().expect("an error").to_string();
-        assert!(!self.path("out").exists() && !self.path("out.partial").exists(), "a failed import leaves nothing");
-        error
-    }
-}
-
 /// Manifest and counts of an import.
 struct Report {
     manifest: Manifest,
     counts: SpotifyCounts,
 }
 
-/// What an import made.
-struct Imported {
-    report: Report,
-    sessions: Vec<Session>,
-    catalog: Vec<Track>,
-    users: Vec<String>,
+type Imported = test_bench::Imported<Report>;
+
+fn import(bench: &Bench, inputs: &[PathBuf]) -> Result<Imported> {
+    bench.run(|out, options| {
+        let (manifest, counts) = super::import(inputs, out, options, &Silent, bench.run_records)?;
+        Ok(Report { manifest, counts })
+    })
 }
 
-impl Imported {
-    fn dropped(&self, reason: &str) -> u64 {
-        self.report.counts.dropped.iter().find(|dropped| dropped.reason == reason).unwrap().rows
-    }
+fn failure(bench: &Bench, inputs: &[PathBuf]) -> String {
+    message(import(bench, inputs))
+}
 
-    /// Track, complete and skip of every play.
-    fn plays(&self) -> Vec<(&str, Option<bool>, Option<bool>)> {
-        let plays = self.sessions.iter().flat_map(|session| &session.plays);
-        plays
-            .map(|play| {
-                let id = self.catalog[play.track as usize].id.trim_start_matches("spotify:track:");
-                (id, play.responses.complete, play.responses.skip)
-            })
-            .collect()
-    }
+fn dropped(imported: &Imported, reason: &str) -> u64 {
+    imported.report.counts.dropped.iter().find(|dropped| dropped.reason == reason).unwrap().rows
+}
+
+/// Track, complete and skip of every play.
+fn plays(imported: &Imported) -> Vec<(&str, Option<bool>, Option<bool>)> {
+    let plays = imported.sessions.iter().flat_map(|session| &session.plays);
+    let id = |track: u32| imported.catalog[track as usize].id.trim_start_matches("spotify:track:");
+    plays.map(|play| (id(play.track), play.responses.complete, play.responses.skip)).collect()
+}
+
+fn import_rows_in(bench: &Bench, rows: &[Value]) -> Imported {
+    import(bench, &[write_history(bench, rows)]).unwrap()
 }
 
 fn import_rows(rows: &[Value]) -> Imported {
-    Bench::new().import_rows(rows)
+    import_rows_in(&Bench::new(), rows)
 }
 
 /// A listener's history of `count` rows with everything in it.
@@ -150,14 +96,14 @@ fn write_history(bench: &Bench, rows: &[Value]) -> PathBuf {
 fn the_same_input_gives_the_same_dataset_in_any_memory() {
     let mut bench = Bench::new();
     let path = write_history(&bench, &mixed_rows(3000));
-    let whole = bench.import(std::slice::from_ref(&path)).unwrap();
+    let whole = import(&bench, std::slice::from_ref(&path)).unwrap();
     assert_eq!(
         whole.report.manifest.fingerprint,
-        bench.import(std::slice::from_ref(&path)).unwrap().report.manifest.fingerprint
+        import(&bench, std::slice::from_ref(&path)).unwrap().report.manifest.fingerprint
     );
     for run_records in [1, 7, 512] {
         bench.run_records = run_records;
-        let spilled = bench.import(std::slice::from_ref(&path)).unwrap();
+        let spilled = import(&bench, std::slice::from_ref(&path)).unwrap();
         assert_eq!(spilled.report.manifest.fingerprint, whole.report.manifest.fingerprint, "{run_records}");
     }
 }
@@ -193,12 +139,12 @@ proptest! {
         let position = position % text.len();
         if cut { text.truncate(position) } else { text[position] = byte }
         let path = bench.write("alice/Streaming_History_Audio_2020_0.json", text);
-        if let Err(error) = bench.import(std::slice::from_ref(&path)) {
+        if let Err(error) = import(&bench, std::slice::from_ref(&path)) {
             let error = error.to_string();
             prop_assert!(error.contains("Streaming_History_Audio_2020_0.json"), "{}", error);
         }
         bench.options.lenient = true;
-        if let Ok(imported) = bench.import(&[path]) {
+        if let Ok(imported) = import(&bench, &[path]) {
             let counts = imported.report.counts;
             let dropped: u64 = counts.dropped.iter().map(|dropped| dropped.rows).sum();
             prop_assert_eq!(counts.rows_read, counts.rows_kept + counts.rows_bad + dropped);
@@ -220,7 +166,7 @@ proptest! {
         let bench = Bench::new();
         let path = write_history(&bench, &rows);
         // All rows may be noise, which is an error; anything else must hold.
-        if let Ok(imported) = bench.import(&[path]) {
+        if let Ok(imported) = import(&bench, &[path]) {
             let counts = &imported.report.counts;
             let dropped: u64 = counts.dropped.iter().map(|dropped| dropped.rows).sum();
             prop_assert_eq!(counts.rows_read, counts.rows_kept + counts.rows_bad + dropped);

@@ -113,7 +113,7 @@ const LENGTH: usize = 4;
 const KIND: usize = 5;
 
 /// Parts of a range whose columns are held at once: those of a part fit the caches.
-const PARTS: usize = 8;
+const PARTS: usize = 2;
 
 /// A file of events.
 pub(super) struct EventFile {
@@ -147,8 +147,8 @@ impl EventFile {
         if kind.is_none() {
             names.push("event_type");
         }
-        let kind_of = |name| if name == "event_type" { ColumnKind::Text } else { ColumnKind::Int };
-        let mut wanted = vec![Wanted { name: "uid", kind: ColumnKind::Int, list: false }];
+        let kind_of = |name| if name == "event_type" { ColumnKind::Text } else { ColumnKind::Int32 };
+        let mut wanted = vec![Wanted { name: "uid", kind: ColumnKind::Int32, list: false }];
         wanted.extend(names.iter().map(|&name| Wanted { name, kind: kind_of(name), list: lists }));
         let selection = file.select(&wanted)?;
         Ok(Self { file, selection, kind, names, lists })
@@ -174,6 +174,9 @@ impl EventFile {
 
     fn read_part(&self, range: RowRange, lenient: bool, events: &mut Events) -> Result<()> {
         let columns = self.selection.read(range)?;
+        if self.take_listens(&columns, events).is_some() {
+            return Ok(());
+        }
         let (users, cells) = columns.split_at(1);
         for row in 0..range.rows {
             if !self.lists {
@@ -212,6 +215,33 @@ impl EventFile {
         Ok(())
     }
 
+    /// Adds listens in a form that needs no look at the single cell: one per row, with all numbers in their bounds and
+    /// none missing. Answers `None` for any other form.
+    fn take_listens(&self, columns: &[Column], events: &mut Events) -> Option<()> {
+        if self.lists || self.kind != Some(EventKind::Listen) {
+            return None;
+        }
+        let (users, cells) = columns.split_first()?;
+        let (users, times, items) =
+            (users.all_up_to(u32::MAX)?, cells[TIME].all_up_to(u32::MAX)?, cells[ITEM].all_up_to(u32::MAX)?);
+        let origins = cells[ORIGIN].all_up_to(1)?;
+        let ratios = cells[RATIO].all_up_to(u32::from(NO_RATIO) - 1)?;
+        let lengths = cells[LENGTH].all_up_to(LONGEST_S as u32)?;
+        let (kind, numbers) = (EventKind::Listen as u8, users.iter().zip(times).zip(items));
+        let rows = numbers.zip(origins).zip(ratios).zip(lengths);
+        events.events.extend(rows.map(|(((((&user, &time_s), &item), &organic), &ratio), &length_s)| Event {
+            user,
+            time_s,
+            item,
+            length_s,
+            ratio_pct: ratio as u16,
+            organic: organic as u8,
+            kind,
+        }));
+        events.rows += users.len() as u64;
+        Some(())
+    }
+
     /// The event whose user stands at `user_place`, and whose other cells stand where `place` has it.
     #[inline]
     fn event(
@@ -223,7 +253,7 @@ impl EventFile {
     ) -> std::result::Result<Event, Problem> {
         const ID: &str = "a whole number of 32 bits without sign";
         let id = |column: &Column, place, number| {
-            let id = u32::try_from(column.ints()[place]).ok().filter(|_| !column.is_missing(place));
+            let id = u32::try_from(column.int(place)).ok().filter(|_| !column.is_missing(place));
             id.ok_or_else(|| (number, ID, told(column, place)))
         };
         let user = id(users, user_place, usize::MAX)?;
@@ -232,7 +262,7 @@ impl EventFile {
         // What may be missing: `most` is the largest value allowed.
         let optional = |number: usize, most: i64, expected| {
             let (column, place) = (&cells[number], place(number));
-            match column.ints()[place] {
+            match column.int(place) {
                 _ if column.is_missing(place) => Ok(None),
                 value if (0..=most).contains(&value) => Ok(Some(value)),
                 _ => Err((number, expected, told(column, place))),
@@ -270,5 +300,5 @@ impl EventFile {
 /// A cell as the user sees it.
 #[cold]
 fn told(column: &Column, place: usize) -> String {
-    if column.is_missing(place) { "nothing".to_owned() } else { column.ints()[place].to_string() }
+    if column.is_missing(place) { "nothing".to_owned() } else { column.int(place).to_string() }
 }

@@ -3,42 +3,47 @@
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
-use crate::Track;
-
 /// Identifiers below this have a place in a table; the set's go up to 9.4 million.
-const DIRECT: u32 = 1 << 24;
+const DIRECT: usize = 1 << 24;
 const NONE: u32 = u32::MAX;
 
 /// Numbers for identifiers that are whole numbers, most of them small.
-#[derive(Default)]
 struct Numbers {
+    /// By identifier: the number with its bits turned over, so that none yet is 0 and the system gives memory only to the
+    /// parts that are written to.
     direct: Vec<u32>,
     others: HashMap<u32, u32, FixedState>,
     ids: Vec<u32>,
 }
 
+impl Default for Numbers {
+    fn default() -> Self {
+        Self { direct: vec![0; DIRECT], others: HashMap::default(), ids: Vec::new() }
+    }
+}
+
 impl Numbers {
     fn number(&mut self, id: u32) -> u32 {
         let next = self.ids.len() as u32;
-        let number = if id < DIRECT {
-            let place = id as usize;
-            if place >= self.direct.len() {
-                self.direct.resize((place + 1).next_power_of_two(), NONE);
-            }
-            &mut self.direct[place]
-        } else {
-            self.others.entry(id).or_insert(NONE)
+        let stored = match self.direct.get_mut(id as usize) {
+            Some(stored) => stored,
+            None => self.others.entry(id).or_insert(!NONE),
         };
-        if *number == NONE {
-            *number = next;
+        if *stored == !NONE {
+            *stored = !next;
             self.ids.push(id);
         }
-        *number
+        !*stored
+    }
+
+    /// The number of a small identifier; [`NONE`] for others and those that were not met.
+    fn find_direct(&self, id: u32) -> u32 {
+        self.direct.get(id as usize).map_or(NONE, |stored| !stored)
     }
 
     fn find(&self, id: u32) -> Option<u32> {
-        let number = if id < DIRECT { self.direct.get(id as usize) } else { self.others.get(&id) };
-        number.copied().filter(|&number| number != NONE)
+        let stored = self.direct.get(id as usize).or_else(|| self.others.get(&id));
+        stored.map(|stored| !stored).filter(|&number| number != NONE)
     }
 }
 
@@ -83,7 +88,7 @@ impl Items {
     /// memory answers them at the same time, asked for one by one each has to be waited for (a quarter of the import's time).
     pub(super) fn look_up(&self, items: impl Iterator<Item = u32>, known: &mut Vec<Known>) {
         known.clear();
-        known.extend(items.map(|item| Known(self.numbers.direct.get(item as usize).copied().unwrap_or(NONE))));
+        known.extend(items.map(|item| Known(self.numbers.find_direct(item))));
     }
 
     pub(super) fn number(&mut self, item: u32) -> u32 {
@@ -116,17 +121,14 @@ impl Items {
         self.lengths.len()
     }
 
-    /// The catalog, with the identifiers of artists and albums by number.
-    pub(super) fn catalog(&self, artists: &[Option<u32>], albums: &[Option<u32>]) -> Vec<Track> {
-        let text = |id: Option<u32>| id.map(|id| id.to_string()).unwrap_or_default();
-        let track = |(number, &item): (usize, &u32)| Track {
-            id: item.to_string(),
-            artist: text(artists[number]),
-            album: text(albums[number]),
-            duration_ms: Some(self.lengths[number] * 1000).filter(|&ms| ms > 0),
-            ..Track::default()
-        };
-        self.numbers.ids.iter().enumerate().map(track).collect()
+    /// Length of a track by its number.
+    pub(super) fn duration_ms(&self, track: usize) -> Option<u32> {
+        Some(self.lengths[track] * 1000).filter(|&ms| ms > 0)
+    }
+
+    /// Identifier of a track by its number.
+    pub(super) fn id(&self, track: usize) -> u32 {
+        self.numbers.ids[track]
     }
 }
 

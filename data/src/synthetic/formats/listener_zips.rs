@@ -8,32 +8,40 @@ use serde::Serialize;
 use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
 
+use super::LogWriter;
 use super::log_folder::LogFolder;
-use crate::{DataError, Result};
+use crate::{DataError, Result, Session};
 
 /// Rows of one file at most; real account data are cut there.
 const FILE_ROWS: usize = 10_000;
 
-/// The zips of all listeners in one folder, which appears when it is whole.
-pub(super) struct ListenerZips {
+/// Writes the zips of all listeners into a folder, which appears when it is whole.
+struct ListenerZips<F> {
     folder: LogFolder,
+    rows: F,
 }
 
-impl ListenerZips {
-    pub(super) fn create(out: &Path) -> Result<Self> {
-        Ok(Self { folder: LogFolder::create(out)? })
-    }
+/// Writes one zip per listener. `rows` gives a listener's rows, and how the names in the zip of the files that hold them
+/// begin: their numbers follow.
+pub(super) fn writer<'a, R, F>(out: &Path, rows: F) -> Result<Box<dyn LogWriter + 'a>>
+where
+    R: Serialize,
+    F: Fn(&[Session]) -> (String, Vec<R>) + Send + 'a,
+{
+    Ok(Box::new(ListenerZips { folder: LogFolder::create(out)?, rows }))
+}
 
-    /// Writes the rows of a listener; `name` gives the name in the zip of the file with a number.
-    pub(super) fn write<T: Serialize>(&self, listener: u32, rows: &[T], name: impl Fn(usize) -> String) -> Result<()> {
+impl<R: Serialize, F: Fn(&[Session]) -> (String, Vec<R>) + Send> LogWriter for ListenerZips<F> {
+    fn write(&mut self, listener: u32, sessions: &[Session]) -> Result<()> {
+        let (name, rows) = (self.rows)(sessions);
         let path = self.folder.path(&format!("synthetic-listener-{listener:06}.zip"));
         let file = File::create(&path).map_err(|e| DataError::file("create", &path, e))?;
         let write = || -> std::io::Result<()> {
             let mut zip = ZipWriter::new(BufWriter::new(file));
             // A listener who never listened still has a history, which is empty.
-            let pieces = rows.chunks(FILE_ROWS).chain(rows.is_empty().then_some(rows));
+            let pieces = rows.chunks(FILE_ROWS).chain(rows.is_empty().then_some(&rows[..]));
             for (number, rows) in pieces.enumerate() {
-                zip.start_file(name(number), SimpleFileOptions::default())?;
+                zip.start_file(format!("{name}{number}.json"), SimpleFileOptions::default())?;
                 serde_json::to_writer_pretty(&mut zip, rows)?;
             }
             zip.finish()?.flush()
@@ -41,7 +49,7 @@ impl ListenerZips {
         write().map_err(|e| DataError::file("write", &path, e))
     }
 
-    pub(super) fn finish(self) -> Result<()> {
+    fn finish(self: Box<Self>) -> Result<()> {
         self.folder.finish()
     }
 }

@@ -4,11 +4,10 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use super::LogWriter;
-use super::listener_zips::ListenerZips;
+use super::{LogWriter, listener_zips};
 use crate::synthetic::SyntheticWorld;
 use crate::time::utc_text;
-use crate::{Result, Session};
+use crate::{Play, Result};
 
 /// A row as exports have it.
 #[derive(Serialize)]
@@ -20,37 +19,21 @@ struct Row<'a> {
     ms_played: u32,
 }
 
-struct Writer<'a> {
-    world: &'a SyntheticWorld,
-    zips: ListenerZips,
-}
-
 pub(super) fn writer<'a>(out: &Path, world: &'a SyntheticWorld) -> Result<Box<dyn LogWriter + 'a>> {
-    Ok(Box::new(Writer { world, zips: ListenerZips::create(out)? }))
-}
-
-impl LogWriter for Writer<'_> {
-    fn write(&mut self, listener: u32, sessions: &[Session]) -> Result<()> {
+    listener_zips::writer(out, |sessions| {
         let plays = sessions.iter().flat_map(|session| &session.plays);
-        let rows: Vec<Row<'_>> = plays
-            .map(|play| {
-                let track = &self.world.tracks()[play.track as usize];
-                Row {
-                    // "2024-01-01T10:20:30Z" to the minute.
-                    end_time: utc_text(play.end_ms())[..16].replace('T', " "),
-                    artist_name: &track.artist,
-                    track_name: &track.name,
-                    ms_played: play.ms_played.unwrap_or(0),
-                }
-            })
-            .collect();
-        let name = |number| format!("Spotify Account Data/StreamingHistory_music_{number}.json");
-        self.zips.write(listener, &rows, name)
-    }
-
-    fn finish(self: Box<Self>) -> Result<()> {
-        self.zips.finish()
-    }
+        let row = |play: &Play| {
+            let track = &world.tracks()[play.track as usize];
+            Row {
+                // "2024-01-01T10:20:30Z" to the minute.
+                end_time: utc_text(play.end_ms())[..16].replace('T', " "),
+                artist_name: &track.artist,
+                track_name: &track.name,
+                ms_played: play.ms_played.unwrap_or(0),
+            }
+        };
+        ("Spotify Account Data/StreamingHistory_music_".to_owned(), plays.map(row).collect())
+    })
 }
 
 #[cfg(test)]

@@ -4,8 +4,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use super::LogWriter;
-use super::listener_zips::ListenerZips;
+use super::{LogWriter, listener_zips};
 use crate::synthetic::SyntheticWorld;
 use crate::time::{date_of, utc_text};
 use crate::{Device, Play, Result, Session, Track};
@@ -33,44 +32,26 @@ struct Row<'a> {
     incognito_mode: bool,
 }
 
-struct Writer<'a> {
-    world: &'a SyntheticWorld,
-    zips: ListenerZips,
-}
-
 pub(super) fn writer<'a>(out: &Path, world: &'a SyntheticWorld) -> Result<Box<dyn LogWriter + 'a>> {
-    Ok(Box::new(Writer { world, zips: ListenerZips::create(out)? }))
-}
-
-impl LogWriter for Writer<'_> {
-    fn write(&mut self, listener: u32, sessions: &[Session]) -> Result<()> {
+    listener_zips::writer(out, |sessions| {
         let mut rows = Vec::new();
         for session in sessions {
             let mut reason_start = "clickrow";
             for play in &session.plays {
-                let track = &self.world.tracks()[play.track as usize];
+                let track = &world.tracks()[play.track as usize];
                 let reason_end = reason_end(play, track);
                 rows.push(row(session, play, track, reason_start, reason_end));
                 reason_start = reason_end;
             }
         }
-        let years = sessions.first().zip(sessions.last()).map(|(first, last)| {
-            let year = |session: &Session| date_of(session.start_ms)[..4].to_owned();
-            (year(first), year(last))
-        });
-        let years = match years {
-            None => String::new(),
-            Some((first, last)) if first == last => format!("{first}_"),
-            Some((first, last)) => format!("{first}-{last}_"),
+        let year = |session: &Session| date_of(session.start_ms)[..4].to_owned();
+        let years = match (sessions.first().map(year), sessions.last().map(year)) {
+            (Some(first), Some(last)) if first == last => format!("{first}_"),
+            (Some(first), Some(last)) => format!("{first}-{last}_"),
+            _ => String::new(),
         };
-        self.zips.write(listener, &rows, |number| {
-            format!("Spotify Extended Streaming History/Streaming_History_Audio_{years}{number}.json")
-        })
-    }
-
-    fn finish(self: Box<Self>) -> Result<()> {
-        self.zips.finish()
-    }
+        (format!("Spotify Extended Streaming History/Streaming_History_Audio_{years}"), rows)
+    })
 }
 
 /// Why a play ended: what is neither skipped nor heard out is interrupted, and ends its session. A skip in the last

@@ -3,12 +3,13 @@ use tch::{Device, Kind, Tensor};
 
 use super::super::MeanStates;
 use super::*;
+use crate::features::CONTEXT_FEATURES;
 use crate::network::Parameters;
 use crate::splits::Split;
 use crate::user_state::taste::{TasteRnn, TasteRnnSettings};
 use crate::user_state::{
-    ChunkSource, FsVae, FsVaeSettings, Part, PlayChunk, PlayChunks, RecencyWeightedMean, RecencyWeightedMeanSettings,
-    SequenceModel, TargetOffset, synthetic,
+    ChunkSource, CoSeRnn, CoSeRnnSettings, FsVae, FsVaeSettings, Part, PlayChunk, PlayChunks, RecencyWeightedMean,
+    RecencyWeightedMeanSettings, SequenceModel, SessionChunks, TargetOffset, synthetic,
 };
 
 const STATE: usize = 6;
@@ -73,7 +74,11 @@ fn carried_states_are_those_of_one_run_through_the_whole_history() {
     let dimension = vectors.dimension();
     let (fs_vae, taste) = networks(dimension, histories.slow_length() + CONTEXT_FEATURES);
     let mean = || RecencyWeightedMean::new(Arc::clone(&vectors), RecencyWeightedMeanSettings::default()).unwrap();
-    let encoders = vec![fs_vae.user_state().unwrap(), taste.user_state().unwrap(), Box::new(mean())];
+    let settings = CoSeRnnSettings { lstm_units: 7, dense_units: 5, ..CoSeRnnSettings::default() };
+    let cosernn = CoSeRnn::new(&mut Parameters::new(3, Device::Cpu), dimension, &settings).unwrap();
+    let networks = [fs_vae.user_state(), taste.user_state(), cosernn.user_state()];
+    let mut encoders: Vec<Box<dyn UserState>> = networks.into_iter().flatten().collect();
+    encoders.push(Box::new(mean()));
     let encoders = UserStates::new(encoders, Device::Cpu).unwrap();
     let mut carried = CarriedStates::new(encoders.another(), 3).unwrap();
     let mut states = EncodedStates::new(encoders, &histories, Arc::clone(&vectors)).unwrap();
@@ -91,16 +96,25 @@ fn carried_states_are_those_of_one_run_through_the_whole_history() {
         };
         let part = Part { split: Split::Test, shuffled: None, shard: user, stride: histories.users() };
         let whole = source.chunks(part).next().map(|chunk| one_run(&fs_vae, &taste, &chunk.unwrap()));
+        let source =
+            SessionChunks { histories: &histories, vectors: &vectors, device: Device::Cpu, steps: 1 << 20, lanes: 1 };
+        let sessions = source.chunks(part).next().map(|chunk| {
+            let zeros = Tensor::zeros([1, SequenceModel::memory_length(&cosernn) as i64], (Kind::Float, Device::Cpu));
+            cosernn.foretell(&chunk.unwrap(), &zeros).unwrap().0.squeeze_dim(1)
+        });
         let first = histories.plays_of_all(histories.sessions_of(user)).start;
         for session in histories.sessions_of(user) {
             let logged = logged(&histories, session);
             let mean = means.at_start(&logged, &ALL).unwrap().vector.to_vec();
             let state = states.at_start(&logged, &ALL).unwrap();
-            assert_close(&state.vector[STATE + dimension..], &mean);
-            let Some([encoded, foretold, tastes]) = &whole else { continue };
+            assert_close(&state.vector[STATE + 2 * dimension..], &mean);
+            let (Some([encoded, foretold, tastes]), Some(sessions)) = (&whole, &sessions) else { continue };
+            let place = session - histories.sessions_of(user).start;
+            let of_session = Vec::<f32>::try_from(sessions.select(0, place as i64)).unwrap();
             let expected = |step: usize| -> Vec<f32> {
                 let mut row = scaled(&encoded[step], (STATE as f32).sqrt());
                 row.extend(scaled(&tastes[step], (dimension as f32).sqrt()));
+                row.extend(&of_session);
                 row.extend(&mean);
                 row
             };

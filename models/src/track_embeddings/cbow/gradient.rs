@@ -222,6 +222,13 @@ mod tests {
         writer.finish().unwrap()
     }
 
+    /// The vocabulary of a corpus, and all its plays as one stretch.
+    fn whole(corpus: &Corpus) -> (Vocabulary, Stretch) {
+        let settings = CbowSettings { minimum_count: 1, subsample: 0.0, ..CbowSettings::default() };
+        let stretch = Stretch { corpus: 0, plays: 0..corpus.tokens().len(), offset: 0 };
+        (Vocabulary::new(&[corpus], 6, &settings).unwrap(), stretch)
+    }
+
     /// Parameters of which none is zero, but for the padding.
     fn parameters(vocabulary: &Vocabulary) -> Parameters {
         let parameters = Parameters::new(vocabulary, DIMENSION, 1);
@@ -258,11 +265,9 @@ mod tests {
     fn a_step_goes_down_the_gradient_of_the_loss() {
         let folder = tempfile::tempdir().unwrap();
         let corpus = corpus(folder.path());
-        let settings = CbowSettings { minimum_count: 1, subsample: 0.0, ..CbowSettings::default() };
-        let vocabulary = Vocabulary::new(&[&corpus], 6, &settings).unwrap();
+        let (vocabulary, stretch) = whole(&corpus);
         let parameters = parameters(&vocabulary);
         let sampler = Sampler { corpora: &[&corpus], vocabulary: &vocabulary, window: 3, seed: 9 };
-        let stretch = Stretch { corpus: 0, plays: 0..corpus.tokens().len(), offset: 0 };
         let before = values(&parameters, &vocabulary);
 
         let mut expected = before.clone();
@@ -310,11 +315,9 @@ mod tests {
     fn portable_and_fused_arithmetic_agree() {
         let folder = tempfile::tempdir().unwrap();
         let corpus = corpus(folder.path());
-        let settings = CbowSettings { minimum_count: 1, subsample: 0.0, ..CbowSettings::default() };
-        let vocabulary = Vocabulary::new(&[&corpus], 6, &settings).unwrap();
+        let (vocabulary, stretch) = whole(&corpus);
         let parameters = parameters(&vocabulary);
         let sampler = Sampler { corpora: &[&corpus], vocabulary: &vocabulary, window: 3, seed: 9 };
-        let stretch = Stretch { corpus: 0, plays: 0..corpus.tokens().len(), offset: 0 };
         let rows = parameters.read();
         let mut best = Gradient::default();
         best.compute(&parameters, &rows, &sampler, (&stretch, 0), (NEGATIVES, RATE));

@@ -2,7 +2,7 @@
 
 use listening_data::{AUDIO_FEATURES, Track};
 
-use crate::track_embeddings::TrackVectors;
+use super::Tracks;
 
 /// Audio features, release year, logarithm of the length.
 const NUMBERS: usize = AUDIO_FEATURES.len() + 2;
@@ -10,13 +10,10 @@ const NUMBERS: usize = AUDIO_FEATURES.len() + 2;
 const FIXED: usize = 1 + NUMBERS + 4;
 
 /// Makes the inputs of the regression, for tracks in training and for others.
-pub struct Inputs<'a> {
-    catalog: &'a [Track],
-    artists: &'a [u32],
-    vectors: &'a TrackVectors,
+pub(super) struct Inputs<'a> {
+    tracks: Tracks<'a>,
     training: &'a [bool],
     audio: bool,
-    shrinkage: f64,
     /// Mean and standard deviation of each number over the training tracks that have it.
     moments: [(f64, f64); NUMBERS],
     mean: Vec<f64>,
@@ -27,14 +24,8 @@ pub struct Inputs<'a> {
 
 impl<'a> Inputs<'a> {
     /// Looks at the tracks marked in `training`. Without `audio` all audio features count as missing.
-    pub fn new(
-        catalog: &'a [Track],
-        artists: &'a [u32],
-        vectors: &'a TrackVectors,
-        training: &'a [bool],
-        audio: bool,
-        shrinkage: f64,
-    ) -> Self {
+    pub fn new(tracks: Tracks<'a>, training: &'a [bool], audio: bool) -> Self {
+        let Tracks { catalog, artists, vectors, .. } = tracks;
         let dimension = vectors.dimension();
         let artist_count = artists.iter().max().map_or(0, |&last| last as usize + 1);
         let mut mean = vec![0.0; dimension];
@@ -63,7 +54,7 @@ impl<'a> Inputs<'a> {
             // A number that never varies says nothing; it becomes 0.
             (mean, if variance > 1e-12 { variance.sqrt() } else { f64::INFINITY })
         });
-        Self { catalog, artists, vectors, training, audio, shrinkage, moments, mean, artist_counts, artist_sums }
+        Self { tracks, training, audio, moments, mean, artist_counts, artist_sums }
     }
 
     /// Length of an input.
@@ -79,25 +70,25 @@ impl<'a> Inputs<'a> {
     /// Whether anything is known of a track.
     pub fn known(&self, track: u32) -> bool {
         self.artist_mean(track).is_some()
-            || numbers(&self.catalog[track as usize], self.audio).iter().any(Option::is_some)
+            || numbers(&self.tracks.catalog[track as usize], self.audio).iter().any(Option::is_some)
     }
 
     /// Number and mean vector of the other training tracks by the track's artist.
     pub fn artist_mean(&self, track: u32) -> Option<(f64, Vec<f64>)> {
         let (place, dimension) = (track as usize, self.mean.len());
-        let artist = self.artists[place] as usize;
+        let artist = self.tracks.artists[place] as usize;
         // A track in training must not see its own vector, as a cold track has none to see.
         let own = self.training[place];
         let count = f64::from(self.artist_counts[artist] - u32::from(own));
         let sums = &self.artist_sums[artist * dimension..][..dimension];
-        let others = sums.iter().zip(self.vectors.vector(track));
+        let others = sums.iter().zip(self.tracks.vectors.vector(track));
         let mean = others.map(|(sum, &x)| (sum - if own { f64::from(x) } else { 0.0 }) / count).collect();
         (count > 0.0).then_some((count, mean))
     }
 
     /// The input of one track.
     pub fn row(&self, track: u32) -> Vec<f64> {
-        let numbers = numbers(&self.catalog[track as usize], self.audio);
+        let numbers = numbers(&self.tracks.catalog[track as usize], self.audio);
         let artist = self.artist_mean(track);
         let mut row = Vec::with_capacity(self.len());
         row.push(1.0);
@@ -110,7 +101,7 @@ impl<'a> Inputs<'a> {
             // Few tracks say little of an artist: the mean is drawn towards that of all tracks. Scaled so that its
             // values vary about as much as the standardised numbers, since one penalty holds for all.
             Some((count, mean)) => {
-                let trust = count / (count + self.shrinkage) * (self.mean.len() as f64).sqrt();
+                let trust = count / (count + self.tracks.settings.artist_shrinkage) * (self.mean.len() as f64).sqrt();
                 row.extend(mean.iter().zip(&self.mean).map(|(x, all)| trust * (x - all)));
             }
             None => row.resize(self.len(), 0.0),

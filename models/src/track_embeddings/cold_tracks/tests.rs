@@ -86,7 +86,9 @@ fn an_artists_mean_leaves_the_track_itself_out() {
     let (catalog, artists, values) = world(0.5);
     let vectors = hide(&values, cold);
     let training: Vec<bool> = (0..600).map(|track| !cold(track) && track != 3).collect();
-    let inputs = Inputs::new(&catalog, &artists, &vectors, &training, true, 1.0);
+    let settings = ColdTrackSettings { artist_shrinkage: 1.0, ..ColdTrackSettings::default() };
+    let tracks = Tracks { catalog: &catalog, artists: &artists, vectors: &vectors, settings: &settings };
+    let inputs = Inputs::new(tracks, &training, true);
     // Track 0 is in training, 3 was held out, 8 is cold: of tracks 0..8 without 3, each sees all but itself.
     for (track, count) in [(0u32, 6), (3, 7), (8, 7)] {
         let others: Vec<u32> = (0..8).filter(|&other| other != 3 && other != track).collect();
@@ -102,7 +104,7 @@ fn an_artists_mean_leaves_the_track_itself_out() {
     let mut other = values.clone();
     other[..DIMENSION].iter_mut().for_each(|x| *x = -*x);
     let other = hide(&other, cold);
-    let changed = Inputs::new(&catalog, &artists, &other, &training, true, 1.0);
+    let changed = Inputs::new(Tracks { vectors: &other, ..tracks }, &training, true);
     for (a, b) in inputs.artist_mean(0).unwrap().1.iter().zip(changed.artist_mean(0).unwrap().1) {
         assert!((a - b).abs() < 1e-9);
     }

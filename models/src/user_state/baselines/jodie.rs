@@ -6,17 +6,19 @@ mod interactions;
 mod network;
 mod t_batches;
 mod training;
+mod units;
 mod window;
 
 use serde::{Deserialize, Serialize};
 
-use crate::features::{CONTEXT_FEATURES, FAST_EXTRAS};
 use crate::network::Parameters;
 use crate::track_embeddings::TrackVectors;
+use crate::user_state::baselines::one_thread::on_one_thread;
 use crate::user_state::{Foreteller, Foretold, Histories, Part};
 use crate::{ModelError, Result};
 use embeddings::Moment;
 pub use network::{JodieLengths, JodieNetwork};
+use units::Unit;
 
 /// Settings of JODIE.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -60,6 +62,7 @@ pub struct Jodie<'a> {
     histories: &'a Histories,
     vectors: &'a TrackVectors,
     settings: JodieSettings,
+    unit: Unit,
 }
 
 impl<'a> Jodie<'a> {
@@ -72,14 +75,32 @@ impl<'a> Jodie<'a> {
         vectors: &'a TrackVectors,
         settings: JodieSettings,
     ) -> Result<Self> {
+        Self::of(parameters, histories, vectors, settings, Unit::Play)
+    }
+
+    /// The same over sessions: a user meets one item per session, the track most often played in it, and the vector of all
+    /// tracks played is foretold. Features of a session are the vectors and numbers of its tracks played and skipped and
+    /// what it was streamed from; the static embedding of a user is the context of the session that begins, that of an item
+    /// the track's vector.
+    pub fn over_sessions(
+        parameters: &mut Parameters,
+        histories: &'a Histories,
+        vectors: &'a TrackVectors,
+        settings: JodieSettings,
+    ) -> Result<Self> {
+        Self::of(parameters, histories, vectors, settings, Unit::Session)
+    }
+
+    fn of(
+        parameters: &mut Parameters,
+        histories: &'a Histories,
+        vectors: &'a TrackVectors,
+        settings: JodieSettings,
+        unit: Unit,
+    ) -> Result<Self> {
         settings.validate()?;
-        let lengths = JodieLengths {
-            embedding: settings.embedding_length,
-            features: vectors.dimension() + FAST_EXTRAS,
-            user_static: histories.slow_length() + CONTEXT_FEATURES,
-            item_static: vectors.dimension(),
-        };
-        Ok(Self { network: JodieNetwork::new(parameters, lengths)?, histories, vectors, settings })
+        let network = JodieNetwork::new(parameters, unit.lengths(histories, vectors, &settings))?;
+        Ok(Self { network, histories, vectors, settings, unit })
     }
 
     fn beginning(&self) -> Moment {
@@ -91,18 +112,19 @@ impl Foreteller for Jodie<'_> {
     /// Runs through the plays of all users, those not in the part too: they move the tracks' embeddings.
     fn foretell(&self, part: Part, take: &mut dyn FnMut(Foretold<'_>) -> Result<()>) -> Result<()> {
         let in_part = |user: usize| user % part.stride == part.shard;
-        tch::no_grad(|| {
+        let foretell = || {
             self.for_each_window(part.split, &mut self.beginning(), &mut |window| {
                 let values = Vec::<f32>::try_from(window.foretold.f_reshape([-1])?)?;
                 let rows = values.chunks_exact(self.vectors.dimension());
                 for (interaction, vector) in window.interactions.iter().zip(rows) {
-                    if in_part(interaction.user) && self.is_target(interaction, part.split) {
-                        take(Foretold { target: interaction.play, vector, rank: None })?;
+                    if let Some(target) = self.target(interaction, part.split).filter(|_| in_part(interaction.user)) {
+                        take(Foretold { target, vector, rank: None })?;
                     }
                 }
                 Ok(true)
             })
-        })?;
+        };
+        on_one_thread(|| tch::no_grad(foretell))?;
         Ok(())
     }
 }

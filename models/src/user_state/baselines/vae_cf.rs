@@ -10,6 +10,7 @@ use tch::{Kind, Tensor};
 
 use crate::network::Parameters;
 use crate::track_embeddings::TrackVectors;
+use crate::user_state::baselines::one_thread::on_one_thread;
 use crate::user_state::{Foreteller, Foretold, Histories, Part};
 use crate::{ModelError, Result};
 use bags::{Modelled, for_each_batch};
@@ -71,7 +72,7 @@ impl<'a> VaeCf<'a> {
 impl Foreteller for VaeCf<'_> {
     fn foretell(&self, part: Part, take: &mut dyn FnMut(Foretold<'_>) -> Result<()>) -> Result<()> {
         let (tracks, dimension) = (self.modelled.len(), self.vectors.dimension());
-        tch::no_grad(|| {
+        let foretell = || {
             for_each_batch(self.histories, self.vectors, &self.modelled, part, &mut |batch| {
                 let logits = self.network.logits(&batch.tensor(tracks, self.targets.device())?)?;
                 let means = logits.f_softmax(1, Kind::Float)?.f_matmul(&self.targets)?;
@@ -86,7 +87,8 @@ impl Foreteller for VaeCf<'_> {
                 }
                 Ok(())
             })
-        })
+        };
+        on_one_thread(|| tch::no_grad(foretell))
     }
 }
 

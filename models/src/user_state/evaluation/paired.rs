@@ -96,9 +96,8 @@ fn differences(first: &[NextTrackReport], second: &[NextTrackReport], metric: Me
         return Err(ModelError::TooLittleData("two models are compared by one or more reports of each".into()));
     };
     let same_users = |report: &NextTrackReport| {
-        let pairs = report.users.iter().zip(&model.users);
-        report.users.len() == model.users.len()
-            && pairs.into_iter().all(|(a, b)| (a.user, a.targets) == (b.user, b.targets))
+        let mut pairs = report.users.iter().zip(&model.users);
+        report.users.len() == model.users.len() && pairs.all(|(a, b)| (a.user, a.targets) == (b.user, b.targets))
     };
     if !first.iter().chain(second).all(same_users) || other.users.is_empty() {
         let problem = "models are compared on the same targets of the same users; measure them on the same histories";

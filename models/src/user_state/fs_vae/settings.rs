@@ -26,7 +26,8 @@ pub struct FsVaeSettings {
     pub state_length: usize,
     /// Width of the decoder's hidden layer (ours).
     pub decoder_width: usize,
-    /// Weight of the divergence from the prior. The paper wants it below 1; 0.5 is named in a review of it.
+    /// Weight of the divergence from the prior (ours; the paper wants it below 1, and a review of it names 0.5). What
+    /// explains less of a direction's variance than this is not encoded: see the model's page.
     pub beta: f64,
     /// Moves of the weights over which beta rises evenly from 0; 0 for none (ours; the paper calls it optional).
     pub warm_up_updates: u64,
@@ -44,7 +45,7 @@ impl Default for FsVaeSettings {
             slow_widths: [128, 64],
             state_length: 80,
             decoder_width: 128,
-            beta: 0.5,
+            beta: 0.05,
             warm_up_updates: 500,
         }
     }

@@ -4,7 +4,8 @@ use tch::Tensor;
 
 use super::{FastEncoder, FsVae, encode_slow};
 use crate::Result;
-use crate::user_state::{UserState, unit_rows};
+use crate::user_state::unit_vectors::unit;
+use crate::user_state::{Moments, UserState};
 
 /// The mean of the state's distribution. The memory is a mark of having begun, the memory of the fast encoder, and the
 /// output of the slow one for the session.
@@ -50,7 +51,7 @@ impl UserState for FsVaeState {
         self.0.fast.is_some()
     }
 
-    fn begin_session(&self, memory: &Tensor, moments: &Tensor) -> Result<Tensor> {
+    fn begin_session(&self, memory: &Tensor, moments: &Moments) -> Result<Tensor> {
         let begun = memory.f_narrow(1, 0, 1)?.f_gt(0.0)?;
         let mut parts = vec![begun.f_ones_like()?.f_to_kind(memory.kind())?];
         if let Some(fast) = &self.0.fast {
@@ -59,7 +60,7 @@ impl UserState for FsVaeState {
             parts.push(before.f_where_self(&begun, &fast.first_step(&before)?)?);
         }
         if let Some(slow) = &self.0.slow {
-            parts.push(encode_slow(slow, moments)?);
+            parts.push(encode_slow(slow, &moments.slow_and_context()?)?);
         }
         Ok(Tensor::f_cat(&parts, 1)?)
     }
@@ -76,7 +77,7 @@ impl UserState for FsVaeState {
     }
 
     fn track_directions(&self, memory: &Tensor) -> Result<Tensor> {
-        unit_rows(&self.0.decode(&self.means(memory)?)?)
+        unit(&self.0.decode(&self.means(memory)?)?)
     }
 
     fn shallow_clone(&self) -> Box<dyn UserState> {

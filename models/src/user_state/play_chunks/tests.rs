@@ -12,8 +12,11 @@ fn row(tensor: &Tensor, step: usize, lane: usize) -> Vec<f32> {
     Vec::try_from(tensor.select(0, step as i64).select(0, lane as i64)).unwrap()
 }
 
-/// Per play foretold: the play taken in, the moment, the target.
-fn by_play(source: &PlayChunks<'_>, part: Part) -> BTreeMap<usize, (Vec<f32>, Vec<f32>, Vec<f32>)> {
+/// The play taken in, the moment, the target.
+type Step = (Vec<f32>, Vec<f32>, Vec<f32>);
+
+/// By the play foretold.
+fn by_play(source: &PlayChunks<'_>, part: Part) -> BTreeMap<usize, Step> {
     let mut seen = BTreeMap::new();
     for chunk in source.chunks(part) {
         let chunk = chunk.unwrap();

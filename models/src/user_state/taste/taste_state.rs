@@ -5,7 +5,8 @@ use tch::Tensor;
 use super::TasteRnn;
 use crate::Result;
 use crate::features::CONTEXT_FEATURES;
-use crate::user_state::{UserState, unit_rows};
+use crate::user_state::unit_vectors::unit;
+use crate::user_state::{Moments, UserState};
 
 /// The network takes a play together with the context of the session of the play *after* it, which is not known before
 /// that session begins. So the memory is the network's state before the last play, the last play, the session's context,
@@ -51,9 +52,9 @@ impl UserState for TasteState {
         true
     }
 
-    fn begin_session(&self, memory: &Tensor, moments: &Tensor) -> Result<Tensor> {
+    fn begin_session(&self, memory: &Tensor, moments: &Moments) -> Result<Tensor> {
         let [before, play, ..] = self.parts(memory)?;
-        self.stepped(&before, &play, &moments.f_narrow(1, moments.size()[1] - CONTEXT, CONTEXT)?)
+        self.stepped(&before, &play, &moments.context()?)
     }
 
     fn play(&self, memory: &Tensor, plays: &Tensor) -> Result<Tensor> {
@@ -67,7 +68,7 @@ impl UserState for TasteState {
     }
 
     fn track_directions(&self, memory: &Tensor) -> Result<Tensor> {
-        unit_rows(&self.tastes(memory)?)
+        unit(&self.tastes(memory)?)
     }
 
     fn shallow_clone(&self) -> Box<dyn UserState> {

@@ -23,7 +23,7 @@ impl<'a> Builder<'a> {
     pub(super) fn new(options: &'a ImportOptions, writer: &'a mut DatasetWriter, users: usize, tracks: usize) -> Self {
         Self {
             rules: &options.rules,
-            offset_ms: i64::from(options.utc_offset_minutes) * 60_000,
+            offset_ms: options.utc_offset_ms(),
             writer,
             users: Renumbering::new(users),
             tracks: Renumbering::new(tracks),

@@ -6,7 +6,8 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use crate::importers::percent_encoding::decoded;
-use crate::importers::text_lines::{Problem, line_text, shown};
+use crate::importers::row_problem::{RowProblem, shown};
+use crate::importers::text_lines::line_text;
 
 /// `event.session <id> <timestamp> {"numtracks":..} {"subjects":[..],"objects":[..]}`; before the second object stands
 /// a blank in the published file, and a tab in those of other relations.
@@ -52,21 +53,21 @@ struct Subject<'a> {
 }
 
 impl<'a> SessionLine<'a> {
-    pub(super) fn parse(line: &'a [u8]) -> Result<Self, Problem> {
+    pub(super) fn parse(line: &'a [u8]) -> Result<Self, RowProblem> {
         let (_, timestamp, json) = fields(line, "event.session")?;
         let seconds = timestamp.parse().ok().filter(|&seconds| seconds > 0);
         let Some(seconds) = seconds else {
-            return Err(Problem::new("timestamp", "seconds since 1970", shown(timestamp)));
+            return Err(RowProblem::new("timestamp", "seconds since 1970", shown(timestamp)));
         };
-        let json_problem = |e: serde_json::Error| Problem::new("(JSON)", "two JSON objects", e.to_string());
+        let json_problem = |e: serde_json::Error| RowProblem::new("(JSON)", "two JSON objects", e.to_string());
         let mut objects = serde_json::Deserializer::from_str(json).into_iter::<IgnoredAny>();
         objects.next().transpose().map_err(json_problem)?;
         let links: Links<'a> = serde_json::from_str(&json[objects.byte_offset()..]).map_err(json_problem)?;
         let Some(user) = links.subjects.iter().find(|subject| subject.kind == "user") else {
-            return Err(Problem::new("subjects", "a user", format!("{} others", links.subjects.len())));
+            return Err(RowProblem::new("subjects", "a user", format!("{} others", links.subjects.len())));
         };
         if let Some(other) = links.objects.iter().find(|object| object.kind != "track") {
-            return Err(Problem::new("objects", "tracks", shown(&other.kind)));
+            return Err(RowProblem::new("objects", "tracks", shown(&other.kind)));
         }
         Ok(Self { seconds, user: user.id, plays: links.objects })
     }
@@ -90,14 +91,14 @@ struct TrackFields<'a> {
 }
 
 impl TrackLine {
-    pub(super) fn parse(line: &[u8]) -> Result<Self, Problem> {
+    pub(super) fn parse(line: &[u8]) -> Result<Self, RowProblem> {
         let (id, _, json) = fields(line, "track")?;
         let mut objects = serde_json::Deserializer::from_str(json).into_iter::<TrackFields<'_>>();
         let track = match objects.next() {
             Some(Ok(track)) => track,
             other => {
                 let found = other.and_then(Result::err).map_or("nothing".to_owned(), |e| e.to_string());
-                return Err(Problem::new("(JSON)", "a JSON object", found));
+                return Err(RowProblem::new("(JSON)", "a JSON object", found));
             }
         };
         let name = track.name.unwrap_or_default();
@@ -109,15 +110,15 @@ impl TrackLine {
 }
 
 /// Identifier, timestamp and the JSON of a line that begins with `kind`.
-fn fields<'a>(line: &'a [u8], kind: &'static str) -> Result<(u64, &'a str, &'a str), Problem> {
+fn fields<'a>(line: &'a [u8], kind: &'static str) -> Result<(u64, &'a str, &'a str), RowProblem> {
     let line = line_text(line)?;
     let mut fields = line.splitn(4, '\t');
     let mut next = || fields.next().unwrap_or_default();
     let (found, id, timestamp, json) = (next(), next(), next(), next());
     if found != kind {
-        return Err(Problem::new("type", kind, shown(found)));
+        return Err(RowProblem::new("type", kind, shown(found)));
     }
-    let id = id.parse().map_err(|_| Problem::new("id", "a whole number", shown(id)))?;
+    let id = id.parse().map_err(|_| RowProblem::new("id", "a whole number", shown(id)))?;
     Ok((id, timestamp, json))
 }
 
@@ -153,7 +154,7 @@ mod tests {
         ] {
             let text = SESSION.replace(from, to);
             let problem = SessionLine::parse(text.as_bytes()).unwrap_err();
-            assert_eq!((problem.field.as_str(), problem.found.as_str()), (field, found), "{text}");
+            assert_eq!((&*problem.field, problem.found.as_str()), (field, found), "{text}");
         }
         let half = SESSION.split(" {\"subj").next().unwrap();
         assert_eq!(SessionLine::parse(half.as_bytes()).unwrap_err().field, "(JSON)");

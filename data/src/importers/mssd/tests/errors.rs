@@ -1,10 +1,7 @@
 //! Every error names the file, the row and the field, and says what to do; lenient import counts instead.
 
 use super::*;
-
-fn assert_all(error: &str, parts: &[&str]) {
-    assert!(parts.iter().all(|part| error.contains(part)), "{error}");
-}
+use crate::importers::test_bench::assert_all;
 
 #[test]
 fn a_wrong_cell_of_a_log_is_named_with_file_row_and_field() {
@@ -31,22 +28,21 @@ fn a_wrong_cell_of_a_log_is_named_with_file_row_and_field() {
         let text = format!("{LOG}{}{}{}", session(ANN, &["y"]), bad.replacen(from, to, 1), session("0_c", &["z"]));
         let path = bench.write("log_0.csv", &text);
         bench.options.lenient = false;
-        let error = bench.error(std::slice::from_ref(&path));
+        let error = failure(&bench, std::slice::from_ref(&path));
         assert_all(&error, parts);
         assert_all(&error, &["log_0.csv", "row 2", "--lenient"]);
         bench.options.lenient = true;
-        let counts = bench.import(&[path]).unwrap().report.counts;
+        let counts = import(&bench, &[path]).unwrap().report.counts;
         assert_eq!((counts.rows_read, counts.rows_bad, counts.rows_kept), (3, 1, 2));
     }
 }
 
 #[test]
 fn the_row_is_that_of_the_file_whatever_the_block() {
-    let mut bench = Bench::new();
-    bench.block_bytes = 300;
+    let bench = Bench::new();
     let rows: String = (0..50).map(|number| session(&format!("0_{number}"), &["x"])).collect();
     let path = bench.write("log_0.csv", format!("{LOG}{rows}{}", session(ANN, &["x"]).replace("true", "yes")));
-    assert_all(&bench.error(&[path]), &["row 51"]);
+    assert_all(&message(import_in_blocks(&bench, &[path], 300)), &["row 51"]);
 }
 
 #[test]
@@ -55,7 +51,7 @@ fn text_that_is_not_utf8_is_named() {
     let mut text = format!("{LOG}{}", session(ANN, &["x"])).into_bytes();
     let place = text.windows(3).rposition(|window| window == b"t_x").unwrap();
     text[place] = 0xE9;
-    assert_all(&bench.error(&[bench.write("log_0.csv", &text)]), &["row 1", "track_id_clean", "UTF-8"]);
+    assert_all(&failure(&bench, &[bench.write("log_0.csv", &text)]), &["row 1", "track_id_clean", "UTF-8"]);
 }
 
 #[test]
@@ -76,10 +72,10 @@ fn a_wrong_cell_of_the_features_is_named_with_file_row_and_field() {
         let text = format!("{FEATURES}{}{}", features("y", "1", "2"), row.replacen(from, to, 1));
         let inputs = [log.clone(), bench.write("tf_0.csv", text)];
         bench.options.lenient = false;
-        assert_all(&bench.error(&inputs), parts);
-        assert_all(&bench.error(&inputs), &["tf_0.csv", "row 2"]);
+        assert_all(&failure(&bench, &inputs), parts);
+        assert_all(&failure(&bench, &inputs), &["tf_0.csv", "row 2"]);
         bench.options.lenient = true;
-        assert_eq!(bench.import(&inputs).unwrap().remark("bad rows of track features"), 1);
+        assert_eq!(import(&bench, &inputs).unwrap().remark("bad rows of track features"), 1);
     }
 }
 
@@ -96,24 +92,24 @@ fn a_missing_column_is_named_with_the_nearest_one_present() {
         (FEATURES, "acoustic_vector_7", "x", &["no column `acoustic_vector_7`", "nearest is `acoustic_vector_0`"]),
     ] {
         let text = header.replacen(from, to, 1);
-        assert_all(&bench.error(&[bench.write("log_0.csv", text)]), parts);
+        assert_all(&failure(&bench, &[bench.write("log_0.csv", text)]), parts);
     }
     let headless = bench.write("log_0.csv", session(ANN, &["x"]));
-    assert_all(&bench.error(&[headless]), &["no column `track_id`", "with its header line"]);
-    assert_all(&bench.error(&[bench.write("log_0.csv", "")]), &["log_0.csv", "is empty"]);
+    assert_all(&failure(&bench, &[headless]), &["no column `track_id`", "with its header line"]);
+    assert_all(&failure(&bench, &[bench.write("log_0.csv", "")]), &["log_0.csv", "is empty"]);
 }
 
 #[test]
 fn inputs_without_plays_are_refused() {
     let bench = Bench::new();
     let only_features = bench.write("tf_0.csv", format!("{FEATURES}{}", features("x", "1", "2")));
-    assert_all(&bench.error(&[only_features]), &["holds no plays (0 rows read)", "log_*.csv"]);
+    assert_all(&failure(&bench, &[only_features]), &["holds no plays (0 rows read)", "log_*.csv"]);
     let only_second_half = bench.write("log_input_0.csv", format!("{INPUT}{ANN},2,2,t_x\n"));
-    assert_all(&bench.error(&[only_second_half]), &["holds no plays (1 rows read)"]);
+    assert_all(&failure(&bench, &[only_second_half]), &["holds no plays (1 rows read)"]);
     bench.write("folder/sessions.txt", "");
-    assert_all(&bench.error(&[bench.path("folder")]), &["no file of this format", "log_*.csv"]);
-    assert_all(&bench.error(&[bench.path("nowhere")]), &["nowhere"]);
-    assert_all(&bench.error(&[]), &["none given"]);
+    assert_all(&failure(&bench, &[bench.path("folder")]), &["no file of this format", "log_*.csv"]);
+    assert_all(&failure(&bench, &[bench.path("nowhere")]), &["nowhere"]);
+    assert_all(&failure(&bench, &[]), &["none given"]);
     fs::create_dir(bench.path("out")).unwrap();
     let log = bench.write("log_0.csv", format!("{LOG}{}", session(ANN, &["x"])));
     let error = import_mssd(&[log], &bench.path("out"), &bench.options, &Silent).unwrap_err().to_string();

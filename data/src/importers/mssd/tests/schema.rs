@@ -68,7 +68,7 @@ fn totals_are_those_of_an_independent_program() {
     let bench = Bench::new();
     let folder = std::env::var_os("MSSD_FILES").map_or(bench.path("set"), PathBuf::from);
     write_set(&folder);
-    let imported = bench.import(&[folder]).unwrap();
+    let imported = import(&bench, &[folder]).unwrap();
     let counts = &imported.report.counts;
     let plays = || imported.sessions.iter().flat_map(|session| &session.plays);
     let share = |of: fn(&crate::Play) -> bool| plays().filter(|play| of(play)).count();
@@ -109,5 +109,4 @@ fn totals_are_those_of_an_independent_program() {
         ("release_year_sum", 268574),
     ];
     assert_eq!(totals[..], expected[..]);
-    assert_adds_up(counts);
 }

@@ -26,11 +26,11 @@ fn a_zip_a_folder_and_files_give_the_same() {
     let first = bench.write("bob/deep/Streaming_History_Audio_2020_0.json", &one);
     let second = bench.write("bob/deep/endsong_1.json", &two);
     bench.write("bob/deep/._endsong_1.json", "junk");
-    let by_zip = bench.import(&[zip]).unwrap();
+    let by_zip = import(&bench, &[zip]).unwrap();
     assert_eq!((by_zip.users.as_slice(), by_zip.report.counts.files), (["bob".to_owned()].as_slice(), 2));
-    let by_folder = bench.import(&[bench.path("bob")]).unwrap();
+    let by_folder = import(&bench, &[bench.path("bob")]).unwrap();
     assert_eq!(by_folder.report.manifest.fingerprint, by_zip.report.manifest.fingerprint);
-    let by_files = bench.import(&[first, second]).unwrap();
+    let by_files = import(&bench, &[first, second]).unwrap();
     assert_eq!(by_files.users, ["deep"]);
     assert_eq!(by_files.sessions, by_zip.sessions);
 }
@@ -41,7 +41,7 @@ fn each_zip_in_a_folder_is_one_listener() {
     bench.zip("exports/ann.zip", &[("x/Streaming_History_Audio_1.json", &history("a", TEN))]);
     bench.zip("exports/bea.zip", &[("Streaming_History_Audio_1.json", &history("a", TEN))]);
     bench.zip("exports/holiday.zip", &[("photo.jpg", "")]);
-    let imported = bench.import(&[bench.path("exports")]).unwrap();
+    let imported = import(&bench, &[bench.path("exports")]).unwrap();
     assert_eq!(imported.users, ["ann", "bea"]);
     assert_eq!(imported.sessions.len(), 2);
 }
@@ -57,9 +57,9 @@ fn usernames_tell_listeners_apart_and_join_their_pieces() {
     // A second zip of the same name with a piece that is in the first, and one that is not.
     let rows = [named("c", NOON, "u1"), named("d", "2020-01-02T12:00:00Z", "u1")];
     let two = bench.zip("y/my_spotify_data.zip", &[("endsong_0.json", &serde_json::to_string(&rows).unwrap())]);
-    let imported = bench.import(&[one, two]).unwrap();
+    let imported = import(&bench, &[one, two]).unwrap();
     assert_eq!(imported.users, ["u1", "u2"]);
-    assert_eq!(imported.dropped("exact duplicate"), 1);
+    assert_eq!(dropped(&imported, "exact duplicate"), 1);
     let sessions: Vec<u32> = imported.sessions.iter().map(|session| session.user).collect();
     assert_eq!(sessions, [0, 0, 0, 1]);
 }
@@ -69,11 +69,11 @@ fn one_name_for_two_inputs_is_refused_as_they_may_be_two_people() {
     let bench = Bench::new();
     let one = bench.zip("x/my_spotify_data.zip", &[("endsong_0.json", &history("a", TEN))]);
     let two = bench.zip("y/my_spotify_data.zip", &[("endsong_0.json", &history("b", TEN))]);
-    let error = bench.error(&[one.clone(), two]);
+    let error = failure(&bench, &[one.clone(), two]);
     assert!(error.contains("same user id `my_spotify_data`") && error.contains("rename"), "{error}");
     // The same input twice is one listener, each row counted once.
-    let imported = bench.import(&[one.clone(), one]).unwrap();
-    assert_eq!((imported.dropped("exact duplicate"), imported.plays().len()), (1, 1));
+    let imported = import(&bench, &[one.clone(), one]).unwrap();
+    assert_eq!((dropped(&imported, "exact duplicate"), plays(&imported).len()), (1, 1));
 }
 
 #[test]
@@ -81,7 +81,7 @@ fn a_folder_of_several_histories_is_refused_as_they_may_be_several_people() {
     let bench = Bench::new();
     bench.write("all/ann/endsong_0.json", history("a", TEN));
     bench.write("all/bea/endsong_0.json", history("a", TEN));
-    let error = bench.error(&[bench.path("all")]);
+    let error = failure(&bench, &[bench.path("all")]);
     assert!(error.contains("several folders") && error.contains("by itself"), "{error}");
 }
 
@@ -96,10 +96,10 @@ fn the_table_of_features_gives_audio_features_and_durations() {
          spotify:track:unknown,0,0,0,0,0,0,0,0,0,0,0,1,4\nspotify:track:b,0.1,,5,-7.5,1,0.3,0.4,0.5,0.6,0.7,120,,4\n"
     );
     bench.options.track_features = Some(bench.write("features.csv", table));
-    let imported = bench.import_rows(&[
-        row(TEN, 60_000, "a", "clickrow", "trackdone"),
-        row(NOON, 60_000, "b", "clickrow", "trackdone"),
-    ]);
+    let imported = import_rows_in(
+        &bench,
+        &[row(TEN, 60_000, "a", "clickrow", "trackdone"), row(NOON, 60_000, "b", "clickrow", "trackdone")],
+    );
     // The given duration wins over the estimate of 60,000.
     assert_eq!((imported.catalog[0].duration_ms, imported.catalog[0].duration_estimated), (Some(61_000), false));
     let features = imported.catalog[0].audio_features.unwrap();
@@ -125,14 +125,14 @@ fn a_bad_table_of_features_is_refused_with_line_and_field() {
     ] {
         bench.options.track_features = Some(bench.write("features.csv", table));
         bench.options.lenient = false;
-        let error = bench.error(std::slice::from_ref(&input));
+        let error = failure(&bench, std::slice::from_ref(&input));
         assert!(error.contains("features.csv") && error.contains(message), "{error}");
         bench.options.lenient = true;
         if message.contains("row 1") {
-            let imported = bench.import(std::slice::from_ref(&input)).unwrap();
+            let imported = import(&bench, std::slice::from_ref(&input)).unwrap();
             assert_eq!(imported.report.counts.feature_rows_bad, 1);
         }
     }
     bench.options.track_features = Some(bench.path("absent.csv"));
-    assert!(bench.error(&[input]).contains("absent.csv"));
+    assert!(failure(&bench, &[input]).contains("absent.csv"));
 }

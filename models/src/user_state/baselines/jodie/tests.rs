@@ -23,7 +23,7 @@ fn foretold(jodie: &Jodie<'_>, part: Part) -> Vec<(usize, Vec<f32>)> {
 /// Windows of one play each are worked on one after another: t-batches, and where windows are cut, change nothing.
 #[test]
 fn t_batches_give_what_play_after_play_gives() {
-    let (histories, vectors) = synthetic(8, 12);
+    let (histories, vectors) = synthetic(8, 28);
     let run = |window| {
         let mut parameters = Parameters::new(2, Device::Cpu);
         let settings = JodieSettings { window, ..SMALL };
@@ -41,7 +41,7 @@ fn t_batches_give_what_play_after_play_gives() {
 /// What is foretold of the first plays is the same, bit for bit, whatever comes after them.
 #[test]
 fn nothing_later_is_seen() {
-    let (histories, vectors) = synthetic(8, 12);
+    let (histories, vectors) = synthetic(8, 28);
     let mut parameters = Parameters::new(2, Device::Cpu);
     let jodie = Jodie::new(&mut parameters, &histories, &vectors, SMALL).unwrap();
     let plays: Vec<Interaction> = InTimeOrder::new(&histories, Split::Train).take(120).collect();
@@ -69,7 +69,7 @@ fn nothing_later_is_seen() {
 
 #[test]
 fn a_part_gives_its_own_users_as_the_whole_does() {
-    let (histories, vectors) = synthetic(8, 12);
+    let (histories, vectors) = synthetic(8, 28);
     let mut parameters = Parameters::new(2, Device::Cpu);
     let jodie = Jodie::new(&mut parameters, &histories, &vectors, SMALL).unwrap();
     let whole = foretold(&jodie, Part::all(Split::Validation));
@@ -81,7 +81,7 @@ fn a_part_gives_its_own_users_as_the_whole_does() {
 
 #[test]
 fn training_lowers_the_error_on_held_out_plays_and_repeats_itself() {
-    let (histories, vectors) = synthetic(20, 15);
+    let (histories, vectors) = synthetic(8, 28);
     let settings = TrainingSettings { learning_rate: 3e-3, max_epochs: 3, patience: 3, ..TrainingSettings::default() };
     let run = TrainingRun { name: "", settings: &settings, seed: 1, threads: 1, checkpoint: None, progress: &Silent };
     let results = [(); 2].map(|()| {
@@ -102,7 +102,7 @@ fn training_lowers_the_error_on_held_out_plays_and_repeats_itself() {
 /// Gradients flow through the updates of earlier plays in the window, to the first embeddings too.
 #[test]
 fn every_parameter_learns() {
-    let (histories, vectors) = synthetic(8, 12);
+    let (histories, vectors) = synthetic(8, 28);
     let mut parameters = Parameters::new(2, Device::Cpu);
     let jodie = Jodie::new(&mut parameters, &histories, &vectors, SMALL).unwrap();
     let plays = InTimeOrder::new(&histories, Split::Train).take(100).collect();

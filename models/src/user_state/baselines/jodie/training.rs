@@ -6,6 +6,7 @@ use crate::Result;
 use crate::network::{Adam, AdamSettings, Parameters};
 use crate::splits::Split;
 use crate::user_state::baselines::early_stopping::EarlyStopping;
+use crate::user_state::baselines::one_thread::on_one_thread;
 use crate::user_state::{SequenceTrainingReport, TrainingRun, TrainingWatcher};
 
 impl Jodie<'_> {
@@ -21,13 +22,17 @@ impl Jodie<'_> {
         watcher: &mut dyn TrainingWatcher,
     ) -> Result<Option<SequenceTrainingReport>> {
         run.settings.validate()?;
-        let histories = self.histories;
-        let until = |split| -> usize {
-            let plays = |user| histories.plays_of_all(histories.sessions_until(user, split)).len();
-            (0..histories.users()).map(plays).sum()
-        };
-        let steps = until(Split::Train);
-        if steps == 0 || until(Split::Validation) == steps {
+        on_one_thread(|| self.train_here(parameters, run, watcher))
+    }
+
+    fn train_here(
+        &self,
+        parameters: &mut Parameters,
+        run: &TrainingRun<'_>,
+        watcher: &mut dyn TrainingWatcher,
+    ) -> Result<Option<SequenceTrainingReport>> {
+        let steps = self.size(Split::Train);
+        if steps == 0 || self.size(Split::Validation) == steps {
             let problem = "JODIE needs listeners with training and validation sessions; import more logs";
             return Err(ModelError::TooLittleData(problem.into()));
         }

@@ -4,14 +4,11 @@ use tch::{Kind, Tensor};
 
 use super::Jodie;
 use super::embeddings::{Local, Moment};
-use super::interactions::{InTimeOrder, Interaction};
+use super::interactions::Interaction;
 use super::t_batches::{Meeting, t_batches};
 use crate::Result;
-use crate::features::{CONTEXT_FEATURES, FAST_EXTRAS, write_context};
 use crate::splits::Split;
-use crate::user_state::baselines::is_target;
 use crate::user_state::squared_error;
-use crate::user_state::write_play_extras;
 
 /// What came of a window. Rows are in the order of its t-batches.
 pub(super) struct Window {
@@ -38,10 +35,6 @@ struct Rows {
 }
 
 impl Jodie<'_> {
-    pub(super) fn is_target(&self, interaction: &Interaction, split: Split) -> bool {
-        is_target(self.histories, self.vectors, split, interaction.play, interaction.session)
-    }
-
     /// Runs from the moment given through all plays up to the end of a split, window by window, while `take` wants more.
     /// Returns whether it came to the end.
     pub(super) fn for_each_window(
@@ -50,7 +43,7 @@ impl Jodie<'_> {
         moment: &mut Moment,
         take: &mut dyn FnMut(Window) -> Result<bool>,
     ) -> Result<bool> {
-        let mut plays = InTimeOrder::new(self.histories, split);
+        let mut plays = self.interactions(split);
         loop {
             let interactions: Vec<Interaction> = plays.by_ref().take(self.settings.window).collect();
             if interactions.is_empty() {
@@ -68,7 +61,7 @@ impl Jodie<'_> {
         let mut meetings = Vec::with_capacity(plays.len());
         let mut before = Vec::with_capacity(plays.len());
         for interaction in &plays {
-            let track = self.histories.track(interaction.play) as usize;
+            let track = self.item(interaction) as usize;
             let last = std::mem::replace(&mut moment.last_track[interaction.user], track);
             let last_ms = moment.last_ms[track].replace(interaction.time_ms);
             before.push((last, last_ms));
@@ -82,7 +75,7 @@ impl Jodie<'_> {
         let mut rows = Rows::default();
         let mut targets = 0;
         for &place in &order {
-            let counts = self.is_target(&plays[place], split);
+            let counts = self.target(&plays[place], split).is_some();
             targets += usize::from(counts);
             self.write_rows(&plays[place], before[place], counts, &mut rows);
         }
@@ -105,24 +98,16 @@ impl Jodie<'_> {
     fn write_rows(&self, play: &Interaction, before: (usize, Option<i64>), counts: bool, rows: &mut Rows) {
         let (histories, vectors) = (self.histories, self.vectors);
         let (last_track, last_ms) = before;
-        let vector = vectors.vector(histories.track(play.play));
-        let mut extras = [0.0; FAST_EXTRAS];
-        write_play_extras(histories.responses(play.play), histories.gap_hours(play.play), &mut extras);
-        rows.features.extend(vector);
-        rows.features.extend(extras);
-        let mut context = [0.0; CONTEXT_FEATURES];
-        write_context(&histories.context(play.session), &mut context);
-        rows.user_static.extend(histories.slow_features(play.session));
-        rows.user_static.extend(context);
+        self.write_features(play, &mut rows.features);
+        self.write_user_static(play, &mut rows.user_static);
         match last_track < vectors.tracks() {
             true => rows.last_static.extend(vectors.vector(last_track as u32)),
             false => rows.last_static.resize(rows.last_static.len() + vectors.dimension(), 0.0),
         }
-        rows.user_gaps.push(extras[FAST_EXTRAS - 1]);
+        rows.user_gaps.push(histories.gap_hours(play.play).ln_1p() / 8.0);
         let item_hours = last_ms.map_or(0.0, |last| (play.time_ms - last) as f32 / 3.6e6);
         rows.item_gaps.push(item_hours.ln_1p() / 8.0);
-        let scale = (vectors.dimension() as f32).sqrt();
-        rows.targets.extend(vector.iter().map(|x| scale * x));
+        self.write_target(play, &mut rows.targets);
         rows.weights.push(f32::from(u8::from(counts)));
     }
 

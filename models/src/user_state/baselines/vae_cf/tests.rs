@@ -49,9 +49,9 @@ fn bags_hold_what_was_heard_before_their_session() {
 
 #[test]
 fn training_ranks_held_out_tracks_better_than_untrained_weights_do() {
-    let (histories, vectors) = synthetic(20, 20);
+    let (histories, vectors) = synthetic(40, 28);
     let settings =
-        TrainingSettings { learning_rate: 3e-3, max_epochs: 12, patience: 12, ..TrainingSettings::default() };
+        TrainingSettings { learning_rate: 3e-3, max_epochs: 30, patience: 30, ..TrainingSettings::default() };
     let run = TrainingRun { name: "", settings: &settings, seed: 1, threads: 1, checkpoint: None, progress: &Silent };
     let mut parameters = Parameters::new(1, Device::Cpu);
     let model = VaeCf::new(&mut parameters, &histories, &vectors, SMALL).unwrap();

@@ -11,6 +11,7 @@ use crate::network::{Adam, AdamSettings, Parameters};
 use crate::permutation::Permutation;
 use crate::splits::Split;
 use crate::user_state::baselines::early_stopping::EarlyStopping;
+use crate::user_state::baselines::one_thread::on_one_thread;
 use crate::user_state::{Part, SequenceTrainingReport, TrainingRun, TrainingWatcher, standard_normal};
 use crate::{ModelError, Result};
 
@@ -27,6 +28,15 @@ impl VaeCf<'_> {
         watcher: &mut dyn TrainingWatcher,
     ) -> Result<Option<SequenceTrainingReport>> {
         run.settings.validate()?;
+        on_one_thread(|| self.train_here(parameters, run, watcher))
+    }
+
+    fn train_here(
+        &self,
+        parameters: &mut Parameters,
+        run: &TrainingRun<'_>,
+        watcher: &mut dyn TrainingWatcher,
+    ) -> Result<Option<SequenceTrainingReport>> {
         let users = self.histories.users();
         let mut adam = Adam::new(
             parameters,

@@ -1,0 +1,122 @@
+//! Tables against the Parquet library's reader, which shares nothing with what encodes them here.
+
+use proptest::prelude::*;
+
+use super::*;
+
+const SCHEMA: &str = "message test {
+    required int64 rising;
+    optional int32 near;
+    optional int64 far;
+    optional int32 plain;
+    optional boolean yes;
+    optional float number;
+    required binary same (utf8);
+    optional int32 never;
+}";
+
+/// Writes one row group per element and reads them back.
+fn written_and_read(groups: &[Vec<ColumnValues>]) -> (tempfile::TempDir, Vec<Vec<Column>>) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("t.parquet");
+    let layout = TableLayout::new(SCHEMA, &["rising", "far"], &["near"], &["plain"]).unwrap();
+    let mut writer = TableWriter::create(&path, layout).unwrap();
+    groups.iter().for_each(|columns| writer.write(columns).unwrap());
+    writer.close().unwrap();
+    let read = TableReader::open(&path, SCHEMA).unwrap().read_all().unwrap();
+    (folder, read)
+}
+
+/// Columns with all values there, some, or none.
+fn optional<T: std::fmt::Debug + Clone>(
+    value: impl Strategy<Value = T> + Clone,
+    rows: usize,
+) -> impl Strategy<Value = Vec<Option<T>>> {
+    let some = proptest::collection::vec(proptest::option::of(value.clone()), rows);
+    let all = proptest::collection::vec(value.prop_map(Some), rows);
+    prop_oneof![some, all, Just(vec![None; rows])]
+}
+
+proptest! {
+    #[test]
+    fn what_is_written_is_read(
+        (rising, near, far, plain, yes, number) in (1usize..400).prop_flat_map(|rows| (
+            proptest::collection::vec(any::<i64>(), rows),
+            optional(prop_oneof![0i32..40, any::<i32>()], rows),
+            optional(prop_oneof![Just(7i64), any::<i64>()], rows),
+            optional(any::<i32>(), rows),
+            optional(any::<bool>(), rows),
+            optional(-1e9f32..1e9, rows),
+        )),
+        text in "[a-c]{0,2}",
+    ) {
+        let rows = rising.len();
+        let columns = vec![
+            ColumnValues::Long(Values::all(rising.clone())),
+            ColumnValues::Int(Values::optional(near.iter().copied())),
+            ColumnValues::Long(Values::of(&far, |value| *value)),
+            ColumnValues::Int(Values::of(&plain, |value| *value)),
+            ColumnValues::Bool(Values::of(&yes, |value| *value)),
+            ColumnValues::Float(Values::of(&number, |value| *value)),
+            ColumnValues::texts(std::iter::repeat_n(text.as_str(), rows)),
+            ColumnValues::Int(Values::optional(std::iter::repeat_n(None, rows))),
+        ];
+        let (_folder, read) = written_and_read(&[columns]);
+        let expected = vec![
+            Column::Long(rising.into_iter().map(Some).collect()),
+            Column::Int(near),
+            Column::Long(far),
+            Column::Int(plain),
+            Column::Bool(yes),
+            Column::Float(number),
+            Column::Text(vec![Some(text); rows]),
+            Column::Int(vec![None; rows]),
+        ];
+        prop_assert_eq!(read, [expected]);
+    }
+}
+
+#[test]
+fn a_group_without_rows_can_be_written() {
+    let empty = || {
+        vec![
+            ColumnValues::Long(Values::all(Vec::new())),
+            ColumnValues::Int(Values::all(Vec::new())),
+            ColumnValues::Long(Values::all(Vec::new())),
+            ColumnValues::Int(Values::all(Vec::new())),
+            ColumnValues::Bool(Values::all(Vec::new())),
+            ColumnValues::Float(Values::all(Vec::new())),
+            ColumnValues::texts(std::iter::empty()),
+            ColumnValues::Int(Values::all(Vec::new())),
+        ]
+    };
+    let (_folder, read) = written_and_read(&[empty()]);
+    assert_eq!(read.len(), 1);
+    assert_eq!(read[0][6], Column::Text(Vec::new()));
+}
+
+#[test]
+fn the_footer_tells_range_and_missing_values() {
+    let columns = vec![
+        ColumnValues::Long(Values::all(vec![5, 9, 7])),
+        ColumnValues::Int(Values::all(vec![3, 1, 2])),
+        ColumnValues::Long(Values::optional([Some(-4), None, Some(2)].into_iter())),
+        ColumnValues::Int(Values::all(vec![0, 0, 0])),
+        ColumnValues::Bool(Values::all(vec![true, false, true])),
+        ColumnValues::Float(Values::all(vec![0.5, 0.5, 1.0])),
+        ColumnValues::texts(["a", "b", "a"].into_iter()),
+        ColumnValues::Int(Values::optional([None, None, None].into_iter())),
+    ];
+    let (folder, read) = written_and_read(&[columns]);
+    assert_eq!(read[0][6], Column::Text(["a", "b", "a"].map(|text| Some(text.to_owned())).to_vec()));
+    let file = File::open(folder.path().join("t.parquet")).unwrap();
+    let reader = SerializedFileReader::new(file).unwrap();
+    let statistics = |column: usize| reader.metadata().row_group(0).column(column).statistics().cloned();
+    let rising = statistics(0).unwrap();
+    assert_eq!(rising.min_bytes_opt().unwrap(), 5i64.to_le_bytes());
+    assert_eq!(rising.max_bytes_opt().unwrap(), 9i64.to_le_bytes());
+    assert_eq!(rising.null_count_opt(), Some(0));
+    assert!(statistics(2).is_none(), "a negative smallest value is not told");
+    let sizes = |column: usize| reader.metadata().row_group(0).column(column).compressed_size();
+    assert!(sizes(7) < 60, "a column without values takes its page's header alone, found {} bytes", sizes(7));
+}

@@ -1,0 +1,130 @@
+//! The values of a column on their way into a table.
+
+use std::borrow::Cow;
+
+use parquet::data_type::ByteArray;
+
+/// The values of one column in one row group.
+pub(crate) struct Values<T> {
+    /// A value per row; the default one in rows without.
+    values: Vec<T>,
+    /// Whether each row has a value; empty where all have one.
+    has_value: Vec<bool>,
+}
+
+impl<T: Clone + Default> Values<T> {
+    pub(crate) fn required(values: impl Iterator<Item = T>) -> Self {
+        Self::all(values.collect())
+    }
+
+    /// One value per row.
+    pub(crate) fn all(values: Vec<T>) -> Self {
+        Self { values, has_value: Vec::new() }
+    }
+
+    pub(crate) fn optional(values: impl Iterator<Item = Option<T>>) -> Self {
+        let (has_value, values) = values.map(|value| (value.is_some(), value.unwrap_or_default())).unzip();
+        Self { values, has_value }
+    }
+
+    /// What `value` answers for each row of a column that may have missing values.
+    pub(crate) fn of<R>(rows: &[R], value: impl Fn(&R) -> Option<T>) -> Self {
+        let mut all = Self::none_yet(rows.len());
+        all.extend(rows, value);
+        all
+    }
+
+    /// Of a column that may have missing values, with room for so many.
+    pub(crate) fn none_yet(rows: usize) -> Self {
+        Self { values: Vec::with_capacity(rows), has_value: Vec::with_capacity(rows) }
+    }
+
+    /// Adds what `value` answers for each row of a column that may have missing values.
+    pub(crate) fn extend<R>(&mut self, rows: &[R], value: impl Fn(&R) -> Option<T>) {
+        // Each in a loop of its own, without a branch per row.
+        self.has_value.extend(rows.iter().map(|row| value(row).is_some()));
+        self.values.extend(rows.iter().map(|row| value(row).unwrap_or_default()));
+    }
+
+    pub(crate) fn rows(&self) -> usize {
+        self.values.len()
+    }
+
+    /// How many rows have a value.
+    pub(crate) fn known(&self) -> usize {
+        if self.has_value.is_empty() { self.values.len() } else { self.has_value.iter().filter(|&&has| has).count() }
+    }
+
+    /// The values that are there.
+    pub(super) fn present(&self) -> Cow<'_, [T]> {
+        if self.known() == self.rows() {
+            return Cow::Borrowed(&self.values);
+        }
+        let present = self.values.iter().zip(&self.has_value).filter(|(_, has)| **has);
+        Cow::Owned(present.map(|(value, _)| value.clone()).collect())
+    }
+
+    /// Whether each row has a value; empty where all have one.
+    pub(super) fn has_value(&self) -> &[bool] {
+        &self.has_value
+    }
+
+    /// A level per row, 1 where there is a value, as the Parquet library wants them.
+    pub(super) fn levels(&self) -> Vec<i16> {
+        if self.has_value.is_empty() {
+            return vec![1; self.rows()];
+        }
+        self.has_value.iter().map(|&has| i16::from(has)).collect()
+    }
+}
+
+impl Values<bool> {
+    /// How many rows have a yes.
+    pub(crate) fn yes(&self) -> usize {
+        // Where there is no value stands no.
+        self.values.iter().filter(|&&value| value).count()
+    }
+}
+
+/// A column to be written.
+pub(crate) enum ColumnValues {
+    Bool(Values<bool>),
+    Int(Values<i32>),
+    Long(Values<i64>),
+    Float(Values<f32>),
+    Text(Values<ByteArray>),
+    /// The same text in so many rows.
+    SameText(usize, ByteArray),
+}
+
+impl ColumnValues {
+    /// A column of texts, none of which is missing.
+    pub(crate) fn texts<'a>(mut texts: impl Iterator<Item = &'a str> + Clone) -> Self {
+        let mut all = texts.clone();
+        match texts.next() {
+            Some(first) if texts.all(|text| text == first) => Self::SameText(all.count(), first.into()),
+            _ => Self::Text(Values::required(all.by_ref().map(ByteArray::from))),
+        }
+    }
+
+    /// A column of names from a fixed list.
+    pub(crate) fn names(names: impl Iterator<Item = Option<&'static str>>) -> Self {
+        let bytes = |name: &'static str| ByteArray::from(bytes::Bytes::from_static(name.as_bytes()));
+        Self::Text(Values::optional(names.map(|name| name.map(bytes))))
+    }
+
+    /// How many rows there are, and how many have a value.
+    pub(super) fn rows_and_known(&self) -> (usize, usize) {
+        fn of<T: Clone + Default>(values: &Values<T>) -> (usize, usize) {
+            (values.rows(), values.known())
+        }
+        match self {
+            Self::Bool(values) => of(values),
+            Self::Int(values) => of(values),
+            Self::Long(values) => of(values),
+            Self::Float(values) => of(values),
+            Self::Text(values) => of(values),
+            Self::SameText(rows, _) => (*rows, *rows),
+        }
+    }
+}

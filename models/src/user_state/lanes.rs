@@ -1,0 +1,87 @@
+//! Lanes: how sequences of different lengths are run through side by side.
+//!
+//! A *lane* runs through sequences one after another, each from its first item to its last; a chunk holds the next `steps`
+//! items of every lane. The state that a network carries from chunk to chunk is set to zero where a lane comes to a new
+//! sequence. So each item is run through once per epoch, whatever the length of a sequence.
+
+use std::ops::Range;
+
+use super::sequences::Part;
+use crate::Result;
+use crate::permutation::Permutation;
+
+/// Items (plays or sessions) that one lane runs through.
+#[derive(Clone, Default)]
+pub(super) struct Lane {
+    /// Items still to be foretold.
+    pub items: Range<usize>,
+    /// What may be seen of the history: nothing before its start has any part, and no target lies beyond its end.
+    pub around: Range<usize>,
+    /// Whether the next chunk begins the sequence.
+    pub begins: bool,
+}
+
+impl Lane {
+    /// A sequence not yet begun.
+    pub fn new(items: Range<usize>, around: Range<usize>) -> Self {
+        Self { items, around, begins: true }
+    }
+}
+
+/// The users who take part, in the part's order.
+pub(super) fn users_of(part: Part, users: usize) -> impl Iterator<Item = usize> + Send {
+    let order = part.shuffled.map(|(seed, epoch)| Permutation::new(users, seed, epoch));
+    let places = (part.shard..users).step_by(part.stride);
+    places.map(move |place| order.as_ref().map_or(place, |order| order.at(place)))
+}
+
+/// Chunks made from sequences that wait for a free lane.
+pub(super) struct Chunks<S, M> {
+    sequences: S,
+    lanes: Vec<Lane>,
+    steps: usize,
+    make: M,
+}
+
+impl<C, S: Iterator<Item = Lane>, M: Fn(&[Lane]) -> Result<C>> Chunks<S, M> {
+    /// `make` makes a chunk of what each lane holds in it, of which nothing may be left.
+    pub fn new(sequences: S, lanes: usize, steps: usize, make: M) -> Self {
+        Self { sequences, lanes: vec![Lane::default(); lanes], steps, make }
+    }
+
+    /// The items of each lane in the next chunk; `None` at the end.
+    fn advance(&mut self) -> Option<Vec<Lane>> {
+        for lane in &mut self.lanes {
+            if lane.items.is_empty() {
+                *lane = self.sequences.find(|sequence| !sequence.items.is_empty()).unwrap_or_default();
+            }
+        }
+        if self.lanes.iter().all(|lane| lane.items.is_empty()) {
+            return None;
+        }
+        let part = self.lanes.iter_mut().map(|lane| {
+            let middle = lane.items.end.min(lane.items.start + self.steps);
+            let now = Lane { items: lane.items.start..middle, ..lane.clone() };
+            lane.items.start = middle;
+            lane.begins = false;
+            now
+        });
+        Some(part.collect())
+    }
+}
+
+impl<C, S: Iterator<Item = Lane>, M: Fn(&[Lane]) -> Result<C>> Iterator for Chunks<S, M> {
+    type Item = Result<C>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let lanes = self.advance()?;
+        Some((self.make)(&lanes))
+    }
+
+    fn nth(&mut self, count: usize) -> Option<Self::Item> {
+        for _ in 0..count {
+            self.advance()?;
+        }
+        self.next()
+    }
+}
