@@ -223,7 +223,7 @@ pub fn train_sequences<S: ChunkSource>(
             state.counters.advance(loss, count, ran);
             run.progress.advance((epoch - 1) as u64 * steps_per_epoch as u64 + state.counters.ran);
             if state.counters.updates.is_multiple_of(settings.checkpoint_every as u64) {
-                watcher.scalar("train/loss", state.counters.updates, state.counters.mean_loss())?;
+                watcher.scalar("user_state/training_loss", state.counters.updates, state.counters.mean_loss())?;
                 state.save(run.checkpoint, parameters)?;
             }
         }
@@ -231,8 +231,8 @@ pub fn train_sequences<S: ChunkSource>(
         if !loss.is_finite() {
             return Err(diverged(run.name, epoch, loss));
         }
-        watcher.scalar("train/epoch_loss", state.counters.updates, state.counters.mean_loss())?;
-        watcher.scalar("validation/loss", state.counters.updates, loss)?;
+        watcher.scalar("user_state/epoch_loss", state.counters.updates, state.counters.mean_loss())?;
+        watcher.scalar("user_state/validation_loss", state.counters.updates, loss)?;
         run.progress.remark(&format!("epoch {epoch}, validation loss {loss:.4}"));
         state.end_epoch(loss, parameters);
         state.save(run.checkpoint, parameters)?;

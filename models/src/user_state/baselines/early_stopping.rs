@@ -46,8 +46,8 @@ impl EarlyStopping {
         }
         self.report.training_loss.push(training);
         self.report.validation_loss.push(validation);
-        watcher.scalar("train/epoch_loss", updates, training)?;
-        watcher.scalar("validation/loss", updates, validation)?;
+        watcher.scalar("user_state/epoch_loss", updates, training)?;
+        watcher.scalar("user_state/validation_loss", updates, validation)?;
         run.progress.remark(&format!("epoch {epoch}, validation loss {validation:.4}"));
         Ok(())
     }
