@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use listening_models::user_response::ContextualModel;
+use listening_models::user_state::CarriedStates;
 use playlist_envs::{
     EnvError, FinishedSession, PlayResponses, PoolSettings, RewardKind, SavedSession, SimulatedEnv, StepBatch, VecEnv,
     World, WorldSettings, check_env, draw_pool, small_moving_world, small_world,
@@ -77,6 +78,38 @@ fn a_session_does_not_depend_on_how_many_run_beside_it() {
         let alone = play(&world, &user_model, 1, 60);
         for parallel in [2, 8, 64, 70] {
             assert!(alone == play(&world, &user_model, parallel, 60), "{parallel} sessions in parallel");
+        }
+    }
+}
+
+/// The truth: the encoders, fed by hand with each session's plays from the memory of its start.
+#[test]
+fn the_states_of_a_session_are_those_of_its_plays() {
+    let (world, user_model) = moving_world();
+    let (length, vectors) = (world.starts.state_length(), &world.catalog.vectors);
+    for session in play(&world, &user_model, 8, 40).values() {
+        let start = session.start as usize;
+        let mut carried = CarriedStates::new(world.user_state().unwrap(), 1).unwrap();
+        carried.set_memory(0, world.starts.memory(start)).unwrap();
+        let mut expected = carried.vectors().unwrap();
+        let at_start = &world.starts.session_features(start)[..length];
+        assert!(expected.iter().zip(at_start).all(|(a, b)| (a - b).abs() < 1e-6));
+        for (position, (&place, responses)) in session.played.iter().zip(&session.responses).enumerate() {
+            let track = world.starts.tracks(start)[usize::from(session.pool[usize::from(place)])];
+            let sign = |given: bool| if given { 1.0 } else { -1.0 };
+            let gap_hours = if position == 0 { world.starts.gap_hours(start) } else { 0.0 };
+            let mut row = vectors.vector(track).to_vec();
+            row.extend([1.0, sign(responses.complete), sign(responses.skip), sign(responses.past_threshold)]);
+            row.push(gap_hours.ln_1p() / 8.0);
+            carried.play(&[true], &row).unwrap();
+            expected.extend(carried.vectors().unwrap());
+        }
+        expected[..length].copy_from_slice(at_start);
+        assert!(session.states == expected, "session {}", session.number);
+        let states: Vec<&[f32]> = session.states.chunks_exact(length).collect();
+        assert!(states.windows(2).all(|pair| pair[0] != pair[1]), "each play moves the state");
+        for (position, state) in states.iter().enumerate() {
+            assert_eq!(session.view().at(position).user_state(&world), *state);
         }
     }
 }

@@ -19,7 +19,7 @@ pub enum UserStateSource {
     /// Trained encoders, and what they were trained on.
     Trained {
         /// The histories.
-        histories: ListeningHistories,
+        histories: Box<ListeningHistories>,
         /// The encoders.
         encoders: UserStates,
         /// The fingerprint of what they depend on.
@@ -40,7 +40,7 @@ impl UserStateSource {
         if config.user_state.encoders == [UserStateModel::RecencyWeightedMean] {
             return Ok(Self::Mean(serde_json::to_string(&config.user_state.recency_weighted_mean)?));
         }
-        let histories = ListeningHistories::of(config, dataset, split, embeddings, notes, progress)?;
+        let histories = Box::new(ListeningHistories::of(config, dataset, split, embeddings, notes, progress)?);
         let (encoders, mark) = histories.encoders(config, notes, progress)?;
         Ok(Self::Trained { histories, encoders, mark })
     }

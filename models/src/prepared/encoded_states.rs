@@ -195,7 +195,7 @@ impl SessionStates for EncodedStates<'_> {
         let last_play = timeline.sessions.iter().filter_map(|session| session.plays.last()).next_back();
         let gap_ms = last_play.map_or(0, |play| (next.start_ms - play.end_ms()).max(0));
         let gap_hours = gap_ms as f32 / 3_600_000.0;
-        Moment { slow_features: &slow_features, context: next.context.clone(), gap_hours }.write(&mut moment);
+        Moment { slow_features: &slow_features, context: next.context, gap_hours }.write(&mut moment);
         alone.begin_session(&[true], &moment)?;
         self.held = 0..1;
         self.states = alone.vectors()?;

@@ -57,7 +57,8 @@ impl UserState for FsVaeState {
         if let Some(fast) = &self.0.fast {
             let before = self.fast_part(memory)?;
             // Training gives each user a first step without a play.
-            parts.push(before.f_where_self(&begun, &fast.first_step(&before)?)?);
+            let all_begun = begun.f_all()?.f_int64_value(&[])? == 1;
+            parts.push(if all_begun { before } else { before.f_where_self(&begun, &fast.first_step(&before)?)? });
         }
         if let Some(slow) = &self.0.slow {
             parts.push(encode_slow(slow, &moments.slow_and_context()?)?);
