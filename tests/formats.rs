@@ -30,7 +30,13 @@ fn what_a_format_can_carry_comes_back() {
     let (plays, users) = (&direct["summary"]["plays"], &direct["summary"]["users"]);
     for format in ["spotify-extended", "spotify-account", "yambda", "lastfm-1k", "sessions"] {
         let summary = &round_trip(folder, format, "")["summary"];
-        assert_eq!(&summary["plays"], plays, "{format}");
+        if format == "spotify-account" {
+            // Ends are told to the minute: a track skipped twice at once, after the same time, looks like a row sent twice.
+            let (found, written) = (summary["plays"].as_u64().unwrap(), plays.as_u64().unwrap());
+            assert!(found <= written && written - found <= written / 500, "{format}: {found} of {written}");
+        } else {
+            assert_eq!(&summary["plays"], plays, "{format}");
+        }
         if format != "sessions" {
             assert_eq!(&summary["users"], users, "{format}");
         }
