@@ -44,6 +44,7 @@ impl SessionRules {
     /// `finished`: whether the source says that the track ran to its end. `moved_on`: whether it says that the
     /// listener moved on. Where it says neither, the share of the duration decides; where that is unknown too,
     /// `complete` and `skip` stay missing.
+    #[inline]
     pub fn responses(
         &self,
         ms_played: u32,
@@ -51,20 +52,16 @@ impl SessionRules {
         finished: Option<bool>,
         moved_on: Option<bool>,
     ) -> Responses {
-        let nearly_all = duration_ms.map(|duration| f64::from(ms_played) >= self.complete_share * f64::from(duration));
-        let complete = match (finished, nearly_all) {
-            (Some(true), _) | (_, Some(true)) => Some(true),
-            (Some(false), _) | (_, Some(false)) => Some(false),
-            (None, None) => None,
-        };
-        let skip = match (complete, moved_on) {
-            (Some(true), _) => Some(false),
-            (_, known) => known,
-        };
+        let nearly_all =
+            duration_ms.is_some_and(|duration| f64::from(ms_played) >= self.complete_share * f64::from(duration));
+        // Without short circuits: which way a play goes cannot be foreseen, and a branch would be missed half the time.
+        let ended = (finished == Some(true)) | nearly_all;
+        let complete = (finished.is_some() | duration_ms.is_some()).then_some(ended);
+        let skip = if ended { Some(false) } else { moved_on };
         // A complete play can have a short time of its own, where it was resumed: the track as a whole is past it.
         let past = |ms: u32| f64::from(ms) >= self.threshold_seconds * 1000.0;
-        let whole = complete == Some(true) && duration_ms.is_some_and(past);
-        Responses { complete, skip, past_threshold: Some(whole || past(ms_played)) }
+        let whole = ended & duration_ms.is_some_and(past);
+        Responses { complete, skip, past_threshold: Some(whole | past(ms_played)) }
     }
 }
 

@@ -114,6 +114,7 @@ impl TableLayout {
             (ColumnValues::Int(values), Integers::Plain) => Chunk::plain(column, values),
             (ColumnValues::Long(values), Integers::Plain) => Chunk::plain(column, values),
             (ColumnValues::SameText(_, text), _) => Chunk::same_text(column, rows, text.data()),
+            (ColumnValues::Names(places, names), _) => Chunk::names(column, places, names),
             _ => return None,
         };
         Some(chunk)
@@ -133,8 +134,8 @@ impl TableLayout {
             ColumnValues::Long(values) => write_values::<Int64Type>(&mut writer, values)?,
             ColumnValues::Float(values) => write_values::<FloatType>(&mut writer, values)?,
             ColumnValues::Text(values) => write_values::<ByteArrayType>(&mut writer, values)?,
-            // Never asked of the library: a chunk of its own, unless there are no rows.
-            ColumnValues::SameText(..) => {}
+            // Never asked of the library: a chunk of their own, unless there are no rows.
+            ColumnValues::Missing(_) | ColumnValues::SameText(..) | ColumnValues::Names(..) => {}
         }
         let close = writer.close()?;
         Ok((sink.into_inner()?.into(), close))

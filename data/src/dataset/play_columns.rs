@@ -9,14 +9,16 @@ pub(crate) const PLAYS_AT_ONCE: usize = 512;
 
 /// The columns of the plays of one row group, but for those that tell of their sessions.
 pub(crate) struct PlayColumns {
-    tracks: Vec<i32>,
-    starts_ms: Vec<i64>,
-    ms_played: Values<i32>,
-    complete: Values<bool>,
-    skip: Values<bool>,
-    past_threshold: Values<bool>,
-    skip_steps: Values<i32>,
-    propensities: Values<f32>,
+    pub(crate) tracks: Vec<i32>,
+    pub(crate) starts_ms: Vec<i64>,
+    pub(crate) ms_played: Values<i32>,
+    pub(crate) complete: Values<bool>,
+    pub(crate) skip: Values<bool>,
+    pub(crate) past_threshold: Values<bool>,
+    /// `None` where no play has one.
+    pub(crate) skip_steps: Option<Values<i32>>,
+    /// `None` where no play has one.
+    pub(crate) propensities: Option<Values<f32>>,
 }
 
 impl PlayColumns {
@@ -29,8 +31,8 @@ impl PlayColumns {
             complete: Values::none_yet(plays),
             skip: Values::none_yet(plays),
             past_threshold: Values::none_yet(plays),
-            skip_steps: Values::none_yet(plays),
-            propensities: Values::none_yet(plays),
+            skip_steps: Some(Values::none_yet(plays)),
+            propensities: Some(Values::none_yet(plays)),
         }
     }
 
@@ -42,8 +44,12 @@ impl PlayColumns {
         self.complete.extend(plays, |play| play.responses.complete);
         self.skip.extend(plays, |play| play.responses.skip);
         self.past_threshold.extend(plays, |play| play.responses.past_threshold);
-        self.skip_steps.extend(plays, |play| play.skip_step.map(i32::from));
-        self.propensities.extend(plays, |play| play.propensity);
+        if let Some(skip_steps) = &mut self.skip_steps {
+            skip_steps.extend(plays, |play| play.skip_step.map(i32::from));
+        }
+        if let Some(propensities) = &mut self.propensities {
+            propensities.extend(plays, |play| play.propensity);
+        }
     }
 
     pub(super) fn tally(&self) -> ResponseTally {
@@ -52,6 +58,7 @@ impl PlayColumns {
     }
 
     pub(super) fn into_columns(self) -> [ColumnValues; 8] {
+        let rows = self.tracks.len();
         [
             ColumnValues::Int(Values::all(self.tracks)),
             ColumnValues::Long(Values::all(self.starts_ms)),
@@ -59,8 +66,8 @@ impl PlayColumns {
             ColumnValues::Bool(self.complete),
             ColumnValues::Bool(self.skip),
             ColumnValues::Bool(self.past_threshold),
-            ColumnValues::Int(self.skip_steps),
-            ColumnValues::Float(self.propensities),
+            self.skip_steps.map_or(ColumnValues::Missing(rows), ColumnValues::Int),
+            self.propensities.map_or(ColumnValues::Missing(rows), ColumnValues::Float),
         ]
     }
 }

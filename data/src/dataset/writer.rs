@@ -269,8 +269,13 @@ fn catalog_columns(first: usize, catalog: &[Cow<'_, Track>]) -> Vec<ColumnValues
         ColumnValues::Bool(Values::required(catalog.iter().map(|t| t.duration_estimated))),
         ColumnValues::Int(Values::of(catalog, |t| t.release_year.map(i32::from))),
     ];
+    let described = catalog.iter().any(|t| t.audio_features.is_some());
     for feature in 0..AUDIO_FEATURES.len() {
-        columns.push(ColumnValues::Float(Values::of(catalog, |t| t.audio_features.map(|f| f[feature]))));
+        columns.push(if described {
+            ColumnValues::Float(Values::of(catalog, |t| t.audio_features.map(|f| f[feature])))
+        } else {
+            ColumnValues::Missing(catalog.len())
+        });
     }
     columns
 }

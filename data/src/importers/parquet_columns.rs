@@ -88,19 +88,6 @@ pub(super) struct RowRange {
     pub(super) first_row: u64,
 }
 
-impl RowRange {
-    /// The range in up to so many ranges that follow each other.
-    pub(super) fn split(self, parts: usize) -> impl Iterator<Item = Self> {
-        let rows = self.rows.div_ceil(parts).max(1);
-        (0..self.rows).step_by(rows).map(move |skipped| Self {
-            start: self.start + skipped,
-            rows: rows.min(self.rows - skipped),
-            first_row: self.first_row + skipped as u64,
-            ..self
-        })
-    }
-}
-
 /// An open Parquet file.
 #[derive(Clone)]
 pub(super) struct ParquetFile {

@@ -1,7 +1,7 @@
 //! Yambda, the set of Yandex Music. The format, its traps and what is made of them are documented in
 //! `docs/formats/yambda.md`.
 //!
-//! Ranges of rows are decoded and checked on all cores (`events`) and become sessions in the order of the file
+//! Ranges of rows are decoded by one thread and checked by others (`events`), and become sessions in the order of the file
 //! (`plays`). A file that is not ordered by user and time is sorted outside the memory first. Only tracks and users stay
 //! in memory.
 
@@ -22,15 +22,15 @@ use self::files::{FoundFiles, REMEDY};
 use self::items::{Items, Known, Users};
 use self::plays::Plays;
 use super::options::ImportOptions;
-use super::parquet_columns::RowRange;
+use super::parquet_columns::{Column, RowRange};
 use super::report::{DroppedRows, ImportCounts, ImportReport, Remark};
 use super::track_features::read_track_features;
 use crate::external_sort::RUN_RECORDS;
 use crate::parallel::in_order;
 use crate::{AudioFeatures, DataError, DatasetWriter, ExternalSort, Feedback, Progress, Result, SourceInfo, Track};
 
-/// Values per column that one thread decodes at a time; 20 bytes of each event are held.
-const RANGE_VALUES: usize = 1 << 16;
+/// Values per column that are decoded at a time: what is made of them stays in the caches.
+const RANGE_VALUES: usize = 1 << 14;
 
 /// Imports Yambda, in its flat or its sequential layout, into a new dataset at `out`.
 ///
@@ -302,7 +302,7 @@ fn open_all(paths: &[(PathBuf, Option<EventKind>)]) -> Result<Vec<EventFile>> {
     paths.iter().map(|(path, kind)| EventFile::open(path, *kind)).collect()
 }
 
-/// Gives the events of all files to `take`, in order, decoded on all cores.
+/// Gives the events of all files to `take`, in order.
 fn read_events(
     files: &[EventFile],
     lenient: bool,
@@ -317,8 +317,10 @@ fn read_events(
     let mut ranges = files.iter().flat_map(|file| file.ranges(RANGE_VALUES).map(move |range| (file, range)));
     let mut done = 0;
     in_order(
-        || Ok(ranges.next()),
-        |(file, range): (&EventFile, RowRange)| Ok((range.rows as u64, file.read(range, lenient)?)),
+        || ranges.next().map(|(file, range)| Ok((file, range, file.read(range)?))).transpose(),
+        |(file, range, columns): (&EventFile, RowRange, Vec<Column>)| {
+            Ok((range.rows as u64, file.events(range, &columns, lenient)?))
+        },
         |(rows, events)| {
             take(events)?;
             done += rows;
@@ -337,7 +339,8 @@ pub(crate) fn fuzz(bytes: &[u8]) {
     for (kind, lenient) in kinds.into_iter().flat_map(|kind| [(kind, false), (kind, true)]) {
         let Ok(file) = open().and_then(|file| EventFile::new(file, kind)) else { continue };
         // Both outcomes are right; what matters is that there is one.
-        let _ = file.ranges(RANGE_VALUES).try_for_each(|range| file.read(range, lenient).map(|_| ()));
+        let _ =
+            file.ranges(RANGE_VALUES).try_for_each(|range| file.events(range, &file.read(range)?, lenient).map(|_| ()));
     }
     if let Ok(file) = open() {
         side_tables::fuzz(&file);

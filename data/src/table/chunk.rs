@@ -2,8 +2,7 @@
 //!
 //! That writer looks at every value and level several times, also where there is nothing to be seen: in the tables of
 //! sessions and plays it took most of the time. What is simple to encode is encoded here: integers by their differences
-//! or as they are, yes and no, and columns with one text or
-//! none at all.
+//! or as they are, yes and no, names from a short list, and columns with one text or none at all.
 
 use parquet::basic::Encoding;
 use parquet::column::page::{CompressedPage, Page, PageWriter};
@@ -17,11 +16,12 @@ use parquet::schema::types::ColumnDescPtr;
 use super::differences::{self, Integer};
 use super::values::Values;
 
-/// A chunk in the making: its one page, and its dictionary of one value, if it has any.
+/// A chunk in the making: its one page, and its dictionary, if it has any.
 pub(super) struct Chunk {
     column: ColumnDescPtr,
     rows: usize,
-    dictionary: Option<Vec<u8>>,
+    /// How many texts there are, and their bytes.
+    dictionary: Option<(usize, Vec<u8>)>,
     body: Vec<u8>,
     encoding: Encoding,
     statistics: Option<Statistics>,
@@ -51,12 +51,27 @@ impl Chunk {
 
     /// One text in all rows of a column without missing values.
     pub(super) fn same_text(column: ColumnDescPtr, rows: usize, text: &[u8]) -> Self {
-        let dictionary = [&(text.len() as u32).to_le_bytes(), text].concat();
         // The dictionary's first value, as a number of one bit, so many times.
         let mut body = vec![1];
         put_run(rows, 0, &mut body);
         let encoding = Encoding::RLE_DICTIONARY;
-        Self { column, rows, dictionary: Some(dictionary), body, encoding, statistics: None }
+        Self { column, rows, dictionary: Some(dictionary([text])), body, encoding, statistics: None }
+    }
+
+    /// Texts of a short list, by their places in it.
+    pub(super) fn names(column: ColumnDescPtr, places: &Values<u8>, names: &[&str]) -> Self {
+        let width = (usize::BITS - names.len().saturating_sub(1).leading_zeros()).max(1) as usize;
+        let mut chunk = Self::begin(column, places, places.rows());
+        let places = places.present();
+        chunk.body.push(width as u8);
+        differences::put_varint((places.len().div_ceil(8) as u64) << 1 | 1, &mut chunk.body);
+        for places in places.chunks(8) {
+            let packed = places.iter().rev().fold(0, |packed, &place| packed << width | u64::from(place));
+            chunk.body.extend_from_slice(&packed.to_le_bytes()[..width]);
+        }
+        chunk.dictionary = Some(dictionary(names.iter().map(|name| name.as_bytes())));
+        chunk.encoding = Encoding::RLE_DICTIONARY;
+        chunk
     }
 
     /// Yes or no, a bit each.
@@ -103,9 +118,9 @@ impl Chunk {
             let size = page.buffer().len();
             pages.write_page(CompressedPage::new(page, size))
         };
-        let dictionary = self.dictionary.map(|dictionary| {
-            let (buf, encoding) = (dictionary.into(), Encoding::PLAIN);
-            write(Page::DictionaryPage { buf, num_values: 1, encoding, is_sorted: false })
+        let dictionary = self.dictionary.map(|(texts, bytes)| {
+            let (buf, num_values, encoding) = (bytes.into(), texts as u32, Encoding::PLAIN);
+            write(Page::DictionaryPage { buf, num_values, encoding, is_sorted: false })
         });
         let dictionary = dictionary.transpose()?;
         let page = write(Page::DataPage {
@@ -141,6 +156,15 @@ impl Chunk {
     }
 }
 
+/// How many texts there are, and how a dictionary holds them: each behind its length.
+fn dictionary<'a>(texts: impl IntoIterator<Item = &'a [u8]>) -> (usize, Vec<u8>) {
+    texts.into_iter().fold((0, Vec::new()), |(count, mut bytes), text| {
+        bytes.extend_from_slice(&(text.len() as u32).to_le_bytes());
+        bytes.extend_from_slice(text);
+        (count + 1, bytes)
+    })
+}
+
 /// Levels, behind their length.
 fn put_levels(out: &mut Vec<u8>, put: impl FnOnce(&mut Vec<u8>)) {
     out.extend_from_slice(&[0; 4]);
@@ -163,10 +187,16 @@ fn put_bits_run(levels: &[bool], out: &mut Vec<u8>) {
 
 /// Bits from the lowest to the highest of each byte; the last byte is filled up with zeros.
 fn put_bits(bits: &[bool], out: &mut Vec<u8>) {
-    let byte = |bits: &[bool]| bits.iter().rev().fold(0, |byte, &bit| byte << 1 | u8::from(bit));
     let (whole, rest) = bits.as_chunks::<8>();
-    out.extend(whole.iter().map(|bits| byte(bits)));
+    // The product has the lowest bit of each byte in its highest byte, that of the first lowest.
+    let byte = |bits: [bool; 8]| {
+        let bytes = u64::from_le_bytes(bits.map(u8::from));
+        (bytes.wrapping_mul(0x0102_0408_1020_4080) >> 56) as u8
+    };
+    out.extend(whole.iter().map(|&bits| byte(bits)));
     if !rest.is_empty() {
-        out.push(byte(rest));
+        let mut last = [false; 8];
+        last[..rest.len()].copy_from_slice(rest);
+        out.push(byte(last));
     }
 }

@@ -13,6 +13,7 @@ const SCHEMA: &str = "message test {
     optional float number;
     required binary same (utf8);
     optional int32 never;
+    optional binary name (utf8);
 }";
 
 /// Writes one row group per element and reads them back.
@@ -40,13 +41,14 @@ fn optional<T: std::fmt::Debug + Clone>(
 proptest! {
     #[test]
     fn what_is_written_is_read(
-        (rising, near, far, plain, yes, number) in (1usize..400).prop_flat_map(|rows| (
+        (rising, near, far, plain, yes, number, name) in (1usize..400).prop_flat_map(|rows| (
             proptest::collection::vec(any::<i64>(), rows),
             optional(prop_oneof![0i32..40, any::<i32>()], rows),
             optional(prop_oneof![Just(7i64), any::<i64>()], rows),
             optional(any::<i32>(), rows),
             optional(any::<bool>(), rows),
             optional(-1e9f32..1e9, rows),
+            optional(proptest::sample::select(&["", "a", "bc", "d", "e"][..]), rows),
         )),
         text in "[a-c]{0,2}",
     ) {
@@ -59,7 +61,8 @@ proptest! {
             ColumnValues::Bool(Values::of(&yes, |value| *value)),
             ColumnValues::Float(Values::of(&number, |value| *value)),
             ColumnValues::texts(std::iter::repeat_n(text.as_str(), rows)),
-            ColumnValues::Int(Values::optional(std::iter::repeat_n(None, rows))),
+            ColumnValues::Missing(rows),
+            ColumnValues::names(name.iter().copied()),
         ];
         let (_folder, read) = written_and_read(&[columns]);
         let expected = vec![
@@ -71,6 +74,7 @@ proptest! {
             Column::Float(number),
             Column::Text(vec![Some(text); rows]),
             Column::Int(vec![None; rows]),
+            Column::Text(name.into_iter().map(|name| name.map(str::to_owned)).collect()),
         ];
         prop_assert_eq!(read, [expected]);
     }
@@ -88,11 +92,44 @@ fn a_group_without_rows_can_be_written() {
             ColumnValues::Float(Values::all(Vec::new())),
             ColumnValues::texts(std::iter::empty()),
             ColumnValues::Int(Values::all(Vec::new())),
+            ColumnValues::names(std::iter::empty()),
         ]
     };
     let (_folder, read) = written_and_read(&[empty()]);
     assert_eq!(read.len(), 1);
     assert_eq!(read[0][6], Column::Text(Vec::new()));
+}
+
+#[test]
+fn long_columns_are_read_as_they_were() {
+    let rows = 50_000;
+    let some = |row: i32| (row < 20_000 || row > 40_000 && row % 3 == 0).then_some(row);
+    let numbers: Vec<Option<i32>> = (0..rows).map(some).collect();
+    let name = |row: i32| (row % 7 > 0).then_some(["x", "y", "z"][(row % 3) as usize]);
+    let columns = vec![
+        ColumnValues::Long(Values::required((0..rows).map(|row| i64::from(row % 1000)))),
+        ColumnValues::Int(Values::optional(numbers.iter().copied())),
+        ColumnValues::Long(Values::optional(numbers.iter().map(|row| row.map(i64::from)))),
+        ColumnValues::Int(Values::optional(numbers.iter().copied())),
+        ColumnValues::Bool(Values::optional(numbers.iter().map(|row| row.map(|row| row % 5 == 0)))),
+        ColumnValues::Missing(rows as usize),
+        ColumnValues::texts(std::iter::repeat_n("same", rows as usize)),
+        ColumnValues::Missing(rows as usize),
+        ColumnValues::names((0..rows).map(name)),
+    ];
+    let (_folder, read) = written_and_read(&[columns]);
+    let expected = vec![
+        Column::Long((0..rows).map(|row| Some(i64::from(row % 1000))).collect()),
+        Column::Int(numbers.clone()),
+        Column::Long(numbers.iter().map(|row| row.map(i64::from)).collect()),
+        Column::Int(numbers.clone()),
+        Column::Bool(numbers.iter().map(|row| row.map(|row| row % 5 == 0)).collect()),
+        Column::Float(vec![None; rows as usize]),
+        Column::Text(vec![Some("same".to_owned()); rows as usize]),
+        Column::Int(vec![None; rows as usize]),
+        Column::Text((0..rows).map(|row| name(row).map(str::to_owned)).collect()),
+    ];
+    assert_eq!(read, [expected]);
 }
 
 #[test]
@@ -106,6 +143,7 @@ fn the_footer_tells_range_and_missing_values() {
         ColumnValues::Float(Values::all(vec![0.5, 0.5, 1.0])),
         ColumnValues::texts(["a", "b", "a"].into_iter()),
         ColumnValues::Int(Values::optional([None, None, None].into_iter())),
+        ColumnValues::names([Some("b"), None, Some("a")].into_iter()),
     ];
     let (folder, read) = written_and_read(&[columns]);
     assert_eq!(read[0][6], Column::Text(["a", "b", "a"].map(|text| Some(text.to_owned())).to_vec()));

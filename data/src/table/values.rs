@@ -10,6 +10,8 @@ pub(crate) struct Values<T> {
     values: Vec<T>,
     /// Whether each row has a value; empty where all have one.
     has_value: Vec<bool>,
+    /// How many rows have a value.
+    known: usize,
 }
 
 impl<T: Clone + Default> Values<T> {
@@ -19,12 +21,17 @@ impl<T: Clone + Default> Values<T> {
 
     /// One value per row.
     pub(crate) fn all(values: Vec<T>) -> Self {
-        Self { values, has_value: Vec::new() }
+        Self { known: values.len(), values, has_value: Vec::new() }
     }
 
     pub(crate) fn optional(values: impl Iterator<Item = Option<T>>) -> Self {
         let (has_value, values) = values.map(|value| (value.is_some(), value.unwrap_or_default())).unzip();
-        Self { values, has_value }
+        Self::told(values, has_value)
+    }
+
+    /// Values, the default one where there is none, and whether there is one.
+    pub(crate) fn told(values: Vec<T>, has_value: Vec<bool>) -> Self {
+        Self { known: count(&has_value), values, has_value }
     }
 
     /// What `value` answers for each row of a column that may have missing values.
@@ -36,13 +43,15 @@ impl<T: Clone + Default> Values<T> {
 
     /// Of a column that may have missing values, with room for so many.
     pub(crate) fn none_yet(rows: usize) -> Self {
-        Self { values: Vec::with_capacity(rows), has_value: Vec::with_capacity(rows) }
+        Self { values: Vec::with_capacity(rows), has_value: Vec::with_capacity(rows), known: 0 }
     }
 
     /// Adds what `value` answers for each row of a column that may have missing values.
     pub(crate) fn extend<R>(&mut self, rows: &[R], value: impl Fn(&R) -> Option<T>) {
         // Each in a loop of its own, without a branch per row.
+        let before = self.has_value.len();
         self.has_value.extend(rows.iter().map(|row| value(row).is_some()));
+        self.known += count(&self.has_value[before..]);
         self.values.extend(rows.iter().map(|row| value(row).unwrap_or_default()));
     }
 
@@ -52,16 +61,18 @@ impl<T: Clone + Default> Values<T> {
 
     /// How many rows have a value.
     pub(crate) fn known(&self) -> usize {
-        if self.has_value.is_empty() { self.values.len() } else { self.has_value.iter().filter(|&&has| has).count() }
+        self.known
     }
 
     /// The values that are there.
     pub(super) fn present(&self) -> Cow<'_, [T]> {
-        if self.known() == self.rows() {
+        if self.known == self.rows() {
             return Cow::Borrowed(&self.values);
         }
-        let present = self.values.iter().zip(&self.has_value).filter(|(_, has)| **has);
-        Cow::Owned(present.map(|(value, _)| value.clone()).collect())
+        let mut present = Vec::with_capacity(self.known);
+        let of_rows = self.values.iter().zip(&self.has_value).filter(|(_, has)| **has);
+        present.extend(of_rows.map(|(value, _)| value.clone()));
+        Cow::Owned(present)
     }
 
     /// Whether each row has a value; empty where all have one.
@@ -82,8 +93,12 @@ impl Values<bool> {
     /// How many rows have a yes.
     pub(crate) fn yes(&self) -> usize {
         // Where there is no value stands no.
-        self.values.iter().filter(|&&value| value).count()
+        count(&self.values)
     }
+}
+
+fn count(flags: &[bool]) -> usize {
+    flags.iter().filter(|&&flag| flag).count()
 }
 
 /// A column to be written.
@@ -93,8 +108,12 @@ pub(crate) enum ColumnValues {
     Long(Values<i64>),
     Float(Values<f32>),
     Text(Values<ByteArray>),
+    /// So many rows without a value, of any type.
+    Missing(usize),
     /// The same text in so many rows.
     SameText(usize, ByteArray),
+    /// Texts of a short list: their places in it.
+    Names(Values<u8>, Vec<&'static str>),
 }
 
 impl ColumnValues {
@@ -107,10 +126,18 @@ impl ColumnValues {
         }
     }
 
-    /// A column of names from a fixed list.
+    /// A column of names from a fixed list of fewer than 256.
     pub(crate) fn names(names: impl Iterator<Item = Option<&'static str>>) -> Self {
-        let bytes = |name: &'static str| ByteArray::from(bytes::Bytes::from_static(name.as_bytes()));
-        Self::Text(Values::optional(names.map(|name| name.map(bytes))))
+        let mut list = Vec::new();
+        let mut place = |name| {
+            let place = list.iter().position(|known| *known == name).unwrap_or(list.len());
+            if place == list.len() {
+                list.push(name);
+            }
+            place as u8
+        };
+        let places = Values::optional(names.map(|name| name.map(&mut place)));
+        Self::Names(places, list)
     }
 
     /// How many rows there are, and how many have a value.
@@ -124,7 +151,9 @@ impl ColumnValues {
             Self::Long(values) => of(values),
             Self::Float(values) => of(values),
             Self::Text(values) => of(values),
+            Self::Missing(rows) => (*rows, 0),
             Self::SameText(rows, _) => (*rows, *rows),
+            Self::Names(places, _) => of(places),
         }
     }
 }

@@ -251,7 +251,9 @@ fn column<T: DataType>(
     levels: Levels,
     cells: impl FnOnce(Vec<T::T>) -> Cells,
 ) -> Result<Column> {
-    let (mut definitions, mut repetitions, mut values) = (Vec::new(), Vec::new(), Vec::new());
+    // The rows of a range are few. The values of lists may be many more, or fewer: they take their memory as they come.
+    let mut values = Vec::with_capacity(if levels.cell.is_none() { rows } else { 0 });
+    let (mut definitions, mut repetitions) = (Vec::new(), Vec::new());
     let (read, ..) = reader.read_records(rows, Some(&mut definitions), Some(&mut repetitions), &mut values)?;
     if read != rows {
         return Err(too_few());

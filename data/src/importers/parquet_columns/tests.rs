@@ -138,15 +138,6 @@ fn ranges_may_be_read_by_several_threads_and_in_any_order() {
 }
 
 #[test]
-fn split_ranges_follow_each_other() {
-    let range = RowRange { group: 1, start: 10, rows: 7, first_row: 110 };
-    let parts: Vec<_> = range.split(3).map(|part| (part.group, part.start, part.rows, part.first_row)).collect();
-    assert_eq!(parts, [(1, 10, 3, 110), (1, 13, 3, 113), (1, 16, 1, 116)]);
-    assert_eq!(range.split(100).count(), 7);
-    assert_eq!(RowRange { rows: 0, ..range }.split(4).count(), 0);
-}
-
-#[test]
 fn what_is_no_parquet_file_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("listens.parquet");

@@ -112,9 +112,6 @@ const RATIO: usize = 3;
 const LENGTH: usize = 4;
 const KIND: usize = 5;
 
-/// Parts of a range whose columns are held at once: those of a part fit the caches.
-const PARTS: usize = 2;
-
 /// A file of events.
 pub(super) struct EventFile {
     file: ParquetFile,
@@ -163,19 +160,17 @@ impl EventFile {
         self.selection.ranges(values)
     }
 
-    /// The events of a range. Bad ones are skipped and counted if `lenient`; otherwise the first is an error.
-    pub(super) fn read(&self, range: RowRange, lenient: bool) -> Result<Events> {
-        let mut events = Events { events: Vec::with_capacity(range.rows), rows: 0, bad: 0 };
-        for part in range.split(PARTS) {
-            self.read_part(part, lenient, &mut events)?;
-        }
-        Ok(events)
+    /// Decodes the columns of a range. No page is unpacked twice where the ranges are asked for in order by one thread.
+    pub(super) fn read(&self, range: RowRange) -> Result<Vec<Column>> {
+        self.selection.read(range)
     }
 
-    fn read_part(&self, range: RowRange, lenient: bool, events: &mut Events) -> Result<()> {
-        let columns = self.selection.read(range)?;
-        if self.take_listens(&columns, events).is_some() {
-            return Ok(());
+    /// The events of a range, whose columns these are. Bad ones are skipped and counted if `lenient`; otherwise the first
+    /// is an error.
+    pub(super) fn events(&self, range: RowRange, columns: &[Column], lenient: bool) -> Result<Events> {
+        let mut events = Events { events: Vec::with_capacity(range.rows), rows: 0, bad: 0 };
+        if self.take_listens(columns, &mut events).is_some() {
+            return Ok(events);
         }
         let (users, cells) = columns.split_at(1);
         for row in 0..range.rows {
@@ -212,7 +207,7 @@ impl EventFile {
                 }
             }
         }
-        Ok(())
+        Ok(events)
     }
 
     /// Adds listens in a form that needs no look at the single cell: one per row, with all numbers in their bounds and

@@ -2,6 +2,7 @@
 
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
+use memmap2::MmapMut;
 
 /// Identifiers below this have a place in a table; the set's go up to 9.4 million.
 const DIRECT: usize = 1 << 24;
@@ -10,22 +11,33 @@ const NONE: u32 = u32::MAX;
 /// Numbers for identifiers that are whole numbers, most of them small.
 struct Numbers {
     /// By identifier: the number with its bits turned over, so that none yet is 0 and the system gives memory only to the
-    /// parts that are written to.
-    direct: Vec<u32>,
+    /// parts that are written to. Without it all identifiers are `others`.
+    table: Option<MmapMut>,
     others: HashMap<u32, u32, FixedState>,
     ids: Vec<u32>,
 }
 
 impl Default for Numbers {
     fn default() -> Self {
-        Self { direct: vec![0; DIRECT], others: HashMap::default(), ids: Vec::new() }
+        let table = MmapMut::map_anon(DIRECT * size_of::<u32>()).ok();
+        // Most look-ups meet a page of their own, and finding it in the page table takes longer than the look-up. It is
+        // only advice: where the system has no large pages, small ones do.
+        #[cfg(target_os = "linux")]
+        let _ = table.as_ref().map(|table| table.advise(memmap2::Advice::HugePage));
+        Self { table, others: HashMap::default(), ids: Vec::new() }
     }
 }
 
 impl Numbers {
+    /// The table of small identifiers.
+    fn direct(&self) -> &[u32] {
+        self.table.as_deref().map_or(&[], bytemuck::cast_slice)
+    }
+
     fn number(&mut self, id: u32) -> u32 {
         let next = self.ids.len() as u32;
-        let stored = match self.direct.get_mut(id as usize) {
+        let direct: &mut [u32] = self.table.as_deref_mut().map_or(&mut [], bytemuck::cast_slice_mut);
+        let stored = match direct.get_mut(id as usize) {
             Some(stored) => stored,
             None => self.others.entry(id).or_insert(!NONE),
         };
@@ -36,13 +48,8 @@ impl Numbers {
         !*stored
     }
 
-    /// The number of a small identifier; [`NONE`] for others and those that were not met.
-    fn find_direct(&self, id: u32) -> u32 {
-        self.direct.get(id as usize).map_or(NONE, |stored| !stored)
-    }
-
     fn find(&self, id: u32) -> Option<u32> {
-        let stored = self.direct.get(id as usize).or_else(|| self.others.get(&id));
+        let stored = self.direct().get(id as usize).or_else(|| self.others.get(&id));
         stored.map(|stored| !stored).filter(|&number| number != NONE)
     }
 }
@@ -88,7 +95,8 @@ impl Items {
     /// memory answers them at the same time, asked for one by one each has to be waited for (a quarter of the import's time).
     pub(super) fn look_up(&self, items: impl Iterator<Item = u32>, known: &mut Vec<Known>) {
         known.clear();
-        known.extend(items.map(|item| Known(self.numbers.find_direct(item))));
+        let direct = self.numbers.direct();
+        known.extend(items.map(|item| Known(direct.get(item as usize).map_or(NONE, |stored| !stored))));
     }
 
     pub(super) fn number(&mut self, item: u32) -> u32 {

@@ -3,8 +3,9 @@
 use super::PlacedFeedback;
 use super::events::{Event, NO_RATIO};
 use super::items::{Items, Known, Users};
-use crate::dataset::{GROUP_PLAYS, PLAYS_AT_ONCE, PlayColumns, SessionRow};
-use crate::{Context, DatasetWriter, Play, Responses, Result, SessionRules, Source};
+use crate::dataset::{GROUP_PLAYS, PlayColumns, SessionRow};
+use crate::table::Values;
+use crate::{Context, DatasetWriter, Result, SessionRules, Source};
 
 /// Rows of one moment among which an equal one is looked for. Up to 163 share a moment in the set of 50 M.
 const MOMENT_ROWS: usize = 256;
@@ -105,19 +106,41 @@ impl<'a> Plays<'a> {
         for events in events.chunks(LOOKED_UP) {
             let mut known = std::mem::take(&mut self.known);
             self.items.look_up(events.iter().map(|event| event.item), &mut known);
-            for (event, &known) in events.iter().zip(&known) {
-                if !self.is_next(event) {
-                    return Ok(false);
+            let mut place = 0;
+            while let Some(event) = events.get(place) {
+                let plain = self.plain_plays(&events[place..]);
+                if plain == 0 {
+                    if !self.is_next(event) {
+                        return Ok(false);
+                    }
+                    feedback.extend(self.push(event, known[place])?);
+                    place += 1;
+                    continue;
                 }
-                feedback.extend(self.push(event, known)?);
+                let plays = place..place + plain;
+                place = plays.end;
+                self.moment.clear();
+                self.last = Some(events[place - 1]);
+                for (event, &known) in events[plays.clone()].iter().zip(&known[plays]) {
+                    self.play(event, known)?;
+                }
             }
             self.known = known;
         }
         Ok(true)
     }
 
+    /// How many of the events, from the first on, are plays of the last user, each later than the event before: most are.
+    fn plain_plays(&self, events: &[Event]) -> usize {
+        let Some(mut last) = self.last.as_ref() else { return 0 };
+        let plain = |event| {
+            let before = std::mem::replace(&mut last, event);
+            event.is_play() && event.user == before.user && event.time_s > before.time_s
+        };
+        events.iter().map(plain).take_while(|&plain| plain).count()
+    }
+
     /// Adds the next event; answers the record of one that is no play.
-    #[inline]
     pub(super) fn push(&mut self, event: &Event, known: Known) -> Result<Option<PlacedFeedback>> {
         match self.last {
             Some(last) if (last.user, last.time_s) == (event.user, event.time_s) => {
@@ -146,27 +169,31 @@ impl<'a> Plays<'a> {
         Ok(None)
     }
 
+    #[inline]
     fn play(&mut self, event: &Event, known: Known) -> Result<()> {
         let Event { time_s, length_s, ratio_pct, .. } = *event;
         let play = Heard { track: self.items.played(event.item, length_s, known), time_s, length_s, ratio_pct };
-        self.counts.plays += 1;
-        self.counts.without_ratio += u64::from(ratio_pct == NO_RATIO);
-        self.counts.without_length += u64::from(length_s == 0);
         let start_ms = play.start_ms();
         let goes_on = self.sessions.last().is_some_and(|session| session.user == self.user)
             && !self.rules.opens_session(self.end_ms, start_ms);
         if !goes_on {
-            self.end_session();
-            if self.plays.len() >= GROUP_PLAYS {
-                self.end_group()?;
-            }
-            let source = event.is_recommended().then_some(Source::Personalised);
-            let context = Context { source, ..Context::default() };
-            self.sessions.push(SessionRow { user: self.user, start_ms, context, plays: 0 });
-            self.end_ms = start_ms;
+            self.begin_session(event, start_ms)?;
         }
         self.end_ms = self.end_ms.max(start_ms + i64::from(play.ms_played().unwrap_or(0)));
         self.plays.push(play);
+        Ok(())
+    }
+
+    #[inline(never)]
+    fn begin_session(&mut self, event: &Event, start_ms: i64) -> Result<()> {
+        self.end_session();
+        if self.plays.len() >= GROUP_PLAYS {
+            self.end_group()?;
+        }
+        let source = event.is_recommended().then_some(Source::Personalised);
+        let context = Context { source, ..Context::default() };
+        self.sessions.push(SessionRow { user: self.user, start_ms, context, plays: 0 });
+        self.end_ms = start_ms;
         Ok(())
     }
 
@@ -181,6 +208,9 @@ impl<'a> Plays<'a> {
         if self.plays.is_empty() {
             return Ok(());
         }
+        self.counts.plays += self.plays.len() as u64;
+        self.counts.without_ratio += self.plays.iter().filter(|play| play.ratio_pct == NO_RATIO).count() as u64;
+        self.counts.without_length += self.plays.iter().filter(|play| play.length_s == 0).count() as u64;
         let sessions = Vec::with_capacity(self.sessions.len());
         let sessions = std::mem::replace(&mut self.sessions, sessions);
         let plays = Vec::with_capacity(self.plays.len());
@@ -198,39 +228,49 @@ impl<'a> Plays<'a> {
     }
 }
 
+/// The columns of some plays. Each is made in a loop without branches: what a play was cannot be foreseen.
 fn columns(rules: &SessionRules, sessions: &[SessionRow], heard: &[Heard]) -> PlayColumns {
     // In whole percent: the product of share and length may fall short of the time played by a rounding.
     let complete_pct = (rules.complete_share * 100.0 - 1e-9).ceil() as u16;
-    let mut columns = PlayColumns::with_capacity(heard.len());
-    let mut plays = Vec::with_capacity(2 * PLAYS_AT_ONCE);
-    let mut rest = heard;
-    for session in sessions {
-        let (of_session, others) = rest.split_at(session.plays as usize);
-        rest = others;
-        let following = of_session.iter().skip(1).map(Some).chain([None]);
-        plays.extend(of_session.iter().zip(following).map(|(play, next)| play_of(rules, complete_pct, play, next)));
-        if plays.len() >= PLAYS_AT_ONCE {
-            columns.extend(&plays);
-            plays.clear();
-        }
+    let no = || vec![false; heard.len()];
+    let (mut share_told, mut time_told, mut complete, mut past_threshold) = (no(), no(), no(), no());
+    let told = share_told.iter_mut().zip(&mut time_told);
+    let responses = complete.iter_mut().zip(&mut past_threshold);
+    for ((play, (share_told, time_told)), (complete, past_threshold)) in heard.iter().zip(told).zip(responses) {
+        *share_told = play.ratio_pct != NO_RATIO;
+        *time_told = *share_told & (play.length_s > 0);
+        let duration_ms = (play.length_s > 0).then_some(play.length_s * 1000);
+        let finished = Some(play.ratio_pct >= complete_pct);
+        let responses = rules.responses(play.ms_played().unwrap_or(0), duration_ms, finished, None);
+        *complete = *share_told & (responses.complete == Some(true));
+        *past_threshold = *time_told & (responses.past_threshold == Some(true));
     }
-    columns.extend(&plays);
-    columns
-}
-
-/// A play, and that which follows it in its session.
-#[inline]
-fn play_of(rules: &SessionRules, complete_pct: u16, heard: &Heard, next: Option<&Heard>) -> Play {
-    let complete = (heard.ratio_pct != NO_RATIO).then_some(heard.ratio_pct >= complete_pct);
-    let ms_played = heard.ms_played();
-    let mut responses = match ms_played {
-        Some(ms_played) => rules.responses(ms_played, Some(heard.length_s * 1000), complete, None),
-        None => Responses { complete, skip: complete.and_then(|yes| yes.then_some(false)), past_threshold: None },
-    };
     // A player leaves a track before its end only for a reason: the listener wanted another, or the same from its
     // beginning.
-    if responses.complete == Some(false) {
-        responses.skip = next.map(|next| next.track != heard.track);
+    let following = heard.iter().skip(1).map(|play| play.track).chain([0]);
+    let left = heard.iter().zip(following).map(|(play, following)| play.track != following);
+    let of_share = share_told.iter().zip(&complete);
+    let mut skip: Vec<bool> = left.zip(of_share).map(|(left, (told, complete))| left & told & !complete).collect();
+    let mut skip_told = share_told.clone();
+    let mut end = 0;
+    for session in sessions {
+        end += session.plays as usize;
+        // Nothing follows the last play of a session.
+        let last = end - 1;
+        skip[last] = false;
+        skip_told[last] = complete[last];
     }
-    Play { track: heard.track, start_ms: heard.start_ms(), ms_played, responses, ..Play::default() }
+    PlayColumns {
+        tracks: heard.iter().map(|play| play.track as i32).collect(),
+        starts_ms: heard.iter().map(Heard::start_ms).collect(),
+        ms_played: Values::told(
+            heard.iter().map(|play| play.ms_played().unwrap_or(0) as i32).collect(),
+            time_told.clone(),
+        ),
+        complete: Values::told(complete, share_told),
+        skip: Values::told(skip, skip_told),
+        past_threshold: Values::told(past_threshold, time_told),
+        skip_steps: None,
+        propensities: None,
+    }
 }
