@@ -29,13 +29,16 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
+/// Classes of hour and device, where known.
+type MoodClasses = (Option<usize>, Option<usize>);
+
 /// What a model could have heard of one listener before a moment.
 #[derive(Default)]
 struct History {
     tracks: Vec<f64>,
     last_track: Option<Vec<f64>>,
     /// Vectors of the sessions with their classes of hour and device.
-    sessions: Vec<(Vec<f64>, (Option<usize>, Option<usize>))>,
+    sessions: Vec<(Vec<f64>, MoodClasses)>,
 }
 
 /// Sums of cosines and their number, by what is predicted, for whom, and from what.
