@@ -6,7 +6,7 @@ use std::path::Path;
 
 use listening_data::{CounterRng, Progress, Stream};
 use serde::{Deserialize, Serialize};
-use tch::{Kind, Tensor};
+use tch::{Device, Kind, Tensor};
 
 use super::sequences::{ChunkSource, Part, SequenceChunk, SequenceModel};
 use crate::network::{Adam, AdamSettings, Parameters};
@@ -163,8 +163,12 @@ pub fn train_sequences<S: ChunkSource>(
         weight_decay: settings.weight_decay,
         gradient_norm: settings.gradient_norm,
     };
-    let mut state =
-        Saved::begin(parameters, Adam::new(parameters, adam), SHARDS, &zero_memory(model, source, parameters)?);
+    let mut state = Saved::begin(
+        parameters,
+        Adam::new(parameters, adam),
+        SHARDS,
+        &zero_memory(model, source, parameters.device())?,
+    );
     if let Some(path) = run.checkpoint.filter(|path| path.exists()) {
         state.load(path, parameters)?;
     }
@@ -227,7 +231,7 @@ pub fn train_sequences<S: ChunkSource>(
                 state.save(run.checkpoint, parameters)?;
             }
         }
-        let loss = mean_loss(model, parameters, source, validation, run.seed)?;
+        let loss = mean_loss(&mut shards, source, validation, run, parameters.device())?;
         if !loss.is_finite() {
             return Err(diverged(run.name, epoch, loss));
         }
@@ -255,10 +259,10 @@ fn validation_part<S: ChunkSource>(source: &S) -> Part {
 fn zero_memory<S: ChunkSource>(
     model: &dyn SequenceModel<Chunk = S::Chunk>,
     source: &S,
-    parameters: &Parameters,
+    device: Device,
 ) -> Result<Tensor> {
     let shape = [source.lanes() as i64, model.memory_length() as i64];
-    Ok(Tensor::f_zeros(shape, (Kind::Float, parameters.device()))?)
+    Ok(Tensor::f_zeros(shape, (Kind::Float, device))?)
 }
 
 /// Runs over pieces of work, on one thread each if there are several threads. Results are in order.
@@ -311,27 +315,40 @@ impl<C: SequenceChunk> Shard<C> {
     }
 }
 
-/// Mean loss per target over a part.
+/// Mean loss per target over a part, whose users are divided among the shards.
 fn mean_loss<S: ChunkSource>(
-    model: &dyn SequenceModel<Chunk = S::Chunk>,
-    parameters: &Parameters,
+    shards: &mut [Shard<S::Chunk>],
     source: &S,
     part: Part,
-    seed: u64,
+    run: &TrainingRun<'_>,
+    device: Device,
 ) -> Result<f64> {
-    tch::no_grad(|| {
-        let mut memory = zero_memory(model, source, parameters)?;
-        let (mut sum, mut count) = (0.0, 0);
-        for (number, chunk) in source.chunks(part).enumerate() {
-            let chunk = chunk?;
-            let mut noise = CounterRng::new(seed, Stream::Noise, u64::MAX, number as u32);
-            let (loss, after) = model.loss(&chunk, &memory.f_mul(chunk.continued())?, &mut noise)?;
-            memory = after;
-            sum += loss.f_double_value(&[])?;
-            count += chunk.count();
-        }
-        Ok(sum / count.max(1) as f64)
-    })
+    let work: Vec<_> = shards.iter_mut().enumerate().collect();
+    let summed = |(number, shard): (usize, &mut Shard<S::Chunk>)| {
+        // Losses that change as training goes on are measured as at its end.
+        shard.model.begin_update(u64::MAX);
+        let part = Part { shard: part.shard + number * part.stride, stride: part.stride * SHARDS, ..part };
+        tch::no_grad(|| -> Result<(f64, usize)> {
+            let mut memory = zero_memory(&*shard.model, source, device)?;
+            let (mut sum, mut count) = (0.0, 0);
+            for (place, chunk) in source.chunks(part).enumerate() {
+                let chunk = chunk?;
+                let mut noise = CounterRng::new(run.seed, Stream::Noise, u64::MAX - number as u64, place as u32);
+                let (loss, after) = shard.model.loss(&chunk, &memory.f_mul(chunk.continued())?, &mut noise)?;
+                memory = after;
+                sum += loss.f_double_value(&[])?;
+                count += chunk.count();
+            }
+            Ok((sum, count))
+        })
+    };
+    let (mut sum, mut count) = (0.0, 0);
+    for result in in_threads(work, run.threads, &summed) {
+        let (shard_sum, shard_count) = result?;
+        sum += shard_sum;
+        count += shard_count;
+    }
+    Ok(sum / count.max(1) as f64)
 }
 
 /// Gives every target of a part with the vector foretold for it to `take`.
@@ -343,7 +360,7 @@ pub fn for_each_foretold<S: ChunkSource>(
     mut take: impl FnMut(usize, &[f32]) -> Result<()>,
 ) -> Result<()> {
     tch::no_grad(|| {
-        let mut memory = zero_memory(model, source, parameters)?;
+        let mut memory = zero_memory(model, source, parameters.device())?;
         for chunk in source.chunks(part) {
             let chunk = chunk?;
             let (foretold, after) = model.foretell(&chunk, &memory.f_mul(chunk.continued())?)?;
