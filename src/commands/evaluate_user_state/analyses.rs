@@ -116,9 +116,11 @@ fn sessions_part(page: Page, analysed: &OfSessions) -> Page {
         x_label: "cosine of the user's vector and the session's".into(),
         y_label: "skip rate".into(),
         points: skips.bins.iter().map(|bin| (bin.similarity, bin.skip_rate, bin.sessions as f64)).collect(),
+        // The line through all sessions; those of higher skip rates stand in the table.
         lines: skips
             .fits
             .iter()
+            .take(1)
             .map(|fit| StraightLine {
                 name: format!("skip rate at least {:.1}", fit.least_skip_rate),
                 slope: fit.slope.value,
