@@ -9,6 +9,7 @@ mod metrics;
 pub mod network;
 mod permutation;
 mod prepared;
+mod shards;
 mod splits;
 mod tensors;
 #[cfg(test)]

@@ -1,12 +1,17 @@
 //! The little that all networks share: named parameters with reproducible initial weights, dense and recurrent
 //! layers, Adam.
 
+mod activations;
 mod adam;
 mod dense;
+mod gradients;
+mod lstm;
+mod packed_weights;
 mod parameters;
 mod recurrent;
 
 pub use adam::{Adam, AdamSettings};
 pub use dense::{Dense, DenseStack};
+pub use gradients::with_gradients;
 pub use parameters::Parameters;
 pub use recurrent::{Cell, Recurrent};

@@ -34,7 +34,7 @@ pub use moment::{Moment, Moments};
 pub(crate) use play_chunks::write_play;
 pub use play_chunks::{PlayChunk, PlayChunks, TargetOffset, write_play_extras};
 pub use recency_weighted_mean::{RecencyWeightedMean, RecencyWeightedMeanSettings};
-pub use sequences::{ChunkSource, Part, SequenceChunk, SequenceModel, squared_error, standard_normal};
+pub use sequences::{ChunkFrame, ChunkSource, Part, SequenceChunk, SequenceModel, squared_error, standard_normal};
 pub use session_chunks::{SESSION_CONTEXT, SessionChunk, SessionChunks, SessionStream, write_session_context};
 pub use session_vectors::{SessionTracks, session_vector};
 pub use training::{

@@ -11,10 +11,11 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use clap::{Args, ValueEnum};
 use listening_data::{Progress, write_atomically};
+use listening_models::user_state::Foreteller;
 use serde::Serialize;
 
 use super::train_user_state::CommonOptions;
-use crate::config::UserStateModel;
+use crate::config::{Config, UserStateModel};
 use crate::failure::UsageError;
 use crate::output;
 use crate::pipeline::ListeningHistories;
@@ -73,24 +74,52 @@ pub fn run(options: &Options, progress: &dyn Progress) -> anyhow::Result<()> {
     let mut notes = Vec::new();
     let histories = ListeningHistories::open(&config, &mut notes, progress)?;
     fs::create_dir_all(&options.out).with_context(|| format!("cannot create {}", options.out.display()))?;
-    let seeds: Vec<u64> = (config.seed..config.seed + options.seeds).collect();
+    let seeds = (config.seed..config.seed + options.seeds).collect();
+    let bench = Bench { config: &config, histories: &histories, seeds, out: &options.out, progress };
     let models = |all: &[UserStateModel]| if options.model.is_empty() { all.to_vec() } else { options.model.clone() };
     let text = match options.task {
-        Task::NextTrack => {
-            next_track::run(&config, &histories, &models(next_track::MODELS), &seeds, &options.out, progress)?
-        }
-        Task::Sessions => {
-            sessions::run(&config, &histories, &models(sessions::MODELS), &seeds, &options.out, progress)?
-        }
-        Task::Analyses => analyses::run(&config, &histories, &models(analyses::MODELS), &options.out, progress)?,
-        Task::Horizon => horizon::run(&config, &histories, &models(horizon::MODELS), &seeds, &options.out, progress)?,
+        Task::NextTrack => next_track::run(&bench, &models(next_track::MODELS))?,
+        Task::Sessions => sessions::run(&bench, &models(sessions::MODELS))?,
+        Task::Horizon => horizon::run(&bench, &models(horizon::MODELS))?,
+        Task::Analyses => analyses::run(&bench, &models(analyses::MODELS))?,
     };
     output::print(&format!("{text}The results lie in {}\n", options.out.display()))
 }
 
-/// Writes a result as JSON.
-fn write_json(folder: &Path, name: &str, result: &impl Serialize) -> anyhow::Result<()> {
-    Ok(write_atomically(folder.join(name), serde_json::to_string_pretty(result)?.as_bytes())?)
+/// What the tasks measure with.
+struct Bench<'a> {
+    config: &'a Config,
+    histories: &'a ListeningHistories,
+    seeds: Vec<u64>,
+    /// Folder for the results.
+    out: &'a Path,
+    progress: &'a dyn Progress,
+}
+
+impl Bench<'_> {
+    /// Measures a model after training with a seed.
+    fn measure<R>(
+        &self,
+        model: UserStateModel,
+        seed: u64,
+        measure: impl FnOnce(&dyn Foreteller) -> anyhow::Result<R>,
+    ) -> anyhow::Result<R> {
+        self.histories.with_foreteller(self.config, model, seed, &mut Vec::new(), self.progress, measure)
+    }
+
+    /// Measures a model after training with each seed.
+    fn measure_each_seed<R>(
+        &self,
+        model: UserStateModel,
+        mut measure: impl FnMut(&dyn Foreteller) -> anyhow::Result<R>,
+    ) -> anyhow::Result<Vec<R>> {
+        self.seeds.iter().map(|&seed| self.measure(model, seed, &mut measure)).collect()
+    }
+
+    /// Writes a result as JSON.
+    fn write_json(&self, name: &str, result: &impl Serialize) -> anyhow::Result<()> {
+        Ok(write_atomically(self.out.join(name), serde_json::to_string_pretty(result)?.as_bytes())?)
+    }
 }
 
 /// Mean over seeds, with the standard deviation where there are several.

@@ -7,7 +7,8 @@ use crate::Result;
 /// Something that a user did.
 #[derive(Clone, Copy, Debug)]
 pub enum Event<'a> {
-    /// A play, known with its responses when it has ended. The flag tells whether it opened a session.
+    /// A play, known with its responses when it has ended. The flag tells whether it is the first of its
+    /// session to be known.
     Play(&'a Play, &'a Context, bool),
     /// A like, dislike or the like, known when it is given.
     Feedback(&'a Feedback),
@@ -32,11 +33,10 @@ impl UserTimeline {
     pub fn events(&self) -> Vec<(i64, Event<'_>)> {
         let plays = self.sessions.iter().flat_map(|session| {
             let context = &session.context;
-            session
-                .plays
-                .iter()
-                .enumerate()
-                .map(move |(position, play)| (play.end_ms(), Event::Play(play, context, position == 0)))
+            // Where plays overlap it is not the first of the log: of that nothing is known while it plays.
+            let first_known = (0..session.plays.len()).min_by_key(|&position| session.plays[position].end_ms());
+            let plays = session.plays.iter().enumerate();
+            plays.map(move |(position, play)| (play.end_ms(), Event::Play(play, context, Some(position) == first_known)))
         });
         let feedback = self.feedback.iter().map(|feedback| (feedback.at_ms, Event::Feedback(feedback)));
         let mut events: Vec<_> = plays.chain(feedback).collect();

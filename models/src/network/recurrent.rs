@@ -1,8 +1,10 @@
 //! Recurrent layers: LSTM and GRU over a chunk of steps, from a state that the caller carries.
 
-use tch::Tensor;
+use tch::{Device, Tensor};
 
 use super::Parameters;
+use super::gradients::{self, LayerGradients, OwnRun};
+use super::lstm::{LayerRun, LayerWeights};
 use crate::Result;
 
 /// Which cell a recurrent layer is made of.
@@ -88,6 +90,23 @@ impl Recurrent {
     /// Runs over a chunk: `[steps, rows, inputs]` and the state before it, `[rows, state_length]`, to the outputs of the
     /// last layer, `[steps, rows, units]`, and the state after it.
     pub fn forward(&self, inputs: &Tensor, state: &Tensor) -> Result<(Tensor, Tensor)> {
+        if self.runs_by_hand(inputs)? {
+            return self.forward_by_hand(inputs, state);
+        }
+        self.forward_by_libtorch(inputs, state)
+    }
+
+    /// Whether [`super::lstm`] is faster, and libtorch need not know how to differentiate. One step is too little to lay
+    /// out the weights for it.
+    fn runs_by_hand(&self, inputs: &Tensor) -> Result<bool> {
+        if self.cell != Cell::Lstm || inputs.device() != Device::Cpu || inputs.size()[0] == 1 {
+            return Ok(false);
+        }
+        let libtorch_records = self.weights[0].f_narrow(0, 0, 1)?.requires_grad();
+        Ok(gradients::are_wanted() || !libtorch_records)
+    }
+
+    fn forward_by_libtorch(&self, inputs: &Tensor, state: &Tensor) -> Result<(Tensor, Tensor)> {
         let (layers, units) = (self.layers as i64, self.units as i64);
         let rows = inputs.size()[1];
         // [rows, parts x layers x units] to parts of [layers, rows, units].
@@ -107,10 +126,59 @@ impl Recurrent {
         Ok((after.0, flat(&after.1.f_unsqueeze(0)?, rows)?))
     }
 
+    fn forward_by_hand(&self, inputs: &Tensor, state: &Tensor) -> Result<(Tensor, Tensor)> {
+        let part = |number: usize| state.f_narrow(1, (number * self.units) as i64, self.units as i64);
+        let mut runs: Vec<LayerRun> = Vec::with_capacity(self.layers);
+        let (mut outputs_after, mut cells_after) = (Vec::new(), Vec::new());
+        tch::no_grad(|| -> Result<()> {
+            for (layer, weights) in self.weights.chunks_exact(4).enumerate() {
+                let inputs = runs.last().map_or_else(|| Ok(inputs.detach()), LayerRun::outputs)?;
+                let run = LayerRun::new(&LayerWeights::of(weights), inputs, &part(layer)?, &part(self.layers + layer)?)?;
+                let [output, cell] = run.after()?;
+                outputs_after.push(output);
+                cells_after.push(cell);
+                runs.push(run);
+            }
+            Ok(())
+        })?;
+        outputs_after.append(&mut cells_after);
+        let after = Tensor::f_cat(&outputs_after, 1)?;
+        let output = runs.last().map_or_else(|| Ok(inputs.shallow_clone()), LayerRun::outputs)?.f_detach()?;
+        if gradients::are_wanted() {
+            let inputs_wanted = inputs.requires_grad();
+            gradients::keep(OwnRun {
+                output: output.f_set_requires_grad(true)?,
+                inputs: inputs.shallow_clone(),
+                weights: self.weights.iter().map(Tensor::shallow_clone).collect(),
+                gradients: Box::new(move |weights, of_output| {
+                    gradients_of_layers(&runs, weights, of_output, inputs_wanted)
+                }),
+            });
+        }
+        Ok((output, after))
+    }
+
     /// Another handle on the same parameters, for use on another thread.
     pub fn shallow_clone(&self) -> Self {
         Self { weights: self.weights.iter().map(Tensor::shallow_clone).collect(), ..*self }
     }
+}
+
+/// Gradients of layers that ran one upon the other, from the gradient of the last one's output.
+fn gradients_of_layers(
+    runs: &[LayerRun],
+    weights: &[Tensor],
+    of_output: &Tensor,
+    inputs_wanted: bool,
+) -> Result<LayerGradients> {
+    let mut found = LayerGradients { weights: Vec::new(), inputs: Some(of_output.shallow_clone()) };
+    for (layer, (run, weights)) in runs.iter().zip(weights.chunks_exact(4)).enumerate().rev() {
+        let Some(of_output) = found.inputs else { unreachable!("only the first layer may be asked for less") };
+        let mut below = run.gradients(&LayerWeights::of(weights), &of_output, layer > 0 || inputs_wanted)?;
+        below.weights.append(&mut found.weights);
+        found = below;
+    }
+    Ok(found)
 }
 
 /// `[parts, layers, rows, units]` to `[rows, parts x layers x units]`.
@@ -120,9 +188,10 @@ fn flat(state: &Tensor, rows: i64) -> Result<Tensor> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::with_gradients;
     use super::*;
     use crate::test_values::{assert_near, fill, filled, gradient_sums, values};
-    use tch::{Device, Kind};
+    use tch::Kind;
 
     /// The numbers are PyTorch's:
     /// ```python
@@ -178,6 +247,41 @@ mod tests {
             assert_near(&values(&kept), &last);
             let loss = found.square().sum(Kind::Float);
             assert_near(&gradient_sums(&parameters, &loss), &gradients);
+        }
+    }
+
+    /// Outputs, state and all gradients of layers by hand against those by libtorch, which the test above holds against
+    /// PyTorch.
+    #[test]
+    fn layers_by_hand_are_those_of_libtorch() {
+        for (layers, inputs, units, rows, steps) in [(1, 3, 2, 1, 2), (2, 7, 20, 9, 5), (3, 30, 33, 32, 4)] {
+            let mut parameters = Parameters::new(2, Device::Cpu);
+            let below = parameters.uniform("below", &[inputs, 4], 1.0).unwrap();
+            let network = Recurrent::new(&mut parameters, "r", Cell::Lstm, inputs, units, layers).unwrap();
+            let above = parameters.uniform("above", &[3, units], 1.0).unwrap();
+            let unused = parameters.uniform("unused", &[2], 1.0).unwrap();
+            let state = filled(&[rows, network.state_length() as i64], 2.0);
+            let inputs = || filled(&[steps, rows, 4], 1.0).linear(&below, None::<Tensor>).tanh();
+            let loss = |outputs: &Tensor| outputs.linear(&above, None::<Tensor>).square().sum(Kind::Float);
+            let (outputs, after) = network.forward(&inputs(), &state).unwrap();
+            assert!(outputs.requires_grad(), "libtorch's own");
+            let tensors: Vec<Tensor> = parameters.tensors().map(Tensor::shallow_clone).collect();
+            let used: Vec<&Tensor> = tensors[..tensors.len() - 1].iter().collect();
+            let expected = Tensor::run_backward(&[&loss(&outputs)], &used, false, false);
+            let (gradients, (by_hand, after_by_hand)) = with_gradients(&tensors, || {
+                let (outputs, after) = network.forward(&inputs(), &state)?;
+                Ok((loss(&outputs), (outputs, after)))
+            })
+            .unwrap();
+            assert!(by_hand.allclose(&outputs, 1e-5, 1e-6, false) && after_by_hand.allclose(&after, 1e-5, 1e-6, false));
+            let alone = tch::no_grad(|| network.forward(&inputs(), &state).unwrap());
+            assert!(alone.0 == by_hand && alone.1 == after_by_hand);
+            assert_eq!(gradients.len(), expected.len() + 1);
+            for (found, expected) in gradients.iter().zip(&expected) {
+                let scale = expected.abs().max().double_value(&[]);
+                assert!((found - expected).abs().max().double_value(&[]) < 1e-5 * scale.max(1.0));
+            }
+            assert_eq!(gradients[expected.len()], unused.zeros_like());
         }
     }
 

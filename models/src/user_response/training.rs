@@ -11,6 +11,7 @@ use crate::metrics::log_loss;
 use crate::network::{Adam, AdamSettings, Parameters};
 use crate::permutation::Permutation;
 use crate::prepared::{Examples, PreparedData};
+use crate::shards::{in_threads, sum_gradients};
 use crate::{ModelError, Result};
 
 /// Parts of a batch whose gradients may be computed at the same time. A constant: the sum of the parts, and so the
@@ -188,35 +189,9 @@ fn batch_gradients(
     threads: usize,
 ) -> Result<Vec<Tensor>> {
     let parts = batch.chunks(batch.len().div_ceil(shards.len()));
-    let work: Vec<_> = shards.iter_mut().zip(parts).collect();
-    let results: Vec<Result<Vec<Tensor>>> = if threads > 1 {
-        std::thread::scope(|scope| {
-            let running: Vec<_> = work
-                .into_iter()
-                .map(|(shard, part)| {
-                    scope.spawn(move || {
-                        tch::set_num_threads(1);
-                        shard.gradients(part, batch.len(), examples, table)
-                    })
-                })
-                .collect();
-            running
-                .into_iter()
-                .map(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
-                .collect()
-        })
-    } else {
-        work.into_iter().map(|(shard, part)| shard.gradients(part, batch.len(), examples, table)).collect()
-    };
-    let mut sum: Option<Vec<Tensor>> = None;
-    for gradients in results {
-        let gradients = gradients?;
-        sum = Some(match sum {
-            None => gradients,
-            Some(sum) => sum.iter().zip(&gradients).map(|(a, b)| a.f_add(b)).collect::<std::result::Result<_, _>>()?,
-        });
-    }
-    Ok(sum.unwrap_or_default())
+    let gradients = |(shard, part): (&mut Shard, &[usize])| shard.gradients(part, batch.len(), examples, table);
+    let results = in_threads(shards.iter_mut().zip(parts).collect(), threads, &gradients);
+    sum_gradients(results.into_iter().collect::<Result<Vec<_>>>()?)
 }
 
 /// Sum over the heads of the mean log loss.

@@ -128,7 +128,7 @@ impl FsVae {
 
     fn encode_chunk(&self, chunk: &PlayChunk, memory: &Tensor) -> Result<Encoded> {
         // A number that belongs to the chunk, so that orders differ between chunks and not between two looks at one.
-        let order_seed = chunk.foretold.iter().flatten().next().map_or(0, |&play| play as u64);
+        let order_seed = chunk.frame.foretold.iter().flatten().next().map_or(0, |&play| play as u64);
         self.encode(&chunk.plays, &chunk.moments, &chunk.moment_of, memory, order_seed)
     }
 

@@ -8,7 +8,7 @@ use tch::{Device, Tensor};
 use super::baselines::is_target;
 use super::histories::Histories;
 use super::lanes::{Chunks, Lane, users_of};
-use super::sequences::{ChunkSource, Part, SequenceChunk};
+use super::sequences::{ChunkFrame, ChunkSource, Part, SequenceChunk};
 use crate::Result;
 use crate::features::{CONTEXT_FEATURES, FAST_EXTRAS, write_context};
 use crate::splits::Split;
@@ -64,31 +64,13 @@ pub struct PlayChunk {
     pub targets: Tensor,
     /// `[steps, lanes]`: 1 where the target counts, else 0.
     pub weights: Tensor,
-    /// `[lanes, 1]`: 0 where a lane comes to a new user, else 1.
-    pub continued: Tensor,
-    /// Sum of the weights.
-    pub count: usize,
-    /// Plays run through.
-    pub run: usize,
-    /// Per step and lane: the play that is to be foretold, where it counts.
-    pub foretold: Vec<Option<usize>>,
+    /// Lanes, number of targets, and which they are.
+    pub frame: ChunkFrame,
 }
 
 impl SequenceChunk for PlayChunk {
-    fn continued(&self) -> &Tensor {
-        &self.continued
-    }
-
-    fn count(&self) -> usize {
-        self.count
-    }
-
-    fn run(&self) -> usize {
-        self.run
-    }
-
-    fn foretold(&self) -> &[Option<usize>] {
-        &self.foretold
+    fn frame(&self) -> &ChunkFrame {
+        &self.frame
     }
 }
 
@@ -168,7 +150,6 @@ impl PlayChunks<'_> {
         if moments.is_empty() {
             moments.resize(moment_length, 0.0);
         }
-        let continued: Vec<f32> = lanes.iter().map(|lane| if lane.begins { 0.0 } else { 1.0 }).collect();
         let (rows, lane_count) = (steps as i64, lanes.len() as i64);
         let tensor = |values: &[f32], shape: &[i64]| -> Result<Tensor> {
             Ok(Tensor::f_from_slice(values)?.f_reshape(shape)?.f_to_device(device)?)
@@ -179,10 +160,7 @@ impl PlayChunks<'_> {
             moment_of: Tensor::f_from_slice(&moment_of)?.f_to_device(device)?,
             targets: tensor(&targets, &[rows, lane_count, dimension as i64])?,
             weights: tensor(&weights, &[rows, lane_count])?,
-            continued: tensor(&continued, &[lane_count, 1])?,
-            count: foretold.iter().flatten().count(),
-            run: lanes.iter().map(|lane| lane.items.len()).sum(),
-            foretold,
+            frame: ChunkFrame::new(lanes, foretold, device)?,
         })
     }
 }

@@ -1,9 +1,10 @@
 //! The contracts between networks over sequences, the chunks they are trained on, and where chunks come from.
 
 use listening_data::CounterRng;
-use tch::{Kind, Tensor};
+use tch::{Device, Kind, Tensor};
 
 use super::UserState;
+use super::lanes::Lane;
 use crate::Result;
 use crate::splits::Split;
 
@@ -27,16 +28,34 @@ impl Part {
     }
 }
 
+/// What a chunk tells of itself, whatever it is a chunk of.
+pub struct ChunkFrame {
+    /// `[lanes, 1]`: 0 where a lane comes to a new sequence, so that its memory begins anew, else 1.
+    pub continued: Tensor,
+    /// Number of targets that count.
+    pub count: usize,
+    /// Plays or sessions run through.
+    pub run: usize,
+    /// Per step and lane, step by step: the play or session foretold, where it counts.
+    pub foretold: Vec<Option<usize>>,
+}
+
+impl ChunkFrame {
+    pub(super) fn new(lanes: &[Lane], foretold: Vec<Option<usize>>, device: Device) -> Result<Self> {
+        let continued: Vec<f32> = lanes.iter().map(|lane| if lane.begins { 0.0 } else { 1.0 }).collect();
+        Ok(Self {
+            continued: Tensor::f_from_slice(&continued)?.f_reshape([-1, 1])?.f_to_device(device)?,
+            count: foretold.iter().flatten().count(),
+            run: lanes.iter().map(|lane| lane.items.len()).sum(),
+            foretold,
+        })
+    }
+}
+
 /// Consecutive steps of some sequences, one sequence per lane.
 pub trait SequenceChunk: Send {
-    /// `[lanes, 1]`: 0 where a lane comes to a new sequence, so that its memory begins anew, else 1.
-    fn continued(&self) -> &Tensor;
-    /// Number of targets that count.
-    fn count(&self) -> usize;
-    /// Plays or sessions run through.
-    fn run(&self) -> usize;
-    /// Per step and lane, step by step: the play or session foretold, where it counts.
-    fn foretold(&self) -> &[Option<usize>];
+    /// What it tells of itself.
+    fn frame(&self) -> &ChunkFrame;
 }
 
 /// A source of chunks.

@@ -8,7 +8,7 @@ use tch::{Device, Tensor};
 
 use super::histories::Histories;
 use super::lanes::{Chunks, Lane, users_of};
-use super::sequences::{ChunkSource, Part, SequenceChunk};
+use super::sequences::{ChunkFrame, ChunkSource, Part, SequenceChunk};
 use super::session_vectors::{SessionTracks, session_vector};
 use crate::Result;
 use crate::splits::Split;
@@ -61,31 +61,13 @@ pub struct SessionChunk {
     pub targets: Tensor,
     /// `[steps, lanes]`: 1 where the target counts, else 0. A session without a track played is taken in, and no target.
     pub weights: Tensor,
-    /// `[lanes, 1]`: 0 where a lane comes to a new user, else 1.
-    pub continued: Tensor,
-    /// Sum of the weights.
-    pub count: usize,
-    /// Sessions run through.
-    pub run: usize,
-    /// Per step and lane: the session that is to be foretold, where it counts.
-    pub foretold: Vec<Option<usize>>,
+    /// Lanes, number of targets, and which they are.
+    pub frame: ChunkFrame,
 }
 
 impl SequenceChunk for SessionChunk {
-    fn continued(&self) -> &Tensor {
-        &self.continued
-    }
-
-    fn count(&self) -> usize {
-        self.count
-    }
-
-    fn run(&self) -> usize {
-        self.run
-    }
-
-    fn foretold(&self) -> &[Option<usize>] {
-        &self.foretold
+    fn frame(&self) -> &ChunkFrame {
+        &self.frame
     }
 }
 
@@ -133,7 +115,6 @@ impl SessionChunks<'_> {
                 }
             }
         }
-        let continued: Vec<f32> = lanes.iter().map(|lane| if lane.begins { 0.0 } else { 1.0 }).collect();
         let tensor = |rows: Rows| rows.tensor(self.device);
         let [played, skipped, all] = streams.map(|(_, means, numbers)| -> Result<SessionStream> {
             Ok(SessionStream { vectors: tensor(means)?, numbers: tensor(numbers)? })
@@ -147,10 +128,7 @@ impl SessionChunks<'_> {
             all: all?,
             targets: tensor(targets)?,
             weights: tensor(weights)?.f_squeeze_dim(2)?,
-            continued: Tensor::f_from_slice(&continued)?.f_reshape([-1, 1])?.f_to_device(self.device)?,
-            count: foretold.iter().flatten().count(),
-            run: lanes.iter().map(|lane| lane.items.len()).sum(),
-            foretold,
+            frame: ChunkFrame::new(lanes, foretold, self.device)?,
         })
     }
 }

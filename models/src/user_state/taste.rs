@@ -12,9 +12,7 @@ pub use weighted_sum::{WeightedSum, WeightedSumSettings};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Foretold, Histories, Part, TargetOffset};
-use crate::splits::Split;
-use crate::track_embeddings::TrackVectors;
+use super::TargetOffset;
 use crate::{ModelError, Result};
 
 /// How far ahead the track lies that a taste vector is trained to foretell (section 3.2: l drawn evenly from
@@ -56,38 +54,4 @@ impl TermSettings {
     pub fn long(&self) -> TargetOffset {
         TargetOffset { shortest: self.long_term[0], longest: self.long_term[1] }
     }
-}
-
-/// Something that listens play by play, and says at any time what it foretells.
-pub(super) trait Listens {
-    /// A user begins.
-    fn begin(&mut self);
-    /// The vector foretold for the next play, on any scale.
-    fn foretell(&mut self) -> &[f32];
-    /// Takes in a play.
-    fn hear(&mut self, vector: &[f32]);
-}
-
-/// Foretells the targets of a part by something that listens play by play.
-pub(super) fn foretell_by_listening(
-    listener: &mut dyn Listens,
-    histories: &Histories,
-    vectors: &TrackVectors,
-    part: Part,
-    take: &mut dyn FnMut(Foretold<'_>) -> Result<()>,
-) -> Result<()> {
-    for user in (part.shard..histories.users()).step_by(part.stride) {
-        listener.begin();
-        for session in histories.sessions_until(user, part.split) {
-            let counts = part.split == Split::Train || histories.split(session) == part.split;
-            for play in histories.plays_of(session) {
-                let track = histories.track(play);
-                if counts && !histories.skipped(play) && vectors.known(track) {
-                    take(Foretold { target: play, vector: listener.foretell(), rank: None })?;
-                }
-                listener.hear(vectors.vector(track));
-            }
-        }
-    }
-    Ok(())
 }

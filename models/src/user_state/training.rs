@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
 
 use super::sequences::{ChunkSource, Part, SequenceChunk, SequenceModel};
-use crate::network::{Adam, AdamSettings, Parameters};
+use crate::network::{Adam, AdamSettings, Parameters, with_gradients};
+use crate::shards::{in_threads, sum_gradients};
 use crate::splits::Split;
 use crate::{ModelError, Result};
 use checkpoint::Saved;
@@ -71,6 +72,15 @@ impl TrainingSettings {
             return Err(ModelError::setting("steps, max_epochs, patience, checkpoint_every", "must be at least 1"));
         }
         Ok(())
+    }
+
+    /// Those of the optimiser.
+    pub fn adam(&self) -> AdamSettings {
+        AdamSettings {
+            learning_rate: self.learning_rate,
+            weight_decay: self.weight_decay,
+            gradient_norm: self.gradient_norm,
+        }
     }
 
     /// Lanes of one shard: what a [`ChunkSource`] for training must have.
@@ -158,14 +168,9 @@ pub fn train_sequences<S: ChunkSource>(
             "user states need listeners with training and validation sessions; import more logs".into(),
         ));
     }
-    let adam = AdamSettings {
-        learning_rate: settings.learning_rate,
-        weight_decay: settings.weight_decay,
-        gradient_norm: settings.gradient_norm,
-    };
     let mut state = Saved::begin(
         parameters,
-        Adam::new(parameters, adam),
+        Adam::new(parameters, settings.adam()),
         SHARDS,
         &zero_memory(model, source, parameters.device())?,
     );
@@ -192,10 +197,10 @@ pub fn train_sequences<S: ChunkSource>(
             if next.iter().all(Option::is_none) {
                 break;
             }
-            let count: usize = next.iter().flatten().map(SequenceChunk::count).sum();
+            let count: usize = next.iter().flatten().map(|chunk| chunk.frame().count).sum();
             // At an epoch's end few lanes are left; a full step would follow those few users.
             let divisor = count.max(settings.lanes * settings.steps / 2);
-            let ran: usize = next.iter().flatten().map(SequenceChunk::run).sum();
+            let ran: usize = next.iter().flatten().map(|chunk| chunk.frame().run).sum();
             let update = state.counters.updates;
             let work = shards.iter_mut().zip(&mut state.memory).zip(next).enumerate();
             let work: Vec<_> =
@@ -205,22 +210,12 @@ pub fn train_sequences<S: ChunkSource>(
                 shard.model.begin_update(update);
                 shard.gradients(&chunk, memory, divisor, &mut noise)
             };
-            let results = in_threads(work, run.threads, &run_one);
-            let (mut loss, mut gradients): (f64, Option<Vec<Tensor>>) = (0.0, None);
-            for result in results {
-                let (shard_loss, shard_gradients) = result?;
-                loss += shard_loss;
-                gradients = Some(match gradients {
-                    None => shard_gradients,
-                    Some(sum) => {
-                        let sums = sum.iter().zip(&shard_gradients).map(|(a, b)| a.f_add(b));
-                        sums.collect::<std::result::Result<_, _>>()?
-                    }
-                });
-            }
-            if let Some(gradients) = gradients.filter(|_| count > 0) {
-                let norm = state.adam.apply(parameters, &gradients)?;
-                if !loss.is_finite() || !norm.is_finite() {
+            let results = in_threads(work, run.threads, &run_one).into_iter().collect::<Result<Vec<_>>>()?;
+            let (losses, gradients): (Vec<f64>, Vec<_>) = results.into_iter().unzip();
+            let loss = losses.into_iter().sum();
+            if count > 0 {
+                let norm = state.adam.apply(parameters, &sum_gradients(gradients)?)?;
+                if !f64::is_finite(loss) || !norm.is_finite() {
                     return Err(diverged(run.name, epoch, loss));
                 }
             }
@@ -265,28 +260,6 @@ fn zero_memory<S: ChunkSource>(
     Ok(Tensor::f_zeros(shape, (Kind::Float, device))?)
 }
 
-/// Runs over pieces of work, on one thread each if there are several threads. Results are in order.
-fn in_threads<W: Send, R: Send>(work: Vec<W>, threads: usize, run: &(impl Fn(W) -> R + Sync)) -> Vec<R> {
-    if threads <= 1 {
-        return work.into_iter().map(run).collect();
-    }
-    std::thread::scope(|scope| {
-        let running: Vec<_> = work
-            .into_iter()
-            .map(|piece| {
-                scope.spawn(move || {
-                    tch::set_num_threads(1);
-                    run(piece)
-                })
-            })
-            .collect();
-        let join = |thread: std::thread::ScopedJoinHandle<'_, R>| {
-            thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-        };
-        running.into_iter().map(join).collect()
-    })
-}
-
 /// A shard's own handles on the network.
 struct Shard<C> {
     model: Box<dyn SequenceModel<Chunk = C>>,
@@ -306,11 +279,12 @@ impl<C: SequenceChunk> Shard<C> {
         divisor: usize,
         noise: &mut CounterRng,
     ) -> Result<(f64, Vec<Tensor>)> {
-        let before = memory.f_mul(chunk.continued())?;
-        let (loss, after) = self.model.loss(chunk, &before, noise)?;
-        *memory = after.f_detach()?;
-        let mean = loss.f_div_scalar(divisor as f64)?;
-        let gradients = Tensor::f_run_backward(&[&mean], &self.parameters, false, false)?;
+        let before = memory.f_mul(&chunk.frame().continued)?;
+        let (gradients, loss) = with_gradients(&self.parameters, || {
+            let (loss, after) = self.model.loss(chunk, &before, noise)?;
+            *memory = after.f_detach()?;
+            Ok((loss.f_div_scalar(divisor as f64)?, loss))
+        })?;
         Ok((loss.f_double_value(&[])?, gradients))
     }
 }
@@ -334,10 +308,10 @@ fn mean_loss<S: ChunkSource>(
             for (place, chunk) in source.chunks(part).enumerate() {
                 let chunk = chunk?;
                 let mut noise = CounterRng::new(run.seed, Stream::Noise, u64::MAX - number as u64, place as u32);
-                let (loss, after) = shard.model.loss(&chunk, &memory.f_mul(chunk.continued())?, &mut noise)?;
+                let (loss, after) = shard.model.loss(&chunk, &memory.f_mul(&chunk.frame().continued)?, &mut noise)?;
                 memory = after;
                 sum += loss.f_double_value(&[])?;
-                count += chunk.count();
+                count += chunk.frame().count;
             }
             Ok((sum, count))
         })
@@ -363,11 +337,11 @@ pub fn for_each_foretold<S: ChunkSource>(
         let mut memory = zero_memory(model, source, parameters.device())?;
         for chunk in source.chunks(part) {
             let chunk = chunk?;
-            let (foretold, after) = model.foretell(&chunk, &memory.f_mul(chunk.continued())?)?;
+            let (foretold, after) = model.foretell(&chunk, &memory.f_mul(&chunk.frame().continued)?)?;
             memory = after;
             let width = foretold.size()[2] as usize;
             let values = Vec::<f32>::try_from(foretold.f_reshape([-1])?)?;
-            for (target, vector) in chunk.foretold().iter().zip(values.chunks_exact(width)) {
+            for (target, vector) in chunk.frame().foretold.iter().zip(values.chunks_exact(width)) {
                 if let Some(target) = target {
                     take(*target, vector)?;
                 }

@@ -1,8 +1,6 @@
 //! The task `analyses`: what the vectors look like, as pictures in one page.
 
-use std::path::Path;
-
-use listening_data::{Progress, write_atomically};
+use listening_data::write_atomically;
 use listening_models::Split;
 use listening_models::user_state::Part;
 use listening_models::user_state::analyses::{
@@ -12,9 +10,8 @@ use listening_models::user_state::analyses::{
 use playlist_pictures::{BoxGroup, BoxNumbers, BoxPlot, HeatMap, LineChart, Page, Scatter, Series, StraightLine};
 use serde::Serialize;
 
-use super::write_json;
-use crate::config::{Config, UserStateModel};
-use crate::pipeline::ListeningHistories;
+use super::Bench;
+use crate::config::UserStateModel;
 
 /// CoSeRNN for the analyses of sessions, FS-VAE and Average for those of plays.
 pub const MODELS: &[UserStateModel] = &[UserStateModel::Cosernn, UserStateModel::FsVae, UserStateModel::Average];
@@ -39,19 +36,12 @@ struct OfPlays {
 }
 
 /// Analyses the models, with the config's seed, and writes the page.
-pub fn run(
-    config: &Config,
-    histories: &ListeningHistories,
-    models: &[UserStateModel],
-    out: &Path,
-    progress: &dyn Progress,
-) -> anyhow::Result<String> {
+pub fn run(bench: &Bench<'_>, models: &[UserStateModel]) -> anyhow::Result<String> {
     let part = Part::all(Split::Test);
-    let (plays, vectors) = (&histories.histories, histories.vectors());
-    let mut notes = Vec::new();
+    let (plays, vectors) = (&bench.histories.histories, bench.histories.vectors());
     let (mut of_sessions, mut of_plays) = (Vec::new(), Vec::new());
     for &model in models {
-        histories.with_foreteller(config, model, config.seed, &mut notes, progress, |foreteller| {
+        bench.measure(model, bench.config.seed, |foreteller| {
             if !model.foretells_sessions() {
                 of_plays.push(OfPlays { model, movement: state_movement(plays, foreteller, part)? });
                 return Ok(());
@@ -68,7 +58,7 @@ pub fn run(
             Ok(())
         })?;
     }
-    write_json(out, "analyses.json", &(&of_sessions, &of_plays))?;
+    bench.write_json("analyses.json", &(&of_sessions, &of_plays))?;
     let mut page = Page::new("User states").text(
         "Vectors for the sessions of the test split. Boxes: quartiles and the 5th and 95th percentile. Cosine of vectors of \
          length 1.",
@@ -79,7 +69,7 @@ pub fn run(
     if !of_plays.is_empty() {
         page = plays_part(page, &of_plays);
     }
-    let path = out.join("analyses.html");
+    let path = bench.out.join("analyses.html");
     write_atomically(&path, page.html().as_bytes())?;
     Ok(format!("The pictures are in {}\n", path.display()))
 }

@@ -1,15 +1,12 @@
 //! The task `horizon`: precision of taste vectors over the next plays, near and far.
 
-use std::path::Path;
-
-use listening_data::Progress;
 use listening_models::Split;
 use listening_models::user_state::{HorizonPrecision, HorizonSettings, Part, horizon_precision};
 use serde::Serialize;
 
-use super::{over_seeds, write_json};
-use crate::config::{Config, UserStateModel};
-use crate::pipeline::{ListeningHistories, threads};
+use super::{Bench, over_seeds};
+use crate::config::UserStateModel;
+use crate::pipeline::threads;
 use crate::tables::{Columns, count, section};
 
 /// The models of De Boom et al.
@@ -31,30 +28,18 @@ struct Measured {
 }
 
 /// Measures the models and gives the table.
-pub fn run(
-    config: &Config,
-    histories: &ListeningHistories,
-    models: &[UserStateModel],
-    seeds: &[u64],
-    out: &Path,
-    progress: &dyn Progress,
-) -> anyhow::Result<String> {
+pub fn run(bench: &Bench<'_>, models: &[UserStateModel]) -> anyhow::Result<String> {
     let settings = HorizonSettings::default();
     let part = Part::all(Split::Test);
-    let mut notes = Vec::new();
     let mut measured = Vec::new();
     for &model in models {
-        let mut horizons = Vec::new();
-        for &seed in seeds {
-            let found = histories.with_foreteller(config, model, seed, &mut notes, progress, |foreteller| {
-                let (plays, nearest) = (&histories.histories, &histories.nearest);
-                Ok(horizon_precision(foreteller, plays, nearest, part, &settings, threads(config))?)
-            })?;
-            horizons.push(found);
-        }
+        let horizons = bench.measure_each_seed(model, |foreteller| {
+            let (plays, nearest) = (&bench.histories.histories, &bench.histories.nearest);
+            Ok(horizon_precision(foreteller, plays, nearest, part, &settings, threads(bench.config))?)
+        })?;
         measured.push(Measured { model, horizons });
     }
-    write_json(out, "horizon.json", &measured)?;
+    bench.write_json("horizon.json", &measured)?;
     let mut table = Columns::new(["model", "plays ahead", "precision", "reachable", "moments"]);
     for model in &measured {
         for (place, horizon) in settings.horizons.iter().enumerate() {

@@ -1,17 +1,14 @@
 //! The task `next-track`: FS-VAE's table.
 
-use std::path::Path;
-
-use listening_data::Progress;
 use listening_models::Split;
 use listening_models::user_state::evaluation::{
     Metric, NextTrackReport, NextTrackSettings, NextTrackTask, PairedDifference, compare_per_user,
 };
 use serde::Serialize;
 
-use super::{over_seeds, write_json};
-use crate::config::{Config, UserStateModel};
-use crate::pipeline::{ListeningHistories, threads};
+use super::{Bench, over_seeds};
+use crate::config::UserStateModel;
+use crate::pipeline::threads;
 use crate::tables::{Columns, count, section};
 
 /// FS-VAE, its baselines and its ablations, in the order of the paper's table.
@@ -40,42 +37,28 @@ struct Measured {
 }
 
 /// Measures the models and gives the tables.
-pub fn run(
-    config: &Config,
-    histories: &ListeningHistories,
-    models: &[UserStateModel],
-    seeds: &[u64],
-    out: &Path,
-    progress: &dyn Progress,
-) -> anyhow::Result<String> {
+pub fn run(bench: &Bench<'_>, models: &[UserStateModel]) -> anyhow::Result<String> {
     let task = NextTrackTask {
-        histories: &histories.histories,
-        vectors: histories.vectors(),
-        index: Some(&histories.nearest),
+        histories: &bench.histories.histories,
+        vectors: bench.histories.vectors(),
+        index: Some(&bench.histories.nearest),
         split: Split::Test,
         settings: NextTrackSettings::default(),
-        threads: threads(config),
+        threads: threads(bench.config),
     };
-    let mut notes = Vec::new();
     let mut measured: Vec<Measured> = Vec::new();
     for &model in models {
-        let mut reports = Vec::new();
-        for &seed in seeds {
-            let report = histories.with_foreteller(config, model, seed, &mut notes, progress, |foreteller| {
-                Ok(task.measure(foreteller)?)
-            })?;
-            reports.push(report);
-        }
+        let reports = bench.measure_each_seed(model, |foreteller| Ok(task.measure(foreteller)?))?;
         let first_less_this = match measured.first() {
             Some(first) => Metric::ALL
                 .into_iter()
-                .map(|metric| Ok((metric, compare_per_user(&first.reports, &reports, metric, config.seed)?)))
+                .map(|metric| Ok((metric, compare_per_user(&first.reports, &reports, metric, bench.config.seed)?)))
                 .collect::<anyhow::Result<_>>()?,
             None => Vec::new(),
         };
-        measured.push(Measured { model, seeds: seeds.to_vec(), reports, first_less_this });
+        measured.push(Measured { model, seeds: bench.seeds.clone(), reports, first_less_this });
     }
-    write_json(out, "next-track.json", &measured)?;
+    bench.write_json("next-track.json", &measured)?;
     Ok(describe(&measured))
 }
 

@@ -1,17 +1,13 @@
 //! The task `sessions`: CoSeRNN's rankings of sessions and of tracks, overall and by context.
 
-use std::collections::BTreeMap;
-use std::path::Path;
-
-use listening_data::Progress;
 use listening_models::Split;
 use listening_models::user_state::Part;
 use listening_models::user_state::evaluation::{Interval, SessionScores, relative_gain, score_sessions};
 use serde::Serialize;
+use std::collections::BTreeMap;
 
-use super::{over_seeds, write_json};
-use crate::config::{Config, UserStateModel};
-use crate::pipeline::ListeningHistories;
+use super::{Bench, over_seeds};
+use crate::config::UserStateModel;
 use crate::tables::{Columns, section};
 
 /// CoSeRNN, its baselines and its ablations.
@@ -67,31 +63,20 @@ struct Results {
 }
 
 /// Measures the models and gives the tables.
-pub fn run(
-    config: &Config,
-    histories: &ListeningHistories,
-    models: &[UserStateModel],
-    seeds: &[u64],
-    out: &Path,
-    progress: &dyn Progress,
-) -> anyhow::Result<String> {
-    let part = Part::all(Split::Test);
-    let mut notes = Vec::new();
+pub fn run(bench: &Bench<'_>, models: &[UserStateModel]) -> anyhow::Result<String> {
+    let (histories, part) = (bench.histories, Part::all(Split::Test));
     let mut scored: Vec<(UserStateModel, Vec<SessionScores>)> = Vec::new();
     for &model in models {
-        let mut scores = Vec::new();
-        for &seed in seeds {
-            scores.push(histories.with_foreteller(config, model, seed, &mut notes, progress, |foreteller| {
-                Ok(score_sessions(&histories.histories, histories.vectors(), foreteller, part)?)
-            })?);
-        }
+        let scores = bench.measure_each_seed(model, |foreteller| {
+            Ok(score_sessions(&histories.histories, histories.vectors(), foreteller, part)?)
+        })?;
         scored.push((model, scores));
     }
     let measured: Vec<Measured> = scored.iter().map(|(model, scores)| measured(*model, scores)).collect();
-    let gains = gains(&scored, config.seed);
+    let gains = gains(&scored, bench.config.seed);
     let users = histories.histories.users();
-    let results = Results { seeds: seeds.to_vec(), users, models: measured, gains };
-    write_json(out, "sessions.json", &results)?;
+    let results = Results { seeds: bench.seeds.clone(), users, models: measured, gains };
+    bench.write_json("sessions.json", &results)?;
     Ok(describe(&results))
 }
 

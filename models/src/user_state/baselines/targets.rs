@@ -24,7 +24,7 @@ pub(super) fn users(histories: &Histories, part: Part) -> impl Iterator<Item = u
 
 /// Runs through the plays of a part in order. What is kept of a user begins as `new`, is shown to `target` for each play
 /// to be foretold, and then takes in the play by `heard`.
-pub(super) fn for_each_target<S>(
+pub(in crate::user_state) fn for_each_target<S>(
     histories: &Histories,
     vectors: &TrackVectors,
     part: Part,

@@ -13,6 +13,7 @@ use super::*;
 use crate::splits::Split;
 use crate::test_values::{assert_near, fill, filled, gradient_sums, values};
 use crate::track_embeddings::TrackVectors;
+use crate::user_state::ChunkFrame;
 
 const SMALL: CoSeRnnSettings = CoSeRnnSettings {
     lstm_units: 3,
@@ -43,10 +44,12 @@ fn chunk() -> SessionChunk {
         all: stream(0.5, 6.5),
         targets: unit(&filled(&[3, 2, 4], 8.0)).unwrap(),
         weights: Tensor::from_slice(&[1.0f32, 1.0, 0.0, 1.0, 1.0, 0.0]).reshape([3, 2]),
-        continued: Tensor::ones([2, 1], (Kind::Float, Device::Cpu)),
-        count: 4,
-        run: 6,
-        foretold: vec![None; 6],
+        frame: ChunkFrame {
+            continued: Tensor::ones([2, 1], (Kind::Float, Device::Cpu)),
+            count: 4,
+            run: 6,
+            foretold: vec![None; 6],
+        },
     }
 }
 

@@ -11,6 +11,7 @@ use super::*;
 use crate::features::CONTEXT_FEATURES;
 use crate::splits::Split;
 use crate::test_values::{assert_near, fill, filled, gradient_sums, values};
+use crate::user_state::ChunkFrame;
 
 const SMALL: FsVaeSettings = FsVaeSettings {
     fast: true,
@@ -33,10 +34,12 @@ fn chunk(steps: i64) -> PlayChunk {
         moment_of: Tensor::from_slice(&[0i64, 1, 0, 2, 3, 2]).narrow(0, 0, 2 * steps),
         targets: filled(&[steps, 2, 2], 3.0),
         weights: Tensor::from_slice(&[1.0f32, 1.0, 0.0, 1.0, 1.0, 0.0]).reshape([3, 2]).narrow(0, 0, steps),
-        continued: Tensor::ones([2, 1], (Kind::Float, Device::Cpu)),
-        count: 4,
-        run: 6,
-        foretold: vec![Some(7), Some(3), None, Some(4), Some(9), None][..2 * steps as usize].to_vec(),
+        frame: ChunkFrame {
+            continued: Tensor::ones([2, 1], (Kind::Float, Device::Cpu)),
+            count: 4,
+            run: 6,
+            foretold: vec![Some(7), Some(3), None, Some(4), Some(9), None][..2 * steps as usize].to_vec(),
+        },
     }
 }
 

@@ -20,8 +20,8 @@ fn by_play(source: &PlayChunks<'_>, part: Part) -> BTreeMap<usize, Step> {
     let mut seen = BTreeMap::new();
     for chunk in source.chunks(part) {
         let chunk = chunk.unwrap();
-        assert_eq!(chunk.count, chunk.foretold.iter().flatten().count());
-        for (cell, play) in chunk.foretold.iter().enumerate().filter_map(|(cell, play)| Some((cell, (*play)?))) {
+        assert_eq!(chunk.frame.count, chunk.frame.foretold.iter().flatten().count());
+        for (cell, play) in chunk.frame.foretold.iter().enumerate().filter_map(|(cell, play)| Some((cell, (*play)?))) {
             let (step, lane) = (cell / source.lanes, cell % source.lanes);
             let moment = chunk.moment_of.int64_value(&[cell as i64]);
             let moment = Vec::try_from(chunk.moments.select(0, moment)).unwrap();
@@ -90,7 +90,7 @@ fn chunks_passed_over_are_the_ones_not_made() {
     let mut chunks = source.chunks(part);
     chunks.next().unwrap().unwrap();
     chunks.next().unwrap().unwrap();
-    assert_eq!(chunks.next().unwrap().unwrap().foretold, third.foretold);
+    assert_eq!(chunks.next().unwrap().unwrap().frame.foretold, third.frame.foretold);
 }
 
 #[test]
@@ -105,8 +105,8 @@ fn later_targets_lie_within_their_distance_and_their_sequence() {
         let chunk = chunk.unwrap();
         // The plays of a lane follow each other, so that a step tells which play has been taken in.
         for lane in 0..source.lanes {
-            let cells = (0..chunk.foretold.len() / source.lanes).map(|step| (step, step * source.lanes + lane));
-            for (step, target) in cells.filter_map(|(step, cell)| Some((step, chunk.foretold[cell]?))) {
+            let cells = (0..chunk.frame.foretold.len() / source.lanes).map(|step| (step, step * source.lanes + lane));
+            for (step, target) in cells.filter_map(|(step, cell)| Some((step, chunk.frame.foretold[cell]?))) {
                 let heard = row(&chunk.plays, step, lane);
                 if heard.iter().all(|&x| x == 0.0) {
                     continue;

@@ -14,14 +14,14 @@ fn by_session(source: &SessionChunks<'_>, part: Part) -> BTreeMap<usize, Vec<f32
     let mut seen = BTreeMap::new();
     for chunk in source.chunks(part) {
         let chunk = chunk.unwrap();
-        assert_eq!(chunk.count, chunk.foretold.iter().flatten().count());
-        assert_eq!(chunk.weights.sum(Kind::Double).double_value(&[]), chunk.count as f64);
+        assert_eq!(chunk.frame.count, chunk.frame.foretold.iter().flatten().count());
+        assert_eq!(chunk.weights.sum(Kind::Double).double_value(&[]), chunk.frame.count as f64);
         let streams = [&chunk.played, &chunk.skipped, &chunk.all];
         let mut parts = vec![&chunk.context, &chunk.since, &chunk.source];
         parts.extend(streams.iter().flat_map(|stream| [&stream.vectors, &stream.numbers]));
         parts.push(&chunk.targets);
-        let rows = Tensor::cat(&parts, 2).reshape([chunk.foretold.len() as i64, -1]);
-        for (cell, session) in chunk.foretold.iter().enumerate().filter_map(|(cell, s)| Some((cell, (*s)?))) {
+        let rows = Tensor::cat(&parts, 2).reshape([chunk.frame.foretold.len() as i64, -1]);
+        for (cell, session) in chunk.frame.foretold.iter().enumerate().filter_map(|(cell, s)| Some((cell, (*s)?))) {
             let row = Vec::try_from(rows.select(0, cell as i64)).unwrap();
             assert!(seen.insert(session, row).is_none(), "session {session} came twice");
         }

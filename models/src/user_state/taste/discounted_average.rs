@@ -1,7 +1,7 @@
 //! The discounted average: t = sum_j g^j s_(n-j) / sum_j g^j over the plays so far, j = 0 the last, times sqrt(dimension).
 
-use super::{Listens, foretell_by_listening};
 use crate::track_embeddings::TrackVectors;
+use crate::user_state::baselines::for_each_target;
 use crate::user_state::{Foreteller, Foretold, Histories, Part};
 use crate::{ModelError, Result};
 
@@ -24,35 +24,37 @@ impl<'a> DiscountedAverage<'a> {
 
 impl Foreteller for DiscountedAverage<'_> {
     fn foretell(&self, part: Part, take: &mut dyn FnMut(Foretold<'_>) -> Result<()>) -> Result<()> {
-        let dimension = self.vectors.dimension();
-        let mut sum =
-            Sum { discount: self.discount, weight: 0.0, sum: vec![0.0; dimension], average: vec![0.0; dimension] };
-        foretell_by_listening(&mut sum, self.histories, self.vectors, part, take)
+        for_each_target(
+            self.histories,
+            self.vectors,
+            part,
+            || Sum::new(self.vectors.dimension()),
+            |sum, target| take(Foretold { target, vector: &sum.average(), rank: None }),
+            |sum, play| sum.hear(self.vectors.vector(self.histories.track(play)), self.discount),
+        )
     }
 }
 
+/// The discounted sum of the vectors heard, and that of their weights.
 struct Sum {
-    discount: f32,
     weight: f32,
     sum: Vec<f32>,
-    average: Vec<f32>,
 }
 
-impl Listens for Sum {
-    fn begin(&mut self) {
-        self.weight = 0.0;
-        self.sum.fill(0.0);
+impl Sum {
+    fn new(dimension: usize) -> Self {
+        Self { weight: 0.0, sum: vec![0.0; dimension] }
     }
 
-    fn foretell(&mut self) -> &[f32] {
+    /// The average, on the targets' scale.
+    fn average(&self) -> Vec<f32> {
         let scale = (self.sum.len() as f32).sqrt() / self.weight.max(1e-12);
-        self.average.iter_mut().zip(&self.sum).for_each(|(average, sum)| *average = sum * scale);
-        &self.average
+        self.sum.iter().map(|sum| sum * scale).collect()
     }
 
-    fn hear(&mut self, vector: &[f32]) {
-        self.weight = self.weight * self.discount + 1.0;
-        self.sum.iter_mut().zip(vector).for_each(|(sum, x)| *sum = *sum * self.discount + x);
+    fn hear(&mut self, vector: &[f32], discount: f32) {
+        self.weight = self.weight * discount + 1.0;
+        self.sum.iter_mut().zip(vector).for_each(|(sum, x)| *sum = *sum * discount + x);
     }
 }
 
@@ -62,14 +64,13 @@ mod tests {
 
     #[test]
     fn older_plays_are_discounted() {
-        let mut sum = Sum { discount: 0.5, weight: 0.0, sum: vec![0.0; 4], average: vec![0.0; 4] };
-        assert_eq!(sum.foretell(), [0.0; 4], "nothing heard, nothing foretold");
-        sum.hear(&[1.0, 0.0, 0.0, 0.0]);
-        sum.hear(&[0.0, 1.0, 0.0, 0.0]);
+        let mut sum = Sum::new(4);
+        assert_eq!(sum.average(), [0.0; 4], "nothing heard, nothing foretold");
+        sum.hear(&[1.0, 0.0, 0.0, 0.0], 0.5);
+        sum.hear(&[0.0, 1.0, 0.0, 0.0], 0.5);
         // (0.5, 1) / 1.5, times sqrt(4).
-        let found = sum.foretell();
+        let found = sum.average();
         assert!((found[0] - 2.0 / 3.0).abs() < 1e-6 && (found[1] - 4.0 / 3.0).abs() < 1e-6, "{found:?}");
-        sum.begin();
-        assert_eq!(sum.foretell(), [0.0; 4]);
+        assert_eq!(Sum::new(4).average(), [0.0; 4], "a new user begins anew");
     }
 }

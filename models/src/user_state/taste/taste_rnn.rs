@@ -133,6 +133,7 @@ impl SequenceModel for TasteRnn {
 mod tests {
     use super::*;
     use crate::test_values::{assert_near, fill, filled, gradient_sums, values};
+    use crate::user_state::ChunkFrame;
     use listening_data::Stream;
     use tch::{Device, Kind};
 
@@ -176,10 +177,12 @@ mod tests {
                 moment_of: Tensor::arange(6, (Kind::Int64, Device::Cpu)),
                 targets: filled(&[3, 2, 3], 3.0),
                 weights: Tensor::from_slice(&[1.0f32, 0.0, 1.0, 1.0, 0.0, 1.0]).reshape([3, 2]),
-                continued: Tensor::ones([2, 1], (Kind::Float, Device::Cpu)),
-                count: 4,
-                run: 6,
-                foretold: Vec::new(),
+                frame: ChunkFrame {
+                    continued: Tensor::ones([2, 1], (Kind::Float, Device::Cpu)),
+                    count: 4,
+                    run: 6,
+                    foretold: Vec::new(),
+                },
             };
             let memory = Tensor::cat(&[filled(&[2, 2], 1.0), filled(&[2, 2], 2.0)], 1);
             let (taste, _) = model.foretell(&chunk, &memory).unwrap();

@@ -8,9 +8,9 @@ use std::collections::VecDeque;
 use listening_data::{CounterRng, Stream};
 use serde::{Deserialize, Serialize};
 
-use super::{Listens, foretell_by_listening};
 use crate::splits::Split;
 use crate::track_embeddings::{TrackVectors, dot};
+use crate::user_state::baselines::for_each_target;
 use crate::user_state::{Foreteller, Foretold, Histories, Part, TargetOffset};
 use crate::{ModelError, Result};
 
@@ -74,6 +74,16 @@ impl<'a> WeightedSum<'a> {
         Ok(Self { histories, vectors, weights })
     }
 
+    /// The weighted sum of the last tracks, the latest first, on the targets' scale.
+    fn sum(&self, recent: &VecDeque<u32>) -> Vec<f32> {
+        let mut sum = vec![0.0; self.vectors.dimension()];
+        let scale = (sum.len() as f32).sqrt();
+        for (&track, weight) in recent.iter().zip(&self.weights) {
+            sum.iter_mut().zip(self.vectors.vector(track)).for_each(|(sum, x)| *sum += scale * weight * x);
+        }
+        sum
+    }
+
     /// The weights, of the last play first.
     pub fn weights(&self) -> &[f32] {
         &self.weights
@@ -82,10 +92,18 @@ impl<'a> WeightedSum<'a> {
 
 impl Foreteller for WeightedSum<'_> {
     fn foretell(&self, part: Part, take: &mut dyn FnMut(Foretold<'_>) -> Result<()>) -> Result<()> {
-        let dimension = self.vectors.dimension();
-        let recent = VecDeque::with_capacity(self.weights.len() + 1);
-        let mut sum = Recent { weights: &self.weights, recent, sum: vec![0.0; dimension] };
-        foretell_by_listening(&mut sum, self.histories, self.vectors, part, take)
+        let (vectors, places) = (self.vectors, self.weights.len());
+        for_each_target(
+            self.histories,
+            vectors,
+            part,
+            || VecDeque::with_capacity(places + 1),
+            |recent, target| take(Foretold { target, vector: &self.sum(recent), rank: None }),
+            |recent, play| {
+                recent.push_front(self.histories.track(play));
+                recent.truncate(places);
+            },
+        )
     }
 }
 
@@ -138,38 +156,6 @@ impl NormalEquations {
             self.right[i] = (self.right[i] - sum) / lower[i * n + i];
         }
         self.right.iter().map(|&weight| weight as f32).collect()
-    }
-}
-
-struct Recent<'a> {
-    weights: &'a [f32],
-    recent: VecDeque<Vec<f32>>,
-    sum: Vec<f32>,
-}
-
-impl Listens for Recent<'_> {
-    fn begin(&mut self) {
-        self.recent.clear();
-    }
-
-    fn foretell(&mut self) -> &[f32] {
-        self.sum.fill(0.0);
-        let scale = (self.sum.len() as f32).sqrt();
-        for (vector, weight) in self.recent.iter().zip(self.weights) {
-            self.sum.iter_mut().zip(vector).for_each(|(sum, x)| *sum += scale * weight * x);
-        }
-        &self.sum
-    }
-
-    fn hear(&mut self, vector: &[f32]) {
-        // The oldest row is used again: no allocation per play.
-        let mut row = match self.recent.len() == self.weights.len() {
-            true => self.recent.pop_back().unwrap_or_default(),
-            false => Vec::with_capacity(vector.len()),
-        };
-        row.clear();
-        row.extend_from_slice(vector);
-        self.recent.push_front(row);
     }
 }
 

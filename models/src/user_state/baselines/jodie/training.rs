@@ -3,7 +3,7 @@
 use super::Jodie;
 use crate::ModelError;
 use crate::Result;
-use crate::network::{Adam, AdamSettings, Parameters};
+use crate::network::{Adam, Parameters};
 use crate::splits::Split;
 use crate::user_state::baselines::early_stopping::EarlyStopping;
 use crate::user_state::baselines::one_thread::on_one_thread;
@@ -36,14 +36,7 @@ impl Jodie<'_> {
             let problem = "JODIE needs listeners with training and validation sessions; import more logs";
             return Err(ModelError::TooLittleData(problem.into()));
         }
-        let mut adam = Adam::new(
-            parameters,
-            AdamSettings {
-                learning_rate: run.settings.learning_rate,
-                weight_decay: run.settings.weight_decay,
-                gradient_norm: run.settings.gradient_norm,
-            },
-        );
+        let mut adam = Adam::new(parameters, run.settings.adam());
         let mut stopping = EarlyStopping::new(parameters, steps as u64);
         let mut moment = self.beginning();
         let mut updates = 0;

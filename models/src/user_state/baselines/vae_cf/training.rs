@@ -7,7 +7,7 @@ use tch::{Kind, Tensor};
 
 use super::VaeCf;
 use super::bags::{BagBatch, for_each_batch, heard};
-use crate::network::{Adam, AdamSettings, Parameters};
+use crate::network::{Adam, Parameters};
 use crate::permutation::Permutation;
 use crate::splits::Split;
 use crate::user_state::baselines::early_stopping::EarlyStopping;
@@ -38,14 +38,7 @@ impl VaeCf<'_> {
         watcher: &mut dyn TrainingWatcher,
     ) -> Result<Option<SequenceTrainingReport>> {
         let users = self.histories.users();
-        let mut adam = Adam::new(
-            parameters,
-            AdamSettings {
-                learning_rate: run.settings.learning_rate,
-                weight_decay: run.settings.weight_decay,
-                gradient_norm: run.settings.gradient_norm,
-            },
-        );
+        let mut adam = Adam::new(parameters, run.settings.adam());
         let mut stopping = EarlyStopping::new(parameters, users as u64);
         let mut updates = 0;
         run.progress.begin(run.name, (users * run.settings.max_epochs) as u64, "users");
