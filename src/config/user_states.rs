@@ -189,6 +189,15 @@ impl UserStateModel {
         )
     }
 
+    /// Whether training draws anything. The others are plain functions of the histories.
+    pub fn depends_on_seed(self) -> bool {
+        use UserStateModel as M;
+        let averages =
+            matches!(self, M::RecencyWeightedMean | M::DiscountedAverage | M::Average | M::AggregateSequence);
+        let over_sessions = matches!(self, M::LastSession | M::SessionAverage | M::LongTerm);
+        !(averages || over_sessions || self == M::Popularity)
+    }
+
     /// The name by which it is called on the command line and in configs.
     pub fn name(self) -> String {
         clap::ValueEnum::to_possible_value(&self).map_or_else(String::new, |value| value.get_name().to_owned())

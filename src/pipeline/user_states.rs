@@ -17,8 +17,8 @@ use listening_models::user_state::baselines::{
 use listening_models::user_state::taste::{DiscountedAverage, TasteRnn, WeightedSum};
 use listening_models::user_state::{
     CoSeRnn, Foreteller, FsVae, Histories, NetworkForeteller, PlayChunk, PlayChunks, RecencyWeightedMean,
-    SequenceModel, SequenceTrainingReport, SessionChunk, SessionChunks, TargetOffset, TrainingRun, TrainingSettings,
-    TrainingWatcher, UserState, UserStates, train_sequences, write_histories,
+    RecencyWeightedMeanSettings, SequenceModel, SequenceTrainingReport, SessionChunk, SessionChunks, TargetOffset,
+    TrainingRun, TrainingSettings, TrainingWatcher, UserState, UserStates, train_sequences, write_histories,
 };
 use listening_models::{ModelError, TensorFile, TimeSplit, find_device, save_tensors};
 use playlist_agents::Recorder;
@@ -199,7 +199,7 @@ impl ListeningHistories {
         let mut parameters = Parameters::new(seed, self.device);
         let Some(trainable) = self.untrained(config, model, &mut parameters)? else { return Ok(None) };
         let settings = model_settings(config, model)?;
-        let mark = fingerprint("user-state-1", &(model, &settings, seed), &self.fingerprint)?;
+        let mark = fingerprint("user-state-2", &(model, &settings, seed), &self.fingerprint)?;
         let summary = StageSettings { model, seed, settings };
         let folder = stage::run(&config.artifacts, "user-state", &mark, &summary, notes, |folder| {
             let work = Work::begin(&config.artifacts, &mark)?;
@@ -224,7 +224,8 @@ impl ListeningHistories {
                 Trainable::VaeCf(vae_cf) => vae_cf.train(&mut parameters, &run, &mut watcher)?,
             };
             let Some(report) = report else {
-                return Err(Interrupted(trainable.kept(&name)).into());
+                let kept = format!("{name}: a checkpoint is kept; the same command goes on from it");
+                return Err(Interrupted(kept).into());
             };
             drop(watcher);
             save_tensors(&folder.join(MODEL_FILE), &parameters.saved("")?)?;
@@ -283,10 +284,11 @@ impl ListeningHistories {
             UserStateModel::Bwst => measure(&fitted(settings.terms.short())?),
             UserStateModel::Bwlt => measure(&fitted(settings.terms.long())?),
             UserStateModel::RecencyWeightedMean => {
-                let discount = (-1.0 / settings.recency_weighted_mean.half_life_plays).exp2();
-                measure(&DiscountedAverage::new(histories, vectors, discount)?)
+                let RecencyWeightedMeanSettings { half_life_plays, skipped_weight } = settings.recency_weighted_mean;
+                let discount = (-1.0 / half_life_plays).exp2();
+                measure(&DiscountedAverage::new(histories, vectors, discount, skipped_weight)?)
             }
-            _ => measure(&DiscountedAverage::new(histories, vectors, settings.discount)?),
+            _ => measure(&DiscountedAverage::new(histories, vectors, settings.discount, 1.0)?),
         }
     }
 }
@@ -308,16 +310,6 @@ impl Trainable<'_> {
             Self::OverPlays(network, _) => network.user_state(),
             Self::OverSessions(network, _) => network.user_state(),
             Self::Jodie(_) | Self::VaeCf(_) => None,
-        }
-    }
-
-    /// What is left of a training that was interrupted.
-    fn kept(&self, name: &str) -> String {
-        match self {
-            Self::OverPlays(..) | Self::OverSessions(..) => {
-                format!("{name}: a checkpoint is kept; the same command goes on from it")
-            }
-            Self::Jodie(_) | Self::VaeCf(_) => format!("{name}: the same command trains it from the beginning"),
         }
     }
 }

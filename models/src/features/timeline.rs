@@ -36,7 +36,8 @@ impl UserTimeline {
             // Where plays overlap it is not the first of the log: of that nothing is known while it plays.
             let first_known = (0..session.plays.len()).min_by_key(|&position| session.plays[position].end_ms());
             let plays = session.plays.iter().enumerate();
-            plays.map(move |(position, play)| (play.end_ms(), Event::Play(play, context, Some(position) == first_known)))
+            plays
+                .map(move |(position, play)| (play.end_ms(), Event::Play(play, context, Some(position) == first_known)))
         });
         let feedback = self.feedback.iter().map(|feedback| (feedback.at_ms, Event::Feedback(feedback)));
         let mut events: Vec<_> = plays.chain(feedback).collect();

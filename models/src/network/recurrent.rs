@@ -133,7 +133,8 @@ impl Recurrent {
         tch::no_grad(|| -> Result<()> {
             for (layer, weights) in self.weights.chunks_exact(4).enumerate() {
                 let inputs = runs.last().map_or_else(|| Ok(inputs.detach()), LayerRun::outputs)?;
-                let run = LayerRun::new(&LayerWeights::of(weights), inputs, &part(layer)?, &part(self.layers + layer)?)?;
+                let run =
+                    LayerRun::new(&LayerWeights::of(weights), inputs, &part(layer)?, &part(self.layers + layer)?)?;
                 let [output, cell] = run.after()?;
                 outputs_after.push(output);
                 cells_after.push(cell);

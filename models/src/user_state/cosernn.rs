@@ -107,11 +107,20 @@ impl CoSeRnn {
         let streams = streams.collect::<Result<Vec<_>>>()?;
         let joined = streams.len() * settings.lstm_units;
         let fusion = settings.long_term.then(|| Dense::new(parameters, "fusion", joined, 2)).transpose()?;
+        // The vector begins much shorter than the long-term vector, as a small correction of it. If it began as long, and
+        // pointing anywhere, the mixture would soon leave it out, and it would never learn.
+        let shorter = if settings.long_term { 1000 } else { 1 };
         Ok(Self {
             inputs,
             streams,
             dense: DenseStack::new(parameters, "dense", joined, &[settings.dense_units; 2])?,
-            output: Dense::new(parameters, "output", settings.dense_units, dimension)?,
+            output: Dense::with_fan_in(
+                parameters,
+                "output",
+                settings.dense_units,
+                dimension,
+                shorter * settings.dense_units,
+            )?,
             fusion,
             long_term: PastSessions { weighting: Weighting::Recency, dimension },
         })

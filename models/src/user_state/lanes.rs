@@ -3,6 +3,9 @@
 //! A *lane* runs through sequences one after another, each from its first item to its last; a chunk holds the next `steps`
 //! items of every lane. The state that a network carries from chunk to chunk is set to zero where a lane comes to a new
 //! sequence. So each item is run through once per epoch, whatever the length of a sequence.
+//!
+//! Of every few sequences that wait the longest come first: then neighbouring lanes end together, a chunk holds few empty
+//! steps, and at the end of an epoch only short sequences are left.
 
 use std::ops::Range;
 
@@ -35,9 +38,14 @@ pub(super) fn users_of(part: Part, users: usize) -> impl Iterator<Item = usize> 
     places.map(move |place| order.as_ref().map_or(place, |order| order.at(place)))
 }
 
+/// Sequences per lane that are put in order of length at a time.
+const WAITING: usize = 16;
+
 /// Chunks made from sequences that wait for a free lane.
 pub(super) struct Chunks<S, M> {
     sequences: S,
+    /// Those next in line, the next one last.
+    waiting: Vec<Lane>,
     lanes: Vec<Lane>,
     steps: usize,
     make: M,
@@ -46,14 +54,23 @@ pub(super) struct Chunks<S, M> {
 impl<C, S: Iterator<Item = Lane>, M: Fn(&[Lane]) -> Result<C>> Chunks<S, M> {
     /// `make` makes a chunk of what each lane holds in it, of which nothing may be left.
     pub fn new(sequences: S, lanes: usize, steps: usize, make: M) -> Self {
-        Self { sequences, lanes: vec![Lane::default(); lanes], steps, make }
+        Self { sequences, waiting: Vec::new(), lanes: vec![Lane::default(); lanes], steps, make }
+    }
+
+    fn next_sequence(&mut self) -> Option<Lane> {
+        if self.waiting.is_empty() {
+            let some = self.sequences.by_ref().filter(|sequence| !sequence.items.is_empty());
+            self.waiting.extend(some.take(WAITING * self.lanes.len()));
+            self.waiting.sort_by_key(|sequence| sequence.items.len());
+        }
+        self.waiting.pop()
     }
 
     /// The items of each lane in the next chunk; `None` at the end.
     fn advance(&mut self) -> Option<Vec<Lane>> {
-        for lane in &mut self.lanes {
-            if lane.items.is_empty() {
-                *lane = self.sequences.find(|sequence| !sequence.items.is_empty()).unwrap_or_default();
+        for number in 0..self.lanes.len() {
+            if self.lanes[number].items.is_empty() {
+                self.lanes[number] = self.next_sequence().unwrap_or_default();
             }
         }
         if self.lanes.iter().all(|lane| lane.items.is_empty()) {

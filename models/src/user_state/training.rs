@@ -1,8 +1,10 @@
 //! Trains a network over sequences: Adam down the mean loss per target, early stopping on the validation split.
 
 mod checkpoint;
+mod report;
 
 use std::path::Path;
+use std::time::Instant;
 
 use listening_data::{CounterRng, Progress, Stream};
 use serde::{Deserialize, Serialize};
@@ -13,14 +15,15 @@ use crate::network::{Adam, AdamSettings, Parameters, with_gradients};
 use crate::shards::{in_threads, sum_gradients};
 use crate::splits::Split;
 use crate::{ModelError, Result};
-use checkpoint::Saved;
+pub(super) use checkpoint::Saved;
+pub use report::SequenceTrainingReport;
 
 /// Parts of the users whose chunks may be run through at the same time. A constant: the sum of the gradients, and so the
 /// result, does not depend on the number of threads.
 const SHARDS: usize = 2;
 
 /// Plays or sessions of validation run through after each epoch, by leaving out users evenly; bounds the time.
-const MOST_VALIDATION: usize = 400_000;
+const MOST_VALIDATION: usize = 200_000;
 
 /// Settings of training.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -28,6 +31,8 @@ const MOST_VALIDATION: usize = 400_000;
 pub struct TrainingSettings {
     /// Step size of Adam.
     pub learning_rate: f64,
+    /// What the step size is multiplied with after each epoch without a lower validation loss; 1 leaves it.
+    pub learning_rate_fall: f64,
     /// Decoupled weight decay.
     pub weight_decay: f64,
     /// Largest norm of the gradient; 0 for no limit.
@@ -48,12 +53,13 @@ impl Default for TrainingSettings {
     fn default() -> Self {
         Self {
             learning_rate: 1e-3,
+            learning_rate_fall: 0.3,
             weight_decay: 0.0,
             gradient_norm: 1.0,
             lanes: 64,
             steps: 25,
-            max_epochs: 20,
-            patience: 2,
+            max_epochs: 30,
+            patience: 3,
             checkpoint_every: 500,
         }
     }
@@ -64,6 +70,9 @@ impl TrainingSettings {
     pub fn validate(&self) -> Result<()> {
         if self.learning_rate.is_nan() || self.learning_rate <= 0.0 {
             return Err(ModelError::setting("learning_rate", "must be above 0"));
+        }
+        if !(self.learning_rate_fall > 0.0 && self.learning_rate_fall <= 1.0) {
+            return Err(ModelError::setting("learning_rate_fall", "must be above 0 and at most 1"));
         }
         if self.lanes < SHARDS || !self.lanes.is_multiple_of(SHARDS) {
             return Err(ModelError::setting("lanes", "must be an even number of at least 2"));
@@ -87,21 +96,6 @@ impl TrainingSettings {
     pub fn lanes_per_shard(&self) -> usize {
         self.lanes / SHARDS
     }
-}
-
-/// How training went.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct SequenceTrainingReport {
-    /// Plays or sessions run through in one epoch.
-    pub steps_per_epoch: u64,
-    /// Trainable scalars.
-    pub parameters: u64,
-    /// Mean training loss per target of each epoch.
-    pub training_loss: Vec<f64>,
-    /// Mean validation loss per target after each epoch.
-    pub validation_loss: Vec<f64>,
-    /// The epoch whose weights were kept, from 1.
-    pub best_epoch: usize,
 }
 
 /// Follows training, and may stop it.
@@ -174,19 +168,22 @@ pub fn train_sequences<S: ChunkSource>(
         SHARDS,
         &zero_memory(model, source, parameters.device())?,
     );
+    state.counters.report.steps_per_epoch = steps_per_epoch as u64;
     if let Some(path) = run.checkpoint.filter(|path| path.exists()) {
         state.load(path, parameters)?;
     }
     let mut shards: Vec<Shard<S::Chunk>> = (0..SHARDS).map(|_| Shard::new(model, parameters)).collect();
     run.progress.begin(run.name, (steps_per_epoch * settings.max_epochs) as u64, "steps");
-    while !state.counters.ended(settings) {
-        let epoch = state.counters.epoch;
+    while !state.counters.report.ended(settings) {
+        let epoch = state.counters.epoch();
+        state.adam.set_learning_rate(state.counters.report.learning_rate(settings));
         let mut chunks: Vec<_> = (0..SHARDS).map(|shard| source.chunks(part(epoch, shard))).collect();
         if state.counters.chunks > 0 {
             for chunks in &mut chunks {
                 chunks.nth(state.counters.chunks as usize - 1).transpose()?;
             }
         }
+        let (begin, mut ran_now, mut cells) = (Instant::now(), 0, 0);
         loop {
             if watcher.interrupted() {
                 state.save(run.checkpoint, parameters)?;
@@ -201,6 +198,8 @@ pub fn train_sequences<S: ChunkSource>(
             // At an epoch's end few lanes are left; a full step would follow those few users.
             let divisor = count.max(settings.lanes * settings.steps / 2);
             let ran: usize = next.iter().flatten().map(|chunk| chunk.frame().run).sum();
+            ran_now += ran;
+            cells += next.iter().flatten().map(|chunk| chunk.frame().foretold.len()).sum::<usize>();
             let update = state.counters.updates;
             let work = shards.iter_mut().zip(&mut state.memory).zip(next).enumerate();
             let work: Vec<_> =
@@ -226,19 +225,23 @@ pub fn train_sequences<S: ChunkSource>(
                 state.save(run.checkpoint, parameters)?;
             }
         }
+        let rate = ran_now as f64 / begin.elapsed().as_secs_f64();
+        let filled = 100.0 * ran_now as f64 / cells.max(1) as f64;
         let loss = mean_loss(&mut shards, source, validation, run, parameters.device())?;
         if !loss.is_finite() {
             return Err(diverged(run.name, epoch, loss));
         }
         watcher.scalar("user_state/epoch_loss", state.counters.updates, state.counters.mean_loss())?;
         watcher.scalar("user_state/validation_loss", state.counters.updates, loss)?;
-        run.progress.remark(&format!("epoch {epoch}, validation loss {loss:.4}"));
+        run.progress.remark(&format!(
+            "epoch {epoch}: {rate:.0} steps/s, {filled:.0} % of the chunks filled; validation loss {loss:.4}"
+        ));
         state.end_epoch(loss, parameters);
         state.save(run.checkpoint, parameters)?;
     }
     run.progress.end();
     parameters.restore(&state.best)?;
-    Ok(Some(state.counters.report(steps_per_epoch, parameters.count())))
+    Ok(Some(state.counters.report))
 }
 
 fn diverged(name: &str, epoch: usize, loss: f64) -> ModelError {
@@ -352,4 +355,4 @@ pub fn for_each_foretold<S: ChunkSource>(
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

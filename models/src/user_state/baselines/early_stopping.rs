@@ -1,60 +1,85 @@
-//! Keeps the best weights of baselines that are not trained by [`train_sequences`](crate::user_state::train_sequences).
+//! Early stopping, and checkpoints between epochs, of baselines that are not trained by
+//! [`train_sequences`](crate::user_state::train_sequences).
 
 use tch::Tensor;
 
-use crate::network::Parameters;
+use crate::network::{Adam, Parameters};
+use crate::user_state::training::Saved;
 use crate::user_state::{SequenceTrainingReport, TrainingRun, TrainingWatcher};
 use crate::{ModelError, Result};
 
 pub(super) struct EarlyStopping {
-    report: SequenceTrainingReport,
-    best: Vec<Tensor>,
+    saved: Saved,
 }
 
 impl EarlyStopping {
-    pub(super) fn new(parameters: &Parameters, steps_per_epoch: u64) -> Self {
-        let count = parameters.count() as u64;
-        let report = SequenceTrainingReport { steps_per_epoch, parameters: count, ..Default::default() };
-        Self { report, best: parameters.snapshot() }
+    /// Before the first epoch, or where the run's checkpoint stands.
+    pub(super) fn begin(parameters: &mut Parameters, run: &TrainingRun<'_>, steps_per_epoch: u64) -> Result<Self> {
+        // These baselines carry nothing from chunk to chunk that outlives an epoch.
+        let adam = Adam::new(parameters, run.settings.adam());
+        let mut saved = Saved::begin(parameters, adam, 0, &Tensor::new());
+        saved.counters.report.steps_per_epoch = steps_per_epoch;
+        if let Some(path) = run.checkpoint.filter(|path| path.exists()) {
+            saved.load(path, parameters)?;
+        }
+        Ok(Self { saved })
     }
 
     /// The epoch that begins now, from 1; none if training has ended.
-    pub(super) fn next_epoch(&self, run: &TrainingRun<'_>) -> Option<usize> {
-        let epochs = self.report.validation_loss.len();
-        let settings = run.settings;
-        let ended = epochs >= settings.max_epochs || epochs > 0 && epochs - self.report.best_epoch >= settings.patience;
-        (!ended).then_some(epochs + 1)
+    pub(super) fn next_epoch(&mut self, run: &TrainingRun<'_>) -> Option<usize> {
+        let Saved { counters, adam, .. } = &mut self.saved;
+        adam.set_learning_rate(counters.report.learning_rate(run.settings));
+        (!counters.report.ended(run.settings)).then(|| counters.epoch())
     }
 
-    /// Takes in the mean losses per target of an epoch.
+    /// Moves of the weights so far.
+    pub(super) fn updates(&self) -> u64 {
+        self.saved.counters.updates
+    }
+
+    /// Moves the weights by the mean of a loss over `divisor`, unless that is 0, and takes in what was run through: the
+    /// summed error of so many targets, and the number of plays, sessions or users.
+    pub(super) fn step(
+        &mut self,
+        run: &TrainingRun<'_>,
+        parameters: &mut Parameters,
+        (loss, divisor): (&Tensor, usize),
+        (error, targets): (f64, usize),
+        ran: usize,
+    ) -> Result<()> {
+        let Saved { counters, adam, .. } = &mut self.saved;
+        if divisor > 0 {
+            adam.step(parameters, &loss.f_div_scalar(divisor as f64)?)?;
+        }
+        counters.advance(error, targets, ran);
+        let before = (counters.epoch() - 1) as u64 * counters.report.steps_per_epoch;
+        run.progress.advance(before + counters.ran);
+        Ok(())
+    }
+
+    /// Takes in the mean validation loss after an epoch.
     pub(super) fn end_epoch(
         &mut self,
         run: &TrainingRun<'_>,
         watcher: &mut dyn TrainingWatcher,
         parameters: &Parameters,
-        updates: u64,
-        [training, validation]: [f64; 2],
+        validation: f64,
     ) -> Result<()> {
-        let epoch = self.report.validation_loss.len() + 1;
+        let (epoch, training) = (self.saved.counters.epoch(), self.saved.counters.mean_loss());
         if !training.is_finite() || !validation.is_finite() {
             let problem = format!("{} diverged in epoch {epoch} (loss {training}); lower its learning_rate", run.name);
             return Err(ModelError::Diverged(problem));
         }
-        if self.report.validation_loss.iter().all(|&earlier| validation < earlier) {
-            self.report.best_epoch = epoch;
-            self.best = parameters.snapshot();
-        }
-        self.report.training_loss.push(training);
-        self.report.validation_loss.push(validation);
-        watcher.scalar("user_state/epoch_loss", updates, training)?;
-        watcher.scalar("user_state/validation_loss", updates, validation)?;
+        self.saved.end_epoch(validation, parameters);
+        watcher.scalar("user_state/epoch_loss", self.updates(), training)?;
+        watcher.scalar("user_state/validation_loss", self.updates(), validation)?;
         run.progress.remark(&format!("epoch {epoch}, validation loss {validation:.4}"));
-        Ok(())
+        self.saved.save(run.checkpoint, parameters)
     }
 
     /// Brings back the best weights.
     pub(super) fn finish(self, parameters: &mut Parameters) -> Result<SequenceTrainingReport> {
-        parameters.restore(&self.best)?;
-        Ok(self.report)
+        parameters.restore(&self.saved.best)?;
+        Ok(self.saved.counters.report)
     }
 }

@@ -46,6 +46,7 @@ pub struct MeanOverSessions {
 }
 
 /// Scores of one model, summed per user and group of sessions. Memory grows with the users, not with their sessions.
+#[derive(Clone)]
 pub struct SessionScores {
     measures: Vec<String>,
     groups: BTreeMap<String, BTreeMap<usize, Vec<Tally>>>,

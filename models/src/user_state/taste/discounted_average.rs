@@ -1,4 +1,5 @@
-//! The discounted average: t = sum_j g^j s_(n-j) / sum_j g^j over the plays so far, j = 0 the last, times sqrt(dimension).
+//! The discounted average: t = sum_j g^j w s_(n-j) / sum_j g^j w over the plays so far, j = 0 the last, times
+//! sqrt(dimension), with w the weight of skipped plays, 1 for others.
 
 use crate::track_embeddings::TrackVectors;
 use crate::user_state::baselines::for_each_target;
@@ -10,15 +11,23 @@ pub struct DiscountedAverage<'a> {
     histories: &'a Histories,
     vectors: &'a TrackVectors,
     discount: f32,
+    skipped_weight: f32,
 }
 
 impl<'a> DiscountedAverage<'a> {
-    /// With a discount g in 0..=1 per play.
-    pub fn new(histories: &'a Histories, vectors: &'a TrackVectors, discount: f32) -> Result<Self> {
-        if !(0.0..=1.0).contains(&discount) {
-            return Err(ModelError::setting("discount", "must be in 0..=1"));
+    /// With a discount g in 0..=1 per play, and a weight in 0..=1 of skipped plays (De Boom et al. have no skips: 1).
+    pub fn new(
+        histories: &'a Histories,
+        vectors: &'a TrackVectors,
+        discount: f32,
+        skipped_weight: f32,
+    ) -> Result<Self> {
+        for (name, value) in [("discount", discount), ("skipped_weight", skipped_weight)] {
+            if !(0.0..=1.0).contains(&value) {
+                return Err(ModelError::setting(name, "must be in 0..=1"));
+            }
         }
-        Ok(Self { histories, vectors, discount })
+        Ok(Self { histories, vectors, discount, skipped_weight })
     }
 }
 
@@ -30,7 +39,10 @@ impl Foreteller for DiscountedAverage<'_> {
             part,
             || Sum::new(self.vectors.dimension()),
             |sum, target| take(Foretold { target, vector: &sum.average(), rank: None }),
-            |sum, play| sum.hear(self.vectors.vector(self.histories.track(play)), self.discount),
+            |sum, play| {
+                let weight = if self.histories.skipped(play) { self.skipped_weight } else { 1.0 };
+                sum.hear(self.vectors.vector(self.histories.track(play)), self.discount, weight);
+            },
         )
     }
 }
@@ -52,9 +64,9 @@ impl Sum {
         self.sum.iter().map(|sum| sum * scale).collect()
     }
 
-    fn hear(&mut self, vector: &[f32], discount: f32) {
-        self.weight = self.weight * discount + 1.0;
-        self.sum.iter_mut().zip(vector).for_each(|(sum, x)| *sum = *sum * discount + x);
+    fn hear(&mut self, vector: &[f32], discount: f32, weight: f32) {
+        self.weight = self.weight * discount + weight;
+        self.sum.iter_mut().zip(vector).for_each(|(sum, x)| *sum = *sum * discount + weight * x);
     }
 }
 
@@ -63,14 +75,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn older_plays_are_discounted() {
+    fn older_and_skipped_plays_are_discounted() {
         let mut sum = Sum::new(4);
         assert_eq!(sum.average(), [0.0; 4], "nothing heard, nothing foretold");
-        sum.hear(&[1.0, 0.0, 0.0, 0.0], 0.5);
-        sum.hear(&[0.0, 1.0, 0.0, 0.0], 0.5);
-        // (0.5, 1) / 1.5, times sqrt(4).
+        sum.hear(&[0.5, 0.0, 0.0, 0.0], 0.5, 1.0);
+        sum.hear(&[0.0, 1.0, 0.0, 0.0], 0.5, 0.5);
+        // (0.25, 0.5) / (0.5 + 0.5), times sqrt(4).
         let found = sum.average();
-        assert!((found[0] - 2.0 / 3.0).abs() < 1e-6 && (found[1] - 4.0 / 3.0).abs() < 1e-6, "{found:?}");
+        assert!((found[0] - 0.5).abs() < 1e-6 && (found[1] - 1.0).abs() < 1e-6, "{found:?}");
         assert_eq!(Sum::new(4).average(), [0.0; 4], "a new user begins anew");
     }
 }

@@ -11,6 +11,7 @@ use crate::track_embeddings::TrackVectors;
 
 const SETTINGS: TrainingSettings = TrainingSettings {
     learning_rate: 3e-3,
+    learning_rate_fall: 0.3,
     weight_decay: 0.0,
     gradient_norm: 1.0,
     lanes: 8,
@@ -64,6 +65,28 @@ struct StopAfter {
     after: usize,
 }
 
+/// Trains again and again from the checkpoint, stopped each time when the watcher has been asked `after` times, until
+/// training ends: what it gives then. It must have been stopped at least twice.
+pub(in crate::user_state) fn train_in_pieces<R>(
+    after: usize,
+    mut train: impl FnMut(&Path, &mut dyn TrainingWatcher) -> Option<R>,
+) -> R {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("checkpoint.safetensors");
+    let mut stops = 0;
+    loop {
+        let mut watcher = StopAfter { asked: Cell::new(0), after };
+        match train(&path, &mut watcher) {
+            Some(found) => {
+                assert!(stops > 1, "{stops}");
+                return found;
+            }
+            None => stops += 1,
+        }
+        assert!(stops < 1000, "training does not go on");
+    }
+}
+
 impl TrainingWatcher for StopAfter {
     fn scalar(&mut self, _name: &str, _updates: u64, _value: f64) -> Result<()> {
         Ok(())
@@ -83,18 +106,11 @@ fn training_that_was_stopped_at_any_moment_ends_with_the_same_weights() {
     let report = train_sequences(&model, &mut parameters, &source, &run(2, None), &mut Unwatched).unwrap().unwrap();
     let expected = (report, bits(&parameters));
     for after in [1, 7, 23] {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("checkpoint.safetensors");
-        let mut stops = 0;
-        let found = loop {
+        let found = train_in_pieces(after, |path, watcher| {
             let (model, mut parameters) = network(&vectors);
-            let mut watcher = StopAfter { asked: Cell::new(0), after };
-            match train_sequences(&model, &mut parameters, &source, &run(2, Some(&path)), &mut watcher).unwrap() {
-                Some(report) => break (report, bits(&parameters)),
-                None => stops += 1,
-            }
-        };
-        assert!(stops > 1, "{stops}");
+            let report = train_sequences(&model, &mut parameters, &source, &run(2, Some(path)), watcher).unwrap()?;
+            Some((report, bits(&parameters)))
+        });
         assert_eq!(found, expected, "stopped after {after}");
     }
 }

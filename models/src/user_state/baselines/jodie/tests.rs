@@ -1,3 +1,5 @@
+use std::path::Path;
+
 use listening_data::Silent;
 use tch::{Device, Tensor};
 
@@ -5,7 +7,8 @@ use super::interactions::{InTimeOrder, Interaction};
 use super::*;
 use crate::splits::Split;
 use crate::user_state::histories::tests::synthetic;
-use crate::user_state::{TrainingRun, TrainingSettings, Unwatched};
+use crate::user_state::training::tests::train_in_pieces;
+use crate::user_state::{TrainingRun, TrainingSettings, TrainingWatcher, Unwatched};
 
 const SMALL: JodieSettings = JodieSettings { embedding_length: 6, user_change: 0.5, item_change: 0.5, window: 150 };
 
@@ -84,14 +87,18 @@ fn training_lowers_the_error_on_held_out_plays_and_repeats_itself() {
     let (histories, vectors) = synthetic(8, 28);
     let settings = TrainingSettings { learning_rate: 3e-3, max_epochs: 3, patience: 3, ..TrainingSettings::default() };
     let run = TrainingRun { name: "", settings: &settings, seed: 1, threads: 1, checkpoint: None, progress: &Silent };
-    let results = [(); 2].map(|()| {
+    let train = |checkpoint: Option<&Path>, watcher: &mut dyn TrainingWatcher| {
         let mut parameters = Parameters::new(1, Device::Cpu);
         let jodie = Jodie::new(&mut parameters, &histories, &vectors, SMALL).unwrap();
-        let report = jodie.train(&mut parameters, &run, &mut Unwatched).unwrap().unwrap();
+        let report = jodie.train(&mut parameters, &TrainingRun { checkpoint, ..run }, watcher).unwrap()?;
         let values = parameters.tensors().flat_map(|tensor| Vec::<f32>::try_from(tensor.reshape([-1])).unwrap());
-        (report, values.map(f32::to_bits).collect::<Vec<u32>>())
-    });
+        Some((report, values.map(f32::to_bits).collect::<Vec<u32>>()))
+    };
+    let results = [(); 2].map(|()| train(None, &mut Unwatched).unwrap());
     assert_eq!(results[0], results[1]);
+    // An epoch and some windows of the next: the checkpoint is that of the epoch's end.
+    let windows = InTimeOrder::new(&histories, Split::Train).count().div_ceil(SMALL.window);
+    assert_eq!(train_in_pieces(windows + 2, |path, watcher| train(Some(path), watcher)), results[0]);
     let report = &results[0].0;
     let best = report.validation_loss[report.best_epoch - 1];
     // A model that foretells nothing has half the squared length of a target.

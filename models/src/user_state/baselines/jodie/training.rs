@@ -3,7 +3,7 @@
 use super::Jodie;
 use crate::ModelError;
 use crate::Result;
-use crate::network::{Adam, Parameters};
+use crate::network::Parameters;
 use crate::splits::Split;
 use crate::user_state::baselines::early_stopping::EarlyStopping;
 use crate::user_state::baselines::one_thread::on_one_thread;
@@ -12,8 +12,8 @@ use crate::user_state::{SequenceTrainingReport, TrainingRun, TrainingWatcher};
 impl Jodie<'_> {
     /// Trains until the squared error on the validation split no longer falls, and leaves the best weights in `parameters`.
     /// The losses reported are that error, without the changes of embeddings. Of the run's
-    /// settings `lanes`, `steps` and `checkpoint_every` are not looked at, and no checkpoint is written: training that
-    /// the watcher stopped gives nothing, and begins anew. Plays come in order of time in every epoch, so that the seed
+    /// settings `lanes`, `steps` and `checkpoint_every` are not looked at. A checkpoint is written after each epoch;
+    /// training that the watcher stopped gives nothing, and goes on from there. Plays come in order of time in every epoch, so that the seed
     /// has a part in the first weights alone.
     pub fn train(
         &self,
@@ -36,33 +36,26 @@ impl Jodie<'_> {
             let problem = "JODIE needs listeners with training and validation sessions; import more logs";
             return Err(ModelError::TooLittleData(problem.into()));
         }
-        let mut adam = Adam::new(parameters, run.settings.adam());
-        let mut stopping = EarlyStopping::new(parameters, steps as u64);
+        let mut stopping = EarlyStopping::begin(parameters, run, steps as u64)?;
         let mut moment = self.beginning();
-        let mut updates = 0;
         run.progress.begin(run.name, (steps * run.settings.max_epochs) as u64, "plays");
-        while let Some(epoch) = stopping.next_epoch(run) {
+        while stopping.next_epoch(run).is_some() {
             moment.forget();
-            let (mut sum, mut targets, mut ran) = (0.0, 0, (epoch - 1) * steps);
             let ended = self.for_each_window(Split::Train, &mut moment, &mut |window| {
                 if watcher.interrupted() {
                     return Ok(false);
                 }
-                sum += window.error.f_double_value(&[])?;
-                targets += window.targets;
-                ran += window.interactions.len();
-                if window.targets > 0 {
-                    adam.step(parameters, &window.loss.f_div_scalar(window.targets as f64)?)?;
-                    updates += 1;
-                }
-                run.progress.advance(ran as u64);
+                let error = window.error.f_double_value(&[])?;
+                let ran = window.interactions.len();
+                let (loss, targets) = (&window.loss, window.targets);
+                stopping.step(run, parameters, (loss, targets), (error, targets), ran)?;
                 Ok(true)
             })?;
             if !ended {
                 return Ok(None);
             }
-            let losses = [sum / targets.max(1) as f64, self.validation_error()?];
-            stopping.end_epoch(run, watcher, parameters, updates, losses)?;
+            let validation = self.validation_error()?;
+            stopping.end_epoch(run, watcher, parameters, validation)?;
         }
         run.progress.end();
         Ok(Some(stopping.finish(parameters)?))

@@ -1,4 +1,5 @@
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use listening_data::Silent;
 use tch::Device;
@@ -6,7 +7,8 @@ use tch::Device;
 use super::*;
 use crate::splits::Split;
 use crate::user_state::histories::tests::synthetic;
-use crate::user_state::{TrainingRun, TrainingSettings, Unwatched};
+use crate::user_state::training::tests::train_in_pieces;
+use crate::user_state::{TrainingRun, TrainingSettings, TrainingWatcher, Unwatched};
 
 const SMALL: VaeCfSettings = VaeCfSettings {
     tracks: 120,
@@ -75,6 +77,23 @@ fn training_ranks_held_out_tracks_better_than_untrained_weights_do() {
     assert!(after < 0.8 * before, "{before} {after}");
     // Scores that are all alike have ln(tracks).
     assert!(report.validation_loss[report.best_epoch - 1] < 120f64.ln() - 0.1, "{report:?}");
+}
+
+#[test]
+fn training_that_was_stopped_ends_with_the_same_weights() {
+    let (histories, vectors) = synthetic(40, 28);
+    let settings = TrainingSettings { learning_rate: 3e-3, max_epochs: 4, patience: 4, ..TrainingSettings::default() };
+    let train = |checkpoint: Option<&Path>, watcher: &mut dyn TrainingWatcher| {
+        let run = TrainingRun { name: "", settings: &settings, seed: 1, threads: 1, checkpoint, progress: &Silent };
+        let mut parameters = Parameters::new(1, Device::Cpu);
+        let model = VaeCf::new(&mut parameters, &histories, &vectors, SMALL).unwrap();
+        let report = model.train(&mut parameters, &run, watcher).unwrap()?;
+        let values = parameters.tensors().flat_map(|tensor| Vec::<f32>::try_from(tensor.reshape([-1])).unwrap());
+        Some((report, values.map(f32::to_bits).collect::<Vec<u32>>()))
+    };
+    let updates = histories.users().div_ceil(SMALL.users_per_update);
+    let found = train_in_pieces(updates + 1, |path, watcher| train(Some(path), watcher));
+    assert_eq!(found, train(None, &mut Unwatched).unwrap());
 }
 
 /// With one track modelled its vector is what is foretold, and it ranks first.

@@ -7,7 +7,7 @@ use tch::{Kind, Tensor};
 
 use super::VaeCf;
 use super::bags::{BagBatch, for_each_batch, heard};
-use crate::network::{Adam, Parameters};
+use crate::network::Parameters;
 use crate::permutation::Permutation;
 use crate::splits::Split;
 use crate::user_state::baselines::early_stopping::EarlyStopping;
@@ -19,8 +19,8 @@ impl VaeCf<'_> {
     /// Trains until the validation loss no longer falls, and leaves the best weights in `parameters`. Each epoch takes
     /// each user's bag once, after a number of training sessions drawn anew. The training loss is per bag; the validation
     /// loss is the mean negative log likelihood of the modelled targets. Of the run's settings `lanes`, `steps` and
-    /// `checkpoint_every` are not looked at, and no checkpoint is written: training that the watcher stopped gives
-    /// nothing, and begins anew.
+    /// `checkpoint_every` are not looked at. A checkpoint is written after each epoch; training that the watcher stopped
+    /// gives nothing, and goes on from there.
     pub fn train(
         &self,
         parameters: &mut Parameters,
@@ -38,28 +38,24 @@ impl VaeCf<'_> {
         watcher: &mut dyn TrainingWatcher,
     ) -> Result<Option<SequenceTrainingReport>> {
         let users = self.histories.users();
-        let mut adam = Adam::new(parameters, run.settings.adam());
-        let mut stopping = EarlyStopping::new(parameters, users as u64);
-        let mut updates = 0;
+        let mut stopping = EarlyStopping::begin(parameters, run, users as u64)?;
         run.progress.begin(run.name, (users * run.settings.max_epochs) as u64, "users");
         while let Some(epoch) = stopping.next_epoch(run) {
             let order = Permutation::new(users, run.seed, epoch as u32);
-            let mut sum = 0.0;
             for start in (0..users).step_by(self.settings.users_per_update) {
                 if watcher.interrupted() {
                     return Ok(None);
                 }
                 let places = start..users.min(start + self.settings.users_per_update);
-                let mut noise = CounterRng::new(run.seed, Stream::Noise, updates, 0);
+                let mut noise = CounterRng::new(run.seed, Stream::Noise, stopping.updates(), 0);
                 let batch = self.training_batch(places.clone().map(|place| order.at(place)), &mut noise);
-                let loss = self.training_loss(&batch, updates, parameters, &mut noise)?;
-                sum += loss.f_double_value(&[])?;
-                adam.step(parameters, &loss.f_div_scalar(batch.bags.len() as f64)?)?;
-                updates += 1;
-                run.progress.advance(((epoch - 1) * users + places.end) as u64);
+                let bags = batch.bags.len();
+                let loss = self.training_loss(&batch, stopping.updates(), parameters, &mut noise)?;
+                let error = loss.f_double_value(&[])?;
+                stopping.step(run, parameters, (&loss, bags), (error, bags), places.len())?;
             }
-            let losses = [sum / users.max(1) as f64, self.validation_loss()?];
-            stopping.end_epoch(run, watcher, parameters, updates, losses)?;
+            let validation = self.validation_loss()?;
+            stopping.end_epoch(run, watcher, parameters, validation)?;
         }
         run.progress.end();
         Ok(Some(stopping.finish(parameters)?))
