@@ -3,6 +3,7 @@
 //! Plays are ordered by user, then time; a session's plays follow each other, and a user's sessions too. So one
 //! pass over [`Dataset::sessions`] sees each user's history in order, in memory bounded by a row group.
 
+mod catalog;
 mod feedback;
 mod manifest;
 mod play_columns;
