@@ -2,6 +2,7 @@
 
 mod chunk;
 mod differences;
+mod early_file;
 mod texts;
 mod values;
 
@@ -22,6 +23,7 @@ use parquet::schema::types::{ColumnDescPtr, SchemaDescriptor, TypePtr};
 use sha2::{Digest, Sha256};
 
 use self::chunk::Chunk;
+use self::early_file::EarlyFile;
 pub(crate) use self::texts::Texts;
 pub(crate) use self::values::{ColumnValues, Values};
 use crate::files::hexadecimal;
@@ -167,7 +169,7 @@ const WRITE_BYTES: usize = 1 << 18;
 pub(crate) struct TableWriter {
     path: PathBuf,
     layout: Arc<TableLayout>,
-    writer: SerializedFileWriter<BufWriter<File>>,
+    writer: SerializedFileWriter<BufWriter<EarlyFile>>,
     hash: Sha256,
 }
 
@@ -175,7 +177,7 @@ impl TableWriter {
     pub(crate) fn create(path: &Path, layout: Arc<TableLayout>) -> Result<Self> {
         let file = File::create(path).map_err(|e| DataError::file("create", path, e))?;
         let (schema, properties) = (Arc::clone(&layout.schema), Arc::clone(&layout.properties));
-        let file = BufWriter::with_capacity(WRITE_BYTES, file);
+        let file = BufWriter::with_capacity(WRITE_BYTES, EarlyFile::new(file));
         let writer = SerializedFileWriter::new(file, schema, properties).map_err(DataError::parquet(path))?;
         Ok(Self { path: path.to_owned(), layout, writer, hash: Sha256::new() })
     }
@@ -203,7 +205,7 @@ impl TableWriter {
     /// Writes the footer and flushes the file to the disk; answers the fingerprint of the contents.
     pub(crate) fn close(self) -> Result<String> {
         let file = self.writer.into_inner().map_err(DataError::parquet(&self.path))?;
-        let written = file.into_inner().map_err(IntoInnerError::into_error).and_then(|file| file.sync_all());
+        let written = file.into_inner().map_err(IntoInnerError::into_error).and_then(EarlyFile::finish);
         written.map_err(|e| DataError::file("write", &self.path, e))?;
         Ok(hexadecimal(&self.hash.finalize()))
     }
