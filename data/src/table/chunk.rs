@@ -103,10 +103,11 @@ impl Chunk {
     pub(super) fn with_range<T: Integer>(mut self, values: &Values<T>) -> Self {
         let present = values.present();
         let missing = Some((self.rows - present.len()) as u64);
-        let range = present.iter().copied().min().zip(present.iter().copied().max());
-        self.statistics = range
-            .filter(|(smallest, _)| *smallest >= T::default())
-            .map(|(smallest, largest)| T::statistics(smallest, largest, missing));
+        let first = present.first().copied().unwrap_or_default();
+        let widen = |(smallest, largest): (T, T), &value: &T| (smallest.min(value), largest.max(value));
+        let (smallest, largest) = present.iter().fold((first, first), widen);
+        self.statistics =
+            (!present.is_empty() && smallest >= T::default()).then(|| T::statistics(smallest, largest, missing));
         self
     }
 
