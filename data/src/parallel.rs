@@ -70,6 +70,15 @@ pub(crate) fn in_order<P: Send, R: Send>(
     })
 }
 
+/// Does two things at the same time.
+pub(crate) fn at_once<A: Send, B>(one: impl FnOnce() -> A + Send, other: impl FnOnce() -> B) -> (A, B) {
+    std::thread::scope(|scope| {
+        let one = scope.spawn(one);
+        let other = other();
+        (one.join().unwrap_or_else(|panic| resume_unwind(panic)), other)
+    })
+}
+
 /// The blocks of a text, cut at line ends.
 pub(crate) struct LineBlocks<R> {
     reader: R,

@@ -2,6 +2,8 @@
 
 mod chunk;
 mod differences;
+mod early_file;
+mod texts;
 mod values;
 
 use std::fs::File;
@@ -17,10 +19,12 @@ use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPrope
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::file::writer::{SerializedFileWriter, SerializedPageWriter, TrackedWrite};
 use parquet::schema::parser::parse_message_type;
-use parquet::schema::types::{ColumnDescPtr, ColumnPath, SchemaDescriptor, TypePtr};
+use parquet::schema::types::{ColumnDescPtr, SchemaDescriptor, TypePtr};
 use sha2::{Digest, Sha256};
 
 use self::chunk::Chunk;
+use self::early_file::EarlyFile;
+pub(crate) use self::texts::Texts;
 pub(crate) use self::values::{ColumnValues, Values};
 use crate::files::hexadecimal;
 use crate::{DataError, Result};
@@ -35,53 +39,51 @@ pub(crate) enum Column {
     Text(Vec<Option<String>>),
 }
 
-/// How the integers of a column are stored.
+/// How the values of a column are stored.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Integers {
+enum Storage {
     /// By a dictionary where that is smaller.
     Dictionary,
     Differences,
     /// By differences, with the smallest and the largest told in the footer.
     Ascending,
-    Plain,
+    /// By what each text adds to the one before.
+    Distinct,
 }
 
 /// How the columns of a table are laid out: schema and encodings.
 pub(crate) struct TableLayout {
     schema: TypePtr,
     columns: SchemaDescriptor,
-    integers: Vec<Integers>,
+    storage: Vec<Storage>,
     properties: WriterPropertiesPtr,
 }
 
 impl TableLayout {
     /// `schema` is a Parquet message type. Integers of the columns in `ascending` and `differences` are stored by their
-    /// differences, those of `plain` as they are, all uncompressed; yes and no take a bit. All other columns are
-    /// compressed, those not in `plain` by a dictionary first where that is smaller.
+    /// differences, texts of those in `distinct` by what they do not share with the text before, all uncompressed;
+    /// yes and no take a bit. All other columns are stored by a dictionary where that is smaller, and compressed.
     pub(crate) fn new(
         schema: &str,
         ascending: &[&str],
         differences: &[&str],
-        plain: &[&str],
+        distinct: &[&str],
     ) -> parquet::errors::Result<Arc<Self>> {
         let schema = Arc::new(parse_message_type(schema)?);
         // Statistics serve those who read a dataset elsewhere and filter, by user or time above all; per chunk is enough.
-        let mut properties = WriterProperties::builder()
+        let properties = WriterProperties::builder()
             .set_compression(Compression::SNAPPY)
             .set_statistics_enabled(EnabledStatistics::Chunk)
             .set_offset_index_disabled(true);
-        for column in plain {
-            properties = properties.set_column_dictionary_enabled(ColumnPath::from(*column), false);
-        }
         let columns = SchemaDescriptor::new(Arc::clone(&schema));
         let of_column = |column: &ColumnDescPtr| match column.name() {
-            name if ascending.contains(&name) => Integers::Ascending,
-            name if differences.contains(&name) => Integers::Differences,
-            name if plain.contains(&name) => Integers::Plain,
-            _ => Integers::Dictionary,
+            name if ascending.contains(&name) => Storage::Ascending,
+            name if differences.contains(&name) => Storage::Differences,
+            name if distinct.contains(&name) => Storage::Distinct,
+            _ => Storage::Dictionary,
         };
-        let integers = columns.columns().iter().map(of_column).collect();
-        Ok(Arc::new(Self { schema, columns, integers, properties: Arc::new(properties.build()) }))
+        let storage = columns.columns().iter().map(of_column).collect();
+        Ok(Arc::new(Self { schema, columns, storage, properties: Arc::new(properties.build()) }))
     }
 
     /// Encodes one row group in memory; the columns stand in the schema's order.
@@ -103,17 +105,19 @@ impl TableLayout {
     fn chunk(&self, position: usize, values: &ColumnValues) -> Option<Chunk> {
         let column = self.columns.column(position);
         let (rows, known) = values.rows_and_known();
-        let chunk = match (values, self.integers[position]) {
+        let chunk = match (values, self.storage[position]) {
             _ if rows == 0 => return None,
             _ if known == 0 => Chunk::missing(column, rows),
             (ColumnValues::Bool(values), _) => Chunk::bools(column, values),
-            (ColumnValues::Int(values), Integers::Differences) => Chunk::differences(column, values),
-            (ColumnValues::Long(values), Integers::Differences) => Chunk::differences(column, values),
-            (ColumnValues::Int(values), Integers::Ascending) => Chunk::differences(column, values).with_range(values),
-            (ColumnValues::Long(values), Integers::Ascending) => Chunk::differences(column, values).with_range(values),
-            (ColumnValues::Int(values), Integers::Plain) => Chunk::plain(column, values),
-            (ColumnValues::Long(values), Integers::Plain) => Chunk::plain(column, values),
-            (ColumnValues::SameText(_, text), _) => Chunk::same_text(column, rows, text.data()),
+            (ColumnValues::Int(values), Storage::Differences) => Chunk::differences(column, values),
+            (ColumnValues::Long(values), Storage::Differences) => Chunk::differences(column, values),
+            (ColumnValues::Int(values), Storage::Ascending) => Chunk::differences(column, values).with_range(values),
+            (ColumnValues::Long(values), Storage::Ascending) => Chunk::differences(column, values).with_range(values),
+            (ColumnValues::Text(texts), storage) => match texts.only() {
+                Some(text) => Chunk::same_text(column, rows, text),
+                None if storage == Storage::Distinct => Chunk::texts(column, texts),
+                None => return None,
+            },
             (ColumnValues::Names(places, names), _) => Chunk::names(column, places, names),
             _ => return None,
         };
@@ -133,9 +137,11 @@ impl TableLayout {
             ColumnValues::Int(values) => write_values::<Int32Type>(&mut writer, values)?,
             ColumnValues::Long(values) => write_values::<Int64Type>(&mut writer, values)?,
             ColumnValues::Float(values) => write_values::<FloatType>(&mut writer, values)?,
-            ColumnValues::Text(values) => write_values::<ByteArrayType>(&mut writer, values)?,
+            ColumnValues::Text(texts) => {
+                write_values::<ByteArrayType>(&mut writer, &Values::all(texts.arrays()))?;
+            }
             // Never asked of the library: a chunk of their own, unless there are no rows.
-            ColumnValues::Missing(_) | ColumnValues::SameText(..) | ColumnValues::Names(..) => {}
+            ColumnValues::Missing(_) | ColumnValues::Names(..) => {}
         }
         let close = writer.close()?;
         Ok((sink.into_inner()?.into(), close))
@@ -163,7 +169,7 @@ const WRITE_BYTES: usize = 1 << 18;
 pub(crate) struct TableWriter {
     path: PathBuf,
     layout: Arc<TableLayout>,
-    writer: SerializedFileWriter<BufWriter<File>>,
+    writer: SerializedFileWriter<BufWriter<EarlyFile>>,
     hash: Sha256,
 }
 
@@ -171,7 +177,7 @@ impl TableWriter {
     pub(crate) fn create(path: &Path, layout: Arc<TableLayout>) -> Result<Self> {
         let file = File::create(path).map_err(|e| DataError::file("create", path, e))?;
         let (schema, properties) = (Arc::clone(&layout.schema), Arc::clone(&layout.properties));
-        let file = BufWriter::with_capacity(WRITE_BYTES, file);
+        let file = BufWriter::with_capacity(WRITE_BYTES, EarlyFile::new(file));
         let writer = SerializedFileWriter::new(file, schema, properties).map_err(DataError::parquet(path))?;
         Ok(Self { path: path.to_owned(), layout, writer, hash: Sha256::new() })
     }
@@ -199,7 +205,7 @@ impl TableWriter {
     /// Writes the footer and flushes the file to the disk; answers the fingerprint of the contents.
     pub(crate) fn close(self) -> Result<String> {
         let file = self.writer.into_inner().map_err(DataError::parquet(&self.path))?;
-        let written = file.into_inner().map_err(IntoInnerError::into_error).and_then(|file| file.sync_all());
+        let written = file.into_inner().map_err(IntoInnerError::into_error).and_then(EarlyFile::finish);
         written.map_err(|e| DataError::file("write", &self.path, e))?;
         Ok(hexadecimal(&self.hash.finalize()))
     }

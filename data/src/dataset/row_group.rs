@@ -9,6 +9,7 @@ use crossbeam::channel::{Receiver, Sender, bounded};
 
 use super::play_columns::{PLAYS_AT_ONCE, PlayColumns};
 use super::schema::{PLAYS, PLAYS_FILE, SESSIONS, SESSIONS_FILE, layout};
+use crate::parallel::at_once;
 use crate::response_shares::ResponseTally;
 use crate::table::{ColumnValues, EncodedGroup, TableLayout, TableWriter, Values};
 use crate::{Context, DataError, Play, Result};
@@ -172,7 +173,8 @@ impl SessionTables {
             // It has answered all jobs: there is nothing left that could fail.
             let _ = encoder.join();
         }
-        Ok((self.written, [self.sessions.close()?, self.plays.close()?]))
+        let (sessions, plays) = at_once(|| self.sessions.close(), || self.plays.close());
+        Ok((self.written, [sessions?, plays?]))
     }
 }
 

@@ -78,7 +78,8 @@ pub(super) fn audio_vectors_schema(dimension: usize) -> String {
     format!("message audio_vectors {{ required int32 track (integer(32, false)); {elements}}}")
 }
 
-/// The layout of a table: numbers by differences, which also cuts those in no order to the bits that they need.
+/// The layout of a table: numbers by differences, which also cuts those in no order to the bits that they need. Hardly an
+/// identifier repeats.
 pub(super) fn layout(schema: &str) -> parquet::errors::Result<Arc<TableLayout>> {
     let ascending: &[&str] = match schema {
         PLAYS | SESSIONS => &["user", "start"],
@@ -91,10 +92,10 @@ pub(super) fn layout(schema: &str) -> parquet::errors::Result<Arc<TableLayout>> 
         CATALOG => &["duration_ms"],
         _ => &[],
     };
-    let plain: &[&str] = match schema {
+    let distinct: &[&str] = match schema {
         CATALOG => &["track_id"],
         USERS => &["user_id"],
         _ => &[],
     };
-    TableLayout::new(schema, ascending, differences, plain)
+    TableLayout::new(schema, ascending, differences, distinct)
 }

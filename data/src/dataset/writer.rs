@@ -1,23 +1,20 @@
 //! Writes a dataset; it appears whole, under its name, only when finished.
 
 use std::borrow::Cow;
-use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
+use super::catalog::write_catalog;
 use super::play_columns::PlayColumns;
 use super::row_group::{SessionRow, SessionTables};
 use super::schema::*;
 use super::{Content, FORMAT_VERSION, Feedback, Manifest, SourceInfo};
 use crate::new_folder::NewFolder;
-use crate::parallel::in_order;
+use crate::parallel::at_once;
 use crate::table::{ColumnValues, TableWriter, Values};
-use crate::{
-    AUDIO_FEATURES, Context, DataError, Play, Result, Session, Track, User, fingerprint_of_text, write_atomically,
-};
+use crate::{Context, DataError, Play, Result, Session, Track, User, fingerprint_of_text, write_atomically};
 
 /// Rows of the small tables gathered before a row group is written.
-const GROUP_ROWS: usize = 1 << 16;
+pub(super) const GROUP_ROWS: usize = 1 << 16;
 
 /// Writes sessions in order of user, then time. Memory holds some row groups, never the whole log.
 pub struct DatasetWriter {
@@ -201,21 +198,16 @@ impl DatasetWriter {
         }
         let catalog_path = self.folder.path(CATALOG_FILE);
         let tables = self.tables;
-        // The last plays are encoded, and the disk takes them, while the catalog is made.
-        let (sessions, catalog) = std::thread::scope(|scope| {
-            let sessions = scope.spawn(|| tables.finish());
-            let catalog = write_catalog(&catalog_path, tracks, track);
-            (sessions.join().unwrap_or_else(|panic| resume_unwind(panic)), catalog)
-        });
+        let (vectors, audio_vector_dimension) = self.audio_vectors.unzip();
+        let others = [Some(self.users), self.feedback, vectors];
+        // The last plays are encoded, and the disk takes them and the small tables, while the catalog is made.
+        let ((sessions, others), catalog) = at_once(
+            || at_once(|| tables.finish(), || others.into_iter().flatten().map(TableWriter::close).collect()),
+            || write_catalog(&catalog_path, tracks, track),
+        );
         let (written, fingerprints) = sessions?;
-        let mut fingerprints = fingerprints.concat() + &catalog? + &self.users.close()?;
-        if let Some(feedback) = self.feedback {
-            fingerprints += &feedback.close()?;
-        }
-        let audio_vector_dimension = self.audio_vectors.as_ref().map_or(0, |(_, dimension)| *dimension as u64);
-        if let Some((vectors, _)) = self.audio_vectors {
-            fingerprints += &vectors.close()?;
-        }
+        let others: Result<String> = others;
+        let fingerprints = fingerprints.concat() + &catalog? + &others?;
         let manifest = Manifest {
             format_version: FORMAT_VERSION,
             content: self.content,
@@ -224,7 +216,7 @@ impl DatasetWriter {
             sessions: written.sessions,
             plays: written.plays,
             feedback: self.feedback_written,
-            audio_vector_dimension,
+            audio_vector_dimension: audio_vector_dimension.unwrap_or(0) as u64,
             responses: written.tally.shares(),
             fingerprint: fingerprint_of_text(&fingerprints),
             source: source.clone(),
@@ -237,45 +229,6 @@ impl DatasetWriter {
     }
 }
 
-/// Writes the catalog; answers its fingerprint.
-fn write_catalog<'a>(path: &Path, tracks: usize, track: impl Fn(usize) -> Cow<'a, Track> + Sync) -> Result<String> {
-    let layout = layout(CATALOG).map_err(DataError::parquet(path))?;
-    let mut table = TableWriter::create(path, Arc::clone(&layout))?;
-    let mut firsts = (0..tracks).step_by(GROUP_ROWS);
-    in_order(
-        || Ok(firsts.next()),
-        |first| {
-            let group: Vec<_> = (first..tracks.min(first + GROUP_ROWS)).map(&track).collect();
-            layout.encode(&catalog_columns(first, &group)).map_err(DataError::parquet(path))
-        },
-        |group| table.append(group),
-    )?;
-    table.close()
-}
-
 fn table(path: &Path, schema: &str) -> Result<TableWriter> {
     TableWriter::create(path, layout(schema).map_err(DataError::parquet(path))?)
-}
-
-fn catalog_columns(first: usize, catalog: &[Cow<'_, Track>]) -> Vec<ColumnValues> {
-    let text = |get: fn(&Track) -> &str| ColumnValues::texts(catalog.iter().map(|track| get(track)));
-    let mut columns = vec![
-        ColumnValues::Int(Values::required((first as i32..).take(catalog.len()))),
-        text(|t| &t.id),
-        text(|t| &t.name),
-        text(|t| &t.artist),
-        text(|t| &t.album),
-        ColumnValues::Int(Values::of(catalog, |t| t.duration_ms.map(|ms| ms as i32))),
-        ColumnValues::Bool(Values::required(catalog.iter().map(|t| t.duration_estimated))),
-        ColumnValues::Int(Values::of(catalog, |t| t.release_year.map(i32::from))),
-    ];
-    let described = catalog.iter().any(|t| t.audio_features.is_some());
-    for feature in 0..AUDIO_FEATURES.len() {
-        columns.push(if described {
-            ColumnValues::Float(Values::of(catalog, |t| t.audio_features.map(|f| f[feature])))
-        } else {
-            ColumnValues::Missing(catalog.len())
-        });
-    }
-    columns
 }

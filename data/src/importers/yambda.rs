@@ -7,6 +7,7 @@
 
 mod events;
 mod files;
+mod heard;
 mod items;
 mod plays;
 mod side_tables;

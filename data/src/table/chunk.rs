@@ -1,8 +1,8 @@
 //! Column chunks of one page, made without the Parquet library's own column writer.
 //!
 //! That writer looks at every value and level several times, also where there is nothing to be seen: in the tables of
-//! sessions and plays it took most of the time. What is simple to encode is encoded here: integers by their differences
-//! or as they are, yes and no, names from a short list, and columns with one text or none at all.
+//! sessions and plays it took most of the time. What is simple to encode is encoded here: integers by their differences,
+//! yes and no, names from a short list, texts that hardly repeat, and columns with one text or none at all.
 
 use parquet::basic::Encoding;
 use parquet::column::page::{CompressedPage, Page, PageWriter};
@@ -14,6 +14,7 @@ use parquet::file::writer::{SerializedPageWriter, TrackedWrite};
 use parquet::schema::types::ColumnDescPtr;
 
 use super::differences::{self, Integer};
+use super::texts::Texts;
 use super::values::Values;
 
 /// A chunk in the making: its one page, and its dictionary, if it has any.
@@ -89,13 +90,12 @@ impl Chunk {
         chunk
     }
 
-    /// Integers as they are.
-    pub(super) fn plain<T: Integer + bytemuck::Pod>(column: ColumnDescPtr, values: &Values<T>) -> Self {
-        let present = values.present();
-        let bytes = bytemuck::cast_slice(&present);
-        let mut chunk = Self::begin(column, values, bytes.len());
-        chunk.body.extend_from_slice(bytes);
-        chunk
+    /// Texts that hardly repeat, of a column without missing values.
+    pub(super) fn texts(column: ColumnDescPtr, texts: &Texts) -> Self {
+        let mut body = Vec::new();
+        texts.encode(&mut body);
+        let encoding = Encoding::DELTA_BYTE_ARRAY;
+        Self { column, rows: texts.rows(), dictionary: None, body, encoding, statistics: None }
     }
 
     /// Tells the smallest and the largest value. Numbers with and without sign are in the same order from 0 on; below it
@@ -103,10 +103,11 @@ impl Chunk {
     pub(super) fn with_range<T: Integer>(mut self, values: &Values<T>) -> Self {
         let present = values.present();
         let missing = Some((self.rows - present.len()) as u64);
-        let range = present.iter().copied().min().zip(present.iter().copied().max());
-        self.statistics = range
-            .filter(|(smallest, _)| *smallest >= T::default())
-            .map(|(smallest, largest)| T::statistics(smallest, largest, missing));
+        let first = present.first().copied().unwrap_or_default();
+        let widen = |(smallest, largest): (T, T), &value: &T| (smallest.min(value), largest.max(value));
+        let (smallest, largest) = present.iter().fold((first, first), widen);
+        self.statistics =
+            (!present.is_empty() && smallest >= T::default()).then(|| T::statistics(smallest, largest, missing));
         self
     }
 

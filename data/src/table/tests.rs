@@ -8,7 +8,7 @@ const SCHEMA: &str = "message test {
     required int64 rising;
     optional int32 near;
     optional int64 far;
-    optional int32 plain;
+    required binary distinct (utf8);
     optional boolean yes;
     optional float number;
     required binary same (utf8);
@@ -20,7 +20,7 @@ const SCHEMA: &str = "message test {
 fn written_and_read(groups: &[Vec<ColumnValues>]) -> (tempfile::TempDir, Vec<Vec<Column>>) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("t.parquet");
-    let layout = TableLayout::new(SCHEMA, &["rising", "far"], &["near"], &["plain"]).unwrap();
+    let layout = TableLayout::new(SCHEMA, &["rising", "far"], &["near"], &["distinct"]).unwrap();
     let mut writer = TableWriter::create(&path, layout).unwrap();
     groups.iter().for_each(|columns| writer.write(columns).unwrap());
     writer.close().unwrap();
@@ -41,11 +41,11 @@ fn optional<T: std::fmt::Debug + Clone>(
 proptest! {
     #[test]
     fn what_is_written_is_read(
-        (rising, near, far, plain, yes, number, name) in (1usize..400).prop_flat_map(|rows| (
+        (rising, near, far, distinct, yes, number, name) in (1usize..400).prop_flat_map(|rows| (
             proptest::collection::vec(any::<i64>(), rows),
             optional(prop_oneof![0i32..40, any::<i32>()], rows),
             optional(prop_oneof![Just(7i64), any::<i64>()], rows),
-            optional(any::<i32>(), rows),
+            proptest::collection::vec("(ab|ä){0,3}[a-c]{0,2}", rows),
             optional(any::<bool>(), rows),
             optional(-1e9f32..1e9, rows),
             optional(proptest::sample::select(&["", "a", "bc", "d", "e"][..]), rows),
@@ -57,7 +57,7 @@ proptest! {
             ColumnValues::Long(Values::all(rising.clone())),
             ColumnValues::Int(Values::optional(near.iter().copied())),
             ColumnValues::Long(Values::of(&far, |value| *value)),
-            ColumnValues::Int(Values::of(&plain, |value| *value)),
+            ColumnValues::texts(distinct.iter().map(String::as_str)),
             ColumnValues::Bool(Values::of(&yes, |value| *value)),
             ColumnValues::Float(Values::of(&number, |value| *value)),
             ColumnValues::texts(std::iter::repeat_n(text.as_str(), rows)),
@@ -69,7 +69,7 @@ proptest! {
             Column::Long(rising.into_iter().map(Some).collect()),
             Column::Int(near),
             Column::Long(far),
-            Column::Int(plain),
+            Column::Text(distinct.into_iter().map(Some).collect()),
             Column::Bool(yes),
             Column::Float(number),
             Column::Text(vec![Some(text); rows]),
@@ -87,7 +87,7 @@ fn a_group_without_rows_can_be_written() {
             ColumnValues::Long(Values::all(Vec::new())),
             ColumnValues::Int(Values::all(Vec::new())),
             ColumnValues::Long(Values::all(Vec::new())),
-            ColumnValues::Int(Values::all(Vec::new())),
+            ColumnValues::texts(std::iter::empty()),
             ColumnValues::Bool(Values::all(Vec::new())),
             ColumnValues::Float(Values::all(Vec::new())),
             ColumnValues::texts(std::iter::empty()),
@@ -105,12 +105,13 @@ fn long_columns_are_read_as_they_were() {
     let rows = 50_000;
     let some = |row: i32| (row < 20_000 || row > 40_000 && row % 3 == 0).then_some(row);
     let numbers: Vec<Option<i32>> = (0..rows).map(some).collect();
+    let ids: Vec<String> = (0..rows).map(|row| format!("id:{}", row * 7919 % 100_003)).collect();
     let name = |row: i32| (row % 7 > 0).then_some(["x", "y", "z"][(row % 3) as usize]);
     let columns = vec![
         ColumnValues::Long(Values::required((0..rows).map(|row| i64::from(row % 1000)))),
         ColumnValues::Int(Values::optional(numbers.iter().copied())),
         ColumnValues::Long(Values::optional(numbers.iter().map(|row| row.map(i64::from)))),
-        ColumnValues::Int(Values::optional(numbers.iter().copied())),
+        ColumnValues::texts(ids.iter().map(String::as_str)),
         ColumnValues::Bool(Values::optional(numbers.iter().map(|row| row.map(|row| row % 5 == 0)))),
         ColumnValues::Missing(rows as usize),
         ColumnValues::texts(std::iter::repeat_n("same", rows as usize)),
@@ -122,7 +123,7 @@ fn long_columns_are_read_as_they_were() {
         Column::Long((0..rows).map(|row| Some(i64::from(row % 1000))).collect()),
         Column::Int(numbers.clone()),
         Column::Long(numbers.iter().map(|row| row.map(i64::from)).collect()),
-        Column::Int(numbers.clone()),
+        Column::Text(ids.iter().cloned().map(Some).collect()),
         Column::Bool(numbers.iter().map(|row| row.map(|row| row % 5 == 0)).collect()),
         Column::Float(vec![None; rows as usize]),
         Column::Text(vec![Some("same".to_owned()); rows as usize]),
@@ -138,7 +139,7 @@ fn the_footer_tells_range_and_missing_values() {
         ColumnValues::Long(Values::all(vec![5, 9, 7])),
         ColumnValues::Int(Values::all(vec![3, 1, 2])),
         ColumnValues::Long(Values::optional([Some(-4), None, Some(2)].into_iter())),
-        ColumnValues::Int(Values::all(vec![0, 0, 0])),
+        ColumnValues::texts(["x", "xy", "z"].into_iter()),
         ColumnValues::Bool(Values::all(vec![true, false, true])),
         ColumnValues::Float(Values::all(vec![0.5, 0.5, 1.0])),
         ColumnValues::texts(["a", "b", "a"].into_iter()),

@@ -2,9 +2,10 @@
 
 use std::borrow::Cow;
 
-use parquet::data_type::ByteArray;
+use super::texts::Texts;
 
 /// The values of one column in one row group.
+#[derive(Default)]
 pub(crate) struct Values<T> {
     /// A value per row; the default one in rows without.
     values: Vec<T>,
@@ -53,6 +54,13 @@ impl<T: Clone + Default> Values<T> {
         self.has_value.extend(rows.iter().map(|row| value(row).is_some()));
         self.known += count(&self.has_value[before..]);
         self.values.extend(rows.iter().map(|row| value(row).unwrap_or_default()));
+    }
+
+    /// Adds a row of a column that may have missing values.
+    pub(crate) fn push(&mut self, value: Option<T>) {
+        self.has_value.push(value.is_some());
+        self.known += usize::from(value.is_some());
+        self.values.push(value.unwrap_or_default());
     }
 
     pub(crate) fn rows(&self) -> usize {
@@ -107,23 +115,18 @@ pub(crate) enum ColumnValues {
     Int(Values<i32>),
     Long(Values<i64>),
     Float(Values<f32>),
-    Text(Values<ByteArray>),
+    /// None of them is missing.
+    Text(Texts),
     /// So many rows without a value, of any type.
     Missing(usize),
-    /// The same text in so many rows.
-    SameText(usize, ByteArray),
     /// Texts of a short list: their places in it.
     Names(Values<u8>, Vec<&'static str>),
 }
 
 impl ColumnValues {
     /// A column of texts, none of which is missing.
-    pub(crate) fn texts<'a>(mut texts: impl Iterator<Item = &'a str> + Clone) -> Self {
-        let mut all = texts.clone();
-        match texts.next() {
-            Some(first) if texts.all(|text| text == first) => Self::SameText(all.count(), first.into()),
-            _ => Self::Text(Values::required(all.by_ref().map(ByteArray::from))),
-        }
+    pub(crate) fn texts<'a>(texts: impl Iterator<Item = &'a str>) -> Self {
+        Self::Text(texts.collect())
     }
 
     /// A column of names from a fixed list of fewer than 256.
@@ -150,9 +153,8 @@ impl ColumnValues {
             Self::Int(values) => of(values),
             Self::Long(values) => of(values),
             Self::Float(values) => of(values),
-            Self::Text(values) => of(values),
+            Self::Text(texts) => (texts.rows(), texts.rows()),
             Self::Missing(rows) => (*rows, 0),
-            Self::SameText(rows, _) => (*rows, *rows),
             Self::Names(places, _) => of(places),
         }
     }

@@ -8,27 +8,27 @@ use memmap2::MmapMut;
 const DIRECT: usize = 1 << 24;
 const NONE: u32 = u32::MAX;
 
-/// Numbers for identifiers that are whole numbers, most of them small.
+/// Numbers for identifiers that are whole numbers.
+#[derive(Default)]
 struct Numbers {
     /// By identifier: the number with its bits turned over, so that none yet is 0 and the system gives memory only to the
-    /// parts that are written to. Without it all identifiers are `others`.
+    /// parts that are written to. Without it, or where the system has no room for it, all identifiers are `others`.
     table: Option<MmapMut>,
     others: HashMap<u32, u32, FixedState>,
     ids: Vec<u32>,
 }
 
-impl Default for Numbers {
-    fn default() -> Self {
+impl Numbers {
+    /// With a table of small identifiers.
+    fn with_table() -> Self {
         let table = MmapMut::map_anon(DIRECT * size_of::<u32>()).ok();
         // Most look-ups meet a page of their own, and finding it in the page table takes longer than the look-up. It is
         // only advice: where the system has no large pages, small ones do.
         #[cfg(target_os = "linux")]
         let _ = table.as_ref().map(|table| table.advise(memmap2::Advice::HugePage));
-        Self { table, others: HashMap::default(), ids: Vec::new() }
+        Self { table, ..Self::default() }
     }
-}
 
-impl Numbers {
     /// The table of small identifiers.
     fn direct(&self) -> &[u32] {
         self.table.as_deref().map_or(&[], bytemuck::cast_slice)
@@ -62,7 +62,8 @@ impl Known {
     pub(super) const NOT: Self = Self(NONE);
 }
 
-/// The set's users by number.
+/// The set's users by number. They are met one after the other: a look-up per user needs no table, whose pages would take
+/// longer to be given than the look-ups.
 #[derive(Default)]
 pub(super) struct Users(Numbers);
 
@@ -81,13 +82,18 @@ impl Users {
 }
 
 /// The set's tracks by number.
-#[derive(Default)]
 pub(super) struct Items {
     numbers: Numbers,
     /// By number, in seconds; 0 where not known.
     lengths: Vec<u32>,
     /// How many lengths are not known.
     lengths_unknown: usize,
+}
+
+impl Default for Items {
+    fn default() -> Self {
+        Self { numbers: Numbers::with_table(), lengths: Vec::new(), lengths_unknown: 0 }
+    }
 }
 
 impl Items {
@@ -146,7 +152,7 @@ mod tests {
 
     #[test]
     fn numbers_are_those_of_a_plain_map() {
-        let (mut numbers, mut expected) = (Numbers::default(), std::collections::HashMap::new());
+        let (mut numbers, mut expected) = (Numbers::with_table(), std::collections::HashMap::new());
         for n in 0..3000u64 {
             // Few identifiers, near and far: some meet again, some are above the table.
             let id = (n * n * 2_654_435_761 % 701) as u32 * if n % 3 == 0 { 5_999_993 } else { 3 };

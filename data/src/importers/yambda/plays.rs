@@ -2,9 +2,9 @@
 
 use super::PlacedFeedback;
 use super::events::{Event, NO_RATIO};
+use super::heard::{Heard, Thresholds, ms_played};
 use super::items::{Items, Known, Users};
-use crate::dataset::{GROUP_PLAYS, PlayColumns, SessionRow};
-use crate::table::Values;
+use crate::dataset::{GROUP_PLAYS, SessionRow};
 use crate::{Context, DatasetWriter, Result, SessionRules, Source};
 
 /// Rows of one moment among which an equal one is looked for. Up to 163 share a moment in the set of 50 M.
@@ -22,33 +22,11 @@ pub(super) struct PlayCounts {
     pub(super) without_length: u64,
 }
 
-/// What a row group holds of a play until an encoder takes it apart.
-#[derive(Clone, Copy)]
-struct Heard {
-    track: u32,
-    time_s: u32,
-    /// 0 where not known.
-    length_s: u32,
-    /// Percent played, or [`NO_RATIO`].
-    ratio_pct: u16,
-}
-
-impl Heard {
-    fn start_ms(&self) -> i64 {
-        i64::from(self.time_s) * 1000
-    }
-
-    /// How long it played, where share and length are told.
-    fn ms_played(&self) -> Option<u32> {
-        let ms_played = u64::from(self.ratio_pct) * u64::from(self.length_s) * 10;
-        let told = self.ratio_pct != NO_RATIO && self.length_s > 0;
-        told.then_some(ms_played.min(i32::MAX as u64) as u32)
-    }
-}
-
 /// Gathers events that come in order of user and time into sessions, and those into row groups.
 pub(super) struct Plays<'a> {
-    rules: &'a SessionRules,
+    thresholds: Thresholds,
+    /// Milliseconds without listening that end a session.
+    gap_ms: i64,
     writer: &'a mut DatasetWriter,
     items: &'a mut Items,
     users: &'a mut Users,
@@ -71,13 +49,14 @@ pub(super) struct Plays<'a> {
 
 impl<'a> Plays<'a> {
     pub(super) fn new(
-        rules: &'a SessionRules,
+        rules: &SessionRules,
         writer: &'a mut DatasetWriter,
         items: &'a mut Items,
         users: &'a mut Users,
     ) -> Self {
         Self {
-            rules,
+            thresholds: Thresholds::of(rules),
+            gap_ms: (rules.session_gap_minutes * 60_000.0).ceil() as i64,
             writer,
             items,
             users,
@@ -121,9 +100,7 @@ impl<'a> Plays<'a> {
                 place = plays.end;
                 self.moment.clear();
                 self.last = Some(events[place - 1]);
-                for (event, &known) in events[plays.clone()].iter().zip(&known[plays]) {
-                    self.play(event, known)?;
-                }
+                self.play_all(&events[plays.clone()], &known[plays])?;
             }
             self.known = known;
         }
@@ -165,31 +142,61 @@ impl<'a> Plays<'a> {
             self.counts.feedback += 1;
             return Ok(Some(event.feedback(self.user, self.items.number(event.item), place)));
         }
-        self.play(event, known)?;
+        self.play_all(std::slice::from_ref(event), &[known])?;
         Ok(None)
     }
 
-    #[inline]
-    fn play(&mut self, event: &Event, known: Known) -> Result<()> {
-        let Event { time_s, length_s, ratio_pct, .. } = *event;
-        let play = Heard { track: self.items.played(event.item, length_s, known), time_s, length_s, ratio_pct };
-        let start_ms = play.start_ms();
-        let goes_on = self.sessions.last().is_some_and(|session| session.user == self.user)
-            && !self.rules.opens_session(self.end_ms, start_ms);
-        if !goes_on {
-            self.begin_session(event, start_ms)?;
+    /// Adds plays of the user at hand.
+    fn play_all(&mut self, mut events: &[Event], mut known: &[Known]) -> Result<()> {
+        if let Some(first) = events.first()
+            && self.sessions.last().is_none_or(|session| session.user != self.user)
+        {
+            self.begin_session(first)?;
         }
-        self.end_ms = self.end_ms.max(start_ms + i64::from(play.ms_played().unwrap_or(0)));
-        self.plays.push(play);
+        while !events.is_empty() {
+            let count = self.in_session(events);
+            let (now, later) = events.split_at(count);
+            let (numbers, later_numbers) = known.split_at(count);
+            let (mut without_ratio, mut without_length) = (0, 0);
+            self.plays.extend(now.iter().zip(numbers).map(|(event, &known)| {
+                let Event { time_s, length_s, ratio_pct, .. } = *event;
+                without_ratio += u64::from(ratio_pct == NO_RATIO);
+                without_length += u64::from(length_s == 0);
+                Heard { track: self.items.played(event.item, length_s, known), time_s, length_s, ratio_pct }
+            }));
+            self.counts.without_ratio += without_ratio;
+            self.counts.without_length += without_length;
+            if let Some(next) = later.first() {
+                self.begin_session(next)?;
+            }
+            (events, known) = (later, later_numbers);
+        }
         Ok(())
     }
 
+    /// How many of the plays, from the first on, belong to the session at hand, which they make longer.
+    fn in_session(&mut self, events: &[Event]) -> usize {
+        let mut end_ms = self.end_ms;
+        let goes_on = |event: &Event| {
+            let start_ms = i64::from(event.time_s) * 1000;
+            let goes_on = start_ms - end_ms < self.gap_ms;
+            if goes_on {
+                end_ms = end_ms.max(start_ms + i64::from(ms_played(event.ratio_pct, event.length_s)));
+            }
+            goes_on
+        };
+        let count = events.iter().map(goes_on).take_while(|&goes_on| goes_on).count();
+        self.end_ms = end_ms;
+        count
+    }
+
     #[inline(never)]
-    fn begin_session(&mut self, event: &Event, start_ms: i64) -> Result<()> {
+    fn begin_session(&mut self, event: &Event) -> Result<()> {
         self.end_session();
         if self.plays.len() >= GROUP_PLAYS {
             self.end_group()?;
         }
+        let start_ms = i64::from(event.time_s) * 1000;
         let source = event.is_recommended().then_some(Source::Personalised);
         let context = Context { source, ..Context::default() };
         self.sessions.push(SessionRow { user: self.user, start_ms, context, plays: 0 });
@@ -209,15 +216,13 @@ impl<'a> Plays<'a> {
             return Ok(());
         }
         self.counts.plays += self.plays.len() as u64;
-        self.counts.without_ratio += self.plays.iter().filter(|play| play.ratio_pct == NO_RATIO).count() as u64;
-        self.counts.without_length += self.plays.iter().filter(|play| play.length_s == 0).count() as u64;
         let sessions = Vec::with_capacity(self.sessions.len());
         let sessions = std::mem::replace(&mut self.sessions, sessions);
         let plays = Vec::with_capacity(self.plays.len());
         let plays = std::mem::replace(&mut self.plays, plays);
         self.session_begin = 0;
-        let rules = *self.rules;
-        self.writer.write_group(sessions, plays.len(), move |sessions| columns(&rules, sessions, &plays))
+        let thresholds = self.thresholds;
+        self.writer.write_group(sessions, plays.len(), move |sessions| thresholds.columns(sessions, &plays))
     }
 
     /// Writes what is left.
@@ -225,52 +230,5 @@ impl<'a> Plays<'a> {
         self.end_session();
         self.end_group()?;
         Ok(self.counts)
-    }
-}
-
-/// The columns of some plays. Each is made in a loop without branches: what a play was cannot be foreseen.
-fn columns(rules: &SessionRules, sessions: &[SessionRow], heard: &[Heard]) -> PlayColumns {
-    // In whole percent: the product of share and length may fall short of the time played by a rounding.
-    let complete_pct = (rules.complete_share * 100.0 - 1e-9).ceil() as u16;
-    let no = || vec![false; heard.len()];
-    let (mut share_told, mut time_told, mut complete, mut past_threshold) = (no(), no(), no(), no());
-    let told = share_told.iter_mut().zip(&mut time_told);
-    let responses = complete.iter_mut().zip(&mut past_threshold);
-    for ((play, (share_told, time_told)), (complete, past_threshold)) in heard.iter().zip(told).zip(responses) {
-        *share_told = play.ratio_pct != NO_RATIO;
-        *time_told = *share_told & (play.length_s > 0);
-        let duration_ms = (play.length_s > 0).then_some(play.length_s * 1000);
-        let finished = Some(play.ratio_pct >= complete_pct);
-        let responses = rules.responses(play.ms_played().unwrap_or(0), duration_ms, finished, None);
-        *complete = *share_told & (responses.complete == Some(true));
-        *past_threshold = *time_told & (responses.past_threshold == Some(true));
-    }
-    // A player leaves a track before its end only for a reason: the listener wanted another, or the same from its
-    // beginning.
-    let following = heard.iter().skip(1).map(|play| play.track).chain([0]);
-    let left = heard.iter().zip(following).map(|(play, following)| play.track != following);
-    let of_share = share_told.iter().zip(&complete);
-    let mut skip: Vec<bool> = left.zip(of_share).map(|(left, (told, complete))| left & told & !complete).collect();
-    let mut skip_told = share_told.clone();
-    let mut end = 0;
-    for session in sessions {
-        end += session.plays as usize;
-        // Nothing follows the last play of a session.
-        let last = end - 1;
-        skip[last] = false;
-        skip_told[last] = complete[last];
-    }
-    PlayColumns {
-        tracks: heard.iter().map(|play| play.track as i32).collect(),
-        starts_ms: heard.iter().map(Heard::start_ms).collect(),
-        ms_played: Values::told(
-            heard.iter().map(|play| play.ms_played().unwrap_or(0) as i32).collect(),
-            time_told.clone(),
-        ),
-        complete: Values::told(complete, share_told),
-        skip: Values::told(skip, skip_told),
-        past_threshold: Values::told(past_threshold, time_told),
-        skip_steps: None,
-        propensities: None,
     }
 }
