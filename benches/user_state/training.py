@@ -3,9 +3,10 @@
     python3 benches/user_state/training.py [--users 1500] [--binary target/release/sim]
 
 Ours is the training of one epoch, without the validation after it: it reads histories from the disk, makes chunks and draws
-noise, and some steps of its chunks are empty, for histories differ in length. PyTorch's loop is given chunks of the same shape
-as tensors in memory, nothing to read or to gather, and every step filled: an opponent that does less. Both use two threads and
-Adam. Printed: plays (or sessions) a second, medians of the repeats, and the ratio.
+noise. PyTorch's loop is given chunks of the same shape as tensors in memory, nothing to read or to gather: an opponent that
+does less. Histories differ in length, so that some steps of a chunk are empty; the rates are of filled steps, with the share
+of ours for both, and the last column takes PyTorch's chunks as all filled. Both use two threads and Adam. Medians of the
+repeats.
 """
 import argparse
 import datetime
@@ -87,7 +88,8 @@ def pytorch(model, chunk, rows, seconds):
 def ours(binary, config, model, folder):
     command = [binary, "train-user-state", "--model", model, "--threads", "2", *config]
     told = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True).stderr
-    return float(re.findall(r"epoch 1: (\d+) steps/s", told)[-1])
+    rate, filled = re.findall(r"epoch 1: (\d+) steps/s, (\d+) % of the chunks filled", told)[-1]
+    return float(rate), float(filled) / 100
 
 
 def main():
@@ -117,10 +119,13 @@ def main():
                 config = ["--set", f"data.synthetic.size.users={arguments.users}", "--set", "data.synthetic.size.days=28",
                           "--set", f"embeddings.cbow.dimension={dimension}", "--set", f"user_state.{section}.max_epochs=1",
                           "--set", f"user_state.{section}.weight_decay={(repeat + 1) * 1e-12}"]
-                found["ours"].append(ours(binary, config, model, folder))
+                rate, filled = ours(binary, config, model, folder)
+                found["ours"].append(rate)
                 found["pytorch"].append(pytorch(network, chunk, lanes * steps, 10))
-            ours_, theirs = (statistics.median(found[name]) for name in ("ours", "pytorch"))
-            print(f"{model:10} ours {ours_:10,.0f}/s   pytorch {theirs:10,.0f}/s   ratio {ours_ / theirs:.2f}", flush=True)
+            ours_, full = (statistics.median(found[name]) for name in ("ours", "pytorch"))
+            theirs = full * filled
+            print(f"{model:10} ours {ours_:7,.0f}/s   pytorch {theirs:7,.0f}/s   ratio {ours_ / theirs:.2f}   filled "
+                  f"{filled:.2f}   pytorch, all filled {full:7,.0f}/s   ratio {ours_ / full:.2f}", flush=True)
 
 
 if __name__ == "__main__":

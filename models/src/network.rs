@@ -4,6 +4,7 @@
 mod activations;
 mod adam;
 mod dense;
+mod floats;
 mod gradients;
 mod lstm;
 mod packed_weights;

@@ -62,7 +62,7 @@ pub fn embeddings(
         EmbeddingMethod::Als => serde_json::to_value(&settings.als)?,
     };
     let depends = (settings.method, method, &settings.cold_tracks, &settings.index, config.splits, config.seed);
-    let mark = fingerprint("embeddings-3", &depends, &upstream)?;
+    let mark = fingerprint("embeddings-4", &depends, &upstream)?;
     let folder = stage::run(&config.artifacts, "embeddings", &mark, settings, notes, |folder| {
         let report = make(config, dataset, split, tracks, &playlists, folder, progress)?;
         write_metrics(folder, &report)

@@ -65,7 +65,7 @@ impl ListeningHistories {
         let device = find_device(&config.device)?;
         let tracks = dataset.manifest().tracks as usize;
         let nearest = NearestTracks::open(folder, TrackVectors::load(folder, tracks)?)?;
-        let mark = fingerprint("histories-1", &(), mark)?;
+        let mark = fingerprint("histories-2", &(), mark)?;
         let folder = stage::run(&config.artifacts, "histories", &mark, &config.splits, notes, |folder| {
             Ok(write_histories(dataset, split, &Arc::new(nearest.vectors().clone()), folder, progress)?)
         })?;

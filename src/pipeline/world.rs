@@ -99,7 +99,7 @@ impl Upstream {
         let threshold_ms = (threshold_seconds(&dataset, config) * 1000.0) as u32;
         let catalog = Arc::new(Catalog::new(&tracks, artists, vectors, &data.totals, threshold_ms));
         let table = TrackTable { values: catalog.features(), width: catalog.feature_width() };
-        let mark = fingerprint("user-model-2", &(&config.user_model, config.seed), &mark)?;
+        let mark = fingerprint("user-model-3", &(&config.user_model, config.seed), &mark)?;
         let folder = stage::run(&config.artifacts, "user-model", &mark, &config.user_model, &mut notes, |folder| {
             let settings = (&config.user_model).into();
             let (model, parameters, training) =

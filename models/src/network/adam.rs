@@ -2,9 +2,10 @@
 //!
 //! libtorch's own optimiser cannot save its moments; an exact resume needs them.
 
-use tch::Tensor;
+use tch::{Device, Tensor};
 
 use super::Parameters;
+use super::floats::{floats, floats_mut};
 use crate::Result;
 use crate::tensors::{SavedTensor, TensorFile};
 
@@ -22,6 +23,71 @@ pub struct AdamSettings {
 const BETA1: f64 = 0.9;
 const BETA2: f64 = 0.999;
 const EPSILON: f64 = 1e-8;
+
+/// What one step does to each scalar.
+struct Step {
+    /// What the gradient is multiplied with, so that its norm stays within its limit.
+    scale: f64,
+    /// Of the parameter that stays, for the decay of weights.
+    kept: f64,
+    rate: f64,
+    second_correction: f64,
+}
+
+impl Step {
+    fn new(settings: &AdamSettings, steps: i32, scale: f64) -> Self {
+        Self {
+            scale,
+            kept: 1.0 - settings.learning_rate * settings.weight_decay,
+            rate: settings.learning_rate / (1.0 - BETA1.powi(steps)),
+            second_correction: (1.0 - BETA2.powi(steps)).sqrt(),
+        }
+    }
+
+    /// In one pass over the memory.
+    fn take(&self, parameter: &mut [f32], gradient: &[f32], first: &mut [f32], second: &mut [f32]) {
+        #[cfg(target_arch = "x86_64")]
+        if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
+            #[target_feature(enable = "avx2,fma")]
+            fn with_avx2(step: &Step, parameter: &mut [f32], gradient: &[f32], first: &mut [f32], second: &mut [f32]) {
+                step.take_anywhere(parameter, gradient, first, second);
+            }
+            // SAFETY: the processor has both.
+            return unsafe { with_avx2(self, parameter, gradient, first, second) };
+        }
+        self.take_anywhere(parameter, gradient, first, second);
+    }
+
+    #[inline(always)]
+    fn take_anywhere(&self, parameter: &mut [f32], gradient: &[f32], first: &mut [f32], second: &mut [f32]) {
+        let (scale, kept, rate) = (self.scale as f32, self.kept as f32, self.rate as f32);
+        let (beta1, beta2) = ((1.0 - BETA1) as f32, BETA2 as f32);
+        let (correction, epsilon) = (1.0 / self.second_correction as f32, EPSILON as f32);
+        for (((parameter, gradient), first), second) in parameter.iter_mut().zip(gradient).zip(first).zip(second) {
+            let gradient = gradient * scale;
+            *first += beta1 * (gradient - *first);
+            *second = beta2 * *second + (1.0 - beta2) * gradient * gradient;
+            *parameter = kept * *parameter - rate * *first / (second.sqrt() * correction + epsilon);
+        }
+    }
+
+    /// The same by libtorch.
+    fn take_on_device(
+        &self,
+        parameter: &mut Tensor,
+        gradient: &Tensor,
+        first: &mut Tensor,
+        second: &mut Tensor,
+    ) -> Result<()> {
+        let gradient = gradient.f_mul_scalar(self.scale)?;
+        let _ = first.f_lerp_(&gradient, 1.0 - BETA1)?;
+        let _ = second.f_mul_scalar_(BETA2)?.f_addcmul_(&gradient, &gradient.f_mul_scalar(1.0 - BETA2)?)?;
+        let denominator = second.f_sqrt()?.f_div_scalar_(self.second_correction)?.f_add_scalar_(EPSILON)?;
+        let change = first.f_div(&denominator)?.f_mul_scalar_(self.rate)?;
+        let _ = parameter.f_mul_scalar_(self.kept)?.f_sub_(&change)?;
+        Ok(())
+    }
+}
 
 /// The optimiser's state.
 pub struct Adam {
@@ -47,36 +113,33 @@ impl Adam {
     pub fn step(&mut self, parameters: &mut Parameters, loss: &Tensor) -> Result<f64> {
         let tensors: Vec<&Tensor> = parameters.tensors().collect();
         let gradients = Tensor::f_run_backward(&[loss], &tensors, false, false)?;
-        self.apply(parameters, &gradients)
+        self.apply(parameters, &gradients, 1.0)
     }
 
-    /// One step down the given gradients, which stand in the parameters' order.
-    pub fn apply(&mut self, parameters: &mut Parameters, gradients: &[Tensor]) -> Result<f64> {
+    /// One step down the given gradients, which stand in the parameters' order, divided by `divisor`. Returns the norm of
+    /// what was divided, before it was limited.
+    pub fn apply(&mut self, parameters: &mut Parameters, gradients: &[Tensor], divisor: f64) -> Result<f64> {
         self.steps += 1;
-        let steps = self.steps as i32;
         tch::no_grad(|| {
             let mut square_sum = Tensor::f_zeros([1], (tch::Kind::Float, parameters.device()))?;
             for gradient in gradients {
                 let flat = gradient.f_reshape([-1])?;
                 square_sum = square_sum.f_add(&flat.f_dot(&flat)?)?;
             }
-            let norm = square_sum.f_double_value(&[0])?.sqrt();
+            let norm = square_sum.f_double_value(&[0])?.sqrt() / divisor;
             let limit = self.settings.gradient_norm;
             let scale = if limit > 0.0 && norm > limit { limit / norm } else { 1.0 };
-            let first_correction = 1.0 - BETA1.powi(steps);
-            let second_correction = (1.0 - BETA2.powi(steps)).sqrt();
+            let step = Step::new(&self.settings, self.steps as i32, scale / divisor);
             let moments = self.first.iter_mut().zip(&mut self.second);
             for ((parameter, gradient), (first, second)) in parameters.tensors().zip(gradients).zip(moments) {
                 let mut parameter = parameter.detach();
-                let gradient = if scale == 1.0 { gradient.shallow_clone() } else { gradient.f_mul_scalar(scale)? };
-                let _ = first.f_lerp_(&gradient, 1.0 - BETA1)?;
-                let _ = second.f_mul_scalar_(BETA2)?.f_addcmul_(&gradient, &(&gradient * (1.0 - BETA2)))?;
-                let denominator = second.f_sqrt()?.f_div_scalar_(second_correction)?.f_add_scalar_(EPSILON)?;
-                if self.settings.weight_decay > 0.0 {
-                    let _ = parameter.f_mul_scalar_(1.0 - self.settings.learning_rate * self.settings.weight_decay)?;
+                match parameter.device() {
+                    Device::Cpu => {
+                        let gradient = gradient.f_contiguous()?;
+                        step.take(floats_mut(&mut parameter), floats(&gradient), floats_mut(first), floats_mut(second));
+                    }
+                    _ => step.take_on_device(&mut parameter, gradient, first, second)?,
                 }
-                let rate = self.settings.learning_rate / first_correction;
-                let _ = parameter.f_sub_(&first.f_div(&denominator)?.f_mul_scalar_(rate)?)?;
             }
             Ok(norm)
         })
@@ -108,7 +171,6 @@ impl Adam {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tch::Device;
 
     /// The numbers are PyTorch's:
     /// ```python
@@ -136,6 +198,28 @@ mod tests {
             parameters.tensors().flat_map(|t| Vec::<f32>::try_from(t.reshape([-1])).unwrap()).collect();
         for (found, expected) in found.iter().zip([0.993_218, -1.716_746, 0.779_217_2f32]) {
             assert!((found - expected).abs() < 1e-5, "{found} {expected}");
+        }
+    }
+
+    /// The pass by hand against the same formulas by libtorch's operations.
+    #[test]
+    fn both_ways_to_step_agree() {
+        let settings = AdamSettings { learning_rate: 0.02, weight_decay: 0.1, gradient_norm: 1.0 };
+        let filled = |start: f64| crate::test_values::filled(&[5, 7], start);
+        let (mut parameter, mut first, mut second) = (filled(1.0), filled(2.0), filled(3.0).square());
+        let [mut by_hand, mut first_by_hand, mut second_by_hand] = [&parameter, &first, &second].map(Tensor::copy);
+        for steps in 1..4 {
+            let (step, gradient) = (Step::new(&settings, steps, 0.7), filled(f64::from(steps)));
+            step.take_on_device(&mut parameter, &gradient, &mut first, &mut second).unwrap();
+            step.take(
+                floats_mut(&mut by_hand),
+                floats(&gradient),
+                floats_mut(&mut first_by_hand),
+                floats_mut(&mut second_by_hand),
+            );
+        }
+        for (found, expected) in [(by_hand, parameter), (first_by_hand, first), (second_by_hand, second)] {
+            assert!(found.allclose(&expected, 1e-6, 1e-7, false));
         }
     }
 

@@ -4,6 +4,7 @@
 use tch::{Device, Kind, Tensor};
 
 use super::activations::{CellGradient, CellStep, step, step_back};
+use super::floats::{floats, floats_mut};
 use super::gradients::LayerGradients;
 use super::packed_weights::PackedWeights;
 use crate::Result;
@@ -129,19 +130,4 @@ impl LayerRun {
         }
         Ok(())
     }
-}
-
-/// The values of a tensor that [`LayerRun`] has made or made contiguous.
-fn floats(tensor: &Tensor) -> &[f32] {
-    assert!(tensor.is_contiguous() && tensor.kind() == Kind::Float && tensor.device() == Device::Cpu, "float rows");
-    // SAFETY: so many floats lie there, as long as the tensor lives.
-    unsafe { std::slice::from_raw_parts(tensor.data_ptr().cast(), tensor.numel()) }
-}
-
-/// The same to write to, of a tensor that has the values to itself.
-fn floats_mut(tensor: &mut Tensor) -> &mut [f32] {
-    assert!(tensor.is_contiguous() && tensor.kind() == Kind::Float && tensor.device() == Device::Cpu, "float rows");
-    // SAFETY: so many floats lie there, as long as the tensor lives; the caller has made the tensor and shares it with
-    // no one.
-    unsafe { std::slice::from_raw_parts_mut(tensor.data_ptr().cast(), tensor.numel()) }
 }

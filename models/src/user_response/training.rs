@@ -76,7 +76,7 @@ pub fn train(
                 let end = plays.min(start + settings.batch);
                 let batch: Vec<usize> = (start..end).map(|place| order.at(place)).collect();
                 let gradients = batch_gradients(&mut shards, &batch, &data.train, track_table, threads)?;
-                adam.apply(&mut parameters, &gradients)?;
+                adam.apply(&mut parameters, &gradients, 1.0)?;
                 progress.advance(((epoch - 1) * plays + end) as u64);
             }
             let loss = validation_loss(&model, &data.validation, track_table)?;

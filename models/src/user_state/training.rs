@@ -189,31 +189,29 @@ pub fn train_sequences<S: ChunkSource>(
                 state.save(run.checkpoint, parameters)?;
                 return Ok(None);
             }
-            let next: Vec<Option<S::Chunk>> =
-                chunks.iter_mut().map(|chunks| chunks.next().transpose()).collect::<Result<_>>()?;
-            if next.iter().all(Option::is_none) {
+            let update = state.counters.updates;
+            let work = shards.iter_mut().zip(&mut state.memory).zip(&mut chunks).enumerate().collect();
+            let run_one =
+                |(number, ((shard, memory), chunks)): (usize, ((&mut Shard<S::Chunk>, &mut Tensor), &mut Box<_>))| {
+                    let mut noise = CounterRng::new(run.seed, Stream::Noise, update, number as u32);
+                    shard.model.begin_update(update);
+                    shard.run_next(chunks, memory, &mut noise)
+                };
+            let pieces = in_threads(work, run.threads, &run_one).into_iter().collect::<Result<Vec<_>>>()?;
+            let pieces: Vec<Piece> = pieces.into_iter().flatten().collect();
+            if pieces.is_empty() {
                 break;
             }
-            let count: usize = next.iter().flatten().map(|chunk| chunk.frame().count).sum();
-            // At an epoch's end few lanes are left; a full step would follow those few users.
-            let divisor = count.max(settings.lanes * settings.steps / 2);
-            let ran: usize = next.iter().flatten().map(|chunk| chunk.frame().run).sum();
+            let count: usize = pieces.iter().map(|piece| piece.count).sum();
+            let ran: usize = pieces.iter().map(|piece| piece.ran).sum();
+            let loss = pieces.iter().map(|piece| piece.loss).sum();
             ran_now += ran;
-            cells += next.iter().flatten().map(|chunk| chunk.frame().foretold.len()).sum::<usize>();
-            let update = state.counters.updates;
-            let work = shards.iter_mut().zip(&mut state.memory).zip(next).enumerate();
-            let work: Vec<_> =
-                work.filter_map(|(number, ((shard, memory), chunk))| Some((number, shard, memory, chunk?))).collect();
-            let run_one = |(number, shard, memory, chunk): (usize, &mut Shard<S::Chunk>, &mut Tensor, S::Chunk)| {
-                let mut noise = CounterRng::new(run.seed, Stream::Noise, update, number as u32);
-                shard.model.begin_update(update);
-                shard.gradients(&chunk, memory, divisor, &mut noise)
-            };
-            let results = in_threads(work, run.threads, &run_one).into_iter().collect::<Result<Vec<_>>>()?;
-            let (losses, gradients): (Vec<f64>, Vec<_>) = results.into_iter().unzip();
-            let loss = losses.into_iter().sum();
+            cells += pieces.iter().map(|piece| piece.cells).sum::<usize>();
             if count > 0 {
-                let norm = state.adam.apply(parameters, &sum_gradients(gradients)?)?;
+                let gradients = sum_gradients(pieces.into_iter().map(|piece| piece.gradients))?;
+                // At an epoch's end few lanes are left; a full step would follow those few users.
+                let divisor = count.max(settings.lanes * settings.steps / 2);
+                let norm = state.adam.apply(parameters, &gradients, divisor as f64)?;
                 if !f64::is_finite(loss) || !norm.is_finite() {
                     return Err(diverged(run.name, epoch, loss));
                 }
@@ -274,22 +272,37 @@ impl<C: SequenceChunk> Shard<C> {
         Self { model: model.shallow_clone(), parameters: parameters.tensors().map(Tensor::shallow_clone).collect() }
     }
 
-    /// Summed loss and the gradients of the loss divided by `divisor`; carries the memory on.
-    fn gradients(
+    /// Runs the next chunk, if there is one, and carries the memory on.
+    fn run_next(
         &self,
-        chunk: &C,
+        chunks: &mut impl Iterator<Item = Result<C>>,
         memory: &mut Tensor,
-        divisor: usize,
         noise: &mut CounterRng,
-    ) -> Result<(f64, Vec<Tensor>)> {
-        let before = memory.f_mul(&chunk.frame().continued)?;
+    ) -> Result<Option<Piece>> {
+        let Some(chunk) = chunks.next().transpose()? else { return Ok(None) };
+        let frame = chunk.frame();
+        let before = memory.f_mul(&frame.continued)?;
         let (gradients, loss) = with_gradients(&self.parameters, || {
-            let (loss, after) = self.model.loss(chunk, &before, noise)?;
+            let (loss, after) = self.model.loss(&chunk, &before, noise)?;
             *memory = after.f_detach()?;
-            Ok((loss.f_div_scalar(divisor as f64)?, loss))
+            Ok((loss.shallow_clone(), loss))
         })?;
-        Ok((loss.f_double_value(&[])?, gradients))
+        let loss = loss.f_double_value(&[])?;
+        Ok(Some(Piece { loss, gradients, count: frame.count, ran: frame.run, cells: frame.foretold.len() }))
     }
+}
+
+/// What a shard's chunk gave.
+struct Piece {
+    /// Summed over its targets, as the gradients are.
+    loss: f64,
+    gradients: Vec<Tensor>,
+    /// Targets.
+    count: usize,
+    /// Plays or sessions run through.
+    ran: usize,
+    /// Steps times lanes.
+    cells: usize,
 }
 
 /// Mean loss per target over a part, whose users are divided among the shards.

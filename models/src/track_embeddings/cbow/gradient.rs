@@ -8,6 +8,10 @@ use super::sampling::{Sample, Sampler, Stretch, Target};
 /// fetched and changed once for all of them. Eight are faster still, but hit fewer next tracks.
 const GROUP: usize = 4;
 
+/// A pair of context and track whose score lies beyond this, on either side, changes nothing, as in gensim. So tracks that
+/// go together well are not driven apart where one is drawn as a negative of the other.
+const SETTLED_SCORE: f32 = 6.0;
+
 /// The gradient of one stretch: rows of parameters, with what is to be added to each. A row may occur several times.
 #[derive(Default)]
 pub struct Gradient {
@@ -136,7 +140,10 @@ impl Gradient {
             }
             for (kind, scores) in scores.iter_mut().enumerate() {
                 let label = if kind == 0 { 1.0 } else { 0.0 };
-                *scores = logistic::<FUSED>(*scores).map(|predicted| rate * (label - predicted));
+                let steps = logistic::<FUSED>(*scores).map(|predicted| rate * (label - predicted));
+                for (score, step) in scores.iter_mut().zip(steps) {
+                    *score = if score.abs() < SETTLED_SCORE { step } else { 0.0 };
+                }
             }
             for (i, target) in group.iter().enumerate() {
                 let hidden = &hidden[i * lanes..][..lanes];
@@ -309,6 +316,26 @@ mod tests {
         }
         let rows = parameters.read();
         assert!((0..12).all(|row| rows.row(row).as_flattened()[DIMENSION..].iter().all(|&x| x == 0.0)), "padding");
+    }
+
+    #[test]
+    fn settled_pairs_change_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let corpus = corpus(folder.path());
+        let (vocabulary, stretch) = whole(&corpus);
+        let sampler = Sampler { corpora: &[&corpus], vocabulary: &vocabulary, window: 3, seed: 9 };
+        // All scores are the product of a row of x with one of 1.
+        for (score, changes) in [(5.9, true), (6.1, false), (-5.9, true), (-6.1, false)] {
+            let parameters = Parameters::new(&vocabulary, DIMENSION, 1);
+            for row in 0..12 {
+                let x = if row < 6 { score / DIMENSION as f32 } else { 1.0 };
+                let mut shard = parameters.write(row % SHARDS);
+                row_of(&mut shard, row, parameters.lanes()).as_flattened_mut()[..DIMENSION].fill(x);
+            }
+            let mut gradient = Gradient::default();
+            gradient.compute(&parameters, &parameters.read(), &sampler, (&stretch, 0), (NEGATIVES, RATE));
+            assert_eq!(gradient.changes.as_flattened().iter().any(|&change| change != 0.0), changes, "{score}");
+        }
     }
 
     #[test]
