@@ -190,14 +190,13 @@ pub fn train_sequences<S: ChunkSource>(
                 return Ok(None);
             }
             let update = state.counters.updates;
-            let work = shards.iter_mut().zip(&mut state.memory).zip(&mut chunks).enumerate().collect();
-            let run_one =
-                |(number, ((shard, memory), chunks)): (usize, ((&mut Shard<S::Chunk>, &mut Tensor), &mut Box<_>))| {
-                    let mut noise = CounterRng::new(run.seed, Stream::Noise, update, number as u32);
-                    shard.model.begin_update(update);
-                    shard.run_next(chunks, memory, &mut noise)
-                };
-            let pieces = in_threads(work, run.threads, &run_one).into_iter().collect::<Result<Vec<_>>>()?;
+            let work: Vec<_> = shards.iter_mut().zip(&mut state.memory).zip(&mut chunks).enumerate().collect();
+            let pieces = in_threads(work, run.threads, &|(number, ((shard, memory), chunks))| {
+                let mut noise = CounterRng::new(run.seed, Stream::Noise, update, number as u32);
+                shard.model.begin_update(update);
+                shard.run_next(chunks, memory, &mut noise)
+            });
+            let pieces = pieces.into_iter().collect::<Result<Vec<_>>>()?;
             let pieces: Vec<Piece> = pieces.into_iter().flatten().collect();
             if pieces.is_empty() {
                 break;

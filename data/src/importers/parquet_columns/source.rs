@@ -117,8 +117,8 @@ impl Read for SourceReader {
     }
 }
 
-/// The pages of a column, but for those with which one read would hold too many values: one list may be as long as the
-/// file pretends, and a few bytes can pretend billions.
+/// The pages of a column, but for those with which one read would hold too many values - one list may be as long as the
+/// file pretends, and a few bytes can pretend billions - and for dictionaries that pretend to have more values than bytes.
 pub(super) struct LimitedPages {
     pages: Box<dyn PageReader>,
     limit: Option<usize>,
@@ -133,9 +133,19 @@ impl LimitedPages {
     }
 }
 
+/// The library makes room for the values that a dictionary claims.
+fn check_dictionary(page: Option<Page>) -> Result<Option<Page>> {
+    match &page {
+        Some(Page::DictionaryPage { buf, num_values, .. }) if *num_values as usize > buf.len() => {
+            Err(ParquetError::General(format!("a dictionary of {num_values} values in {} bytes", buf.len())))
+        }
+        _ => Ok(page),
+    }
+}
+
 impl PageReader for LimitedPages {
     fn get_next_page(&mut self) -> Result<Option<Page>> {
-        let page = self.pages.get_next_page()?;
+        let page = check_dictionary(self.pages.get_next_page()?)?;
         if let (Some(limit), Some(Page::DataPage { num_values, .. } | Page::DataPageV2 { num_values, .. })) =
             (self.limit, &page)
         {
@@ -160,7 +170,7 @@ impl PageReader for LimitedPages {
     }
 
     fn take_deferred_dictionary(&mut self) -> Result<Option<Page>> {
-        self.pages.take_deferred_dictionary()
+        check_dictionary(self.pages.take_deferred_dictionary()?)
     }
 
     fn at_record_boundary(&mut self) -> Result<bool> {
@@ -179,6 +189,22 @@ impl Iterator for LimitedPages {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use parquet::basic::Encoding;
+
+    #[test]
+    fn dictionaries_of_more_values_than_bytes_are_refused() {
+        let dictionary = |num_values| {
+            let buf = vec![0; 12].into();
+            check_dictionary(Some(Page::DictionaryPage {
+                buf,
+                num_values,
+                encoding: Encoding::PLAIN,
+                is_sorted: false,
+            }))
+        };
+        assert!(dictionary(3).is_ok() && dictionary(12).is_ok());
+        assert!(dictionary(13).unwrap_err().to_string().contains("13 values in 12 bytes"));
+    }
 
     #[test]
     fn pages_that_claim_too_much_are_refused() {
