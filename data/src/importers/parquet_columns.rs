@@ -5,6 +5,7 @@
 //! it, and where the Parquet library panics on damage, that is an error of the file.
 
 mod cells;
+mod footer;
 mod source;
 
 use std::fs::File;
@@ -107,7 +108,9 @@ impl ParquetFile {
     /// Reads the footer of what lies in `source`; `label` is the name shown to the user.
     pub(super) fn from_source(label: String, source: impl Read + Seek + Send + 'static) -> Result<Self> {
         let open = || {
-            let reader = SerializedFileReader::new(SharedSource::new(source)?)?;
+            let source = SharedSource::new(source)?;
+            source.check_footer()?;
+            let reader = SerializedFileReader::new(source)?;
             let schema = reader.metadata().file_metadata().schema_descr();
             let columns = schema.columns().iter().map(|column| column_info(column)).collect();
             let mut rows = 0u64;

@@ -9,6 +9,8 @@ use parquet::column::page::{Page, PageMetadata, PageReader};
 use parquet::errors::{ParquetError, Result};
 use parquet::file::reader::{ChunkReader, Length};
 
+use super::footer::check_lists;
+
 /// Bytes read at once where the length is not known: page headers have some tens of bytes.
 const HEADER_BYTES: usize = 512;
 
@@ -33,6 +35,18 @@ impl SharedSource {
     pub(super) fn new(mut source: impl Read + Seek + Send + 'static) -> Result<Self> {
         let length = source.seek(SeekFrom::End(0))?;
         Ok(Self { source: Arc::new(Mutex::new(source)), length })
+    }
+
+    /// Looks at the metadata, whose length and a magic number end the file, before the library does.
+    pub(super) fn check_footer(&self) -> Result<()> {
+        let Some(end) = self.length.checked_sub(FOOTER_BYTES) else { return Ok(()) };
+        let tail = self.get_bytes(end, FOOTER_BYTES as usize)?;
+        let (length, magic) = tail.split_at(4);
+        let length = length.try_into().map_or(0, u32::from_le_bytes);
+        match end.checked_sub(u64::from(length)) {
+            Some(start) if magic == b"PAR1" => check_lists(&self.get_bytes(start, length as usize)?),
+            _ => Ok(()),
+        }
     }
 
     fn read_at(&self, position: u64, buffer: &mut [u8]) -> io::Result<usize> {
