@@ -5,7 +5,7 @@
 //! it, and where the Parquet library panics on damage, that is an error of the file.
 
 mod cells;
-mod footer;
+mod metadata;
 mod source;
 
 use std::fs::File;

@@ -9,7 +9,7 @@ use parquet::column::page::{Page, PageMetadata, PageReader};
 use parquet::errors::{ParquetError, Result};
 use parquet::file::reader::{ChunkReader, Length};
 
-use super::footer::check_lists;
+use super::metadata::{check_lists, claimed_page_size};
 
 /// Bytes read at once where the length is not known: page headers have some tens of bytes.
 const HEADER_BYTES: usize = 512;
@@ -87,29 +87,12 @@ impl ChunkReader for SharedSource {
 }
 
 /// Refuses a page that claims to be larger than [`LARGEST_PAGE`] when unpacked: the library makes room for it first.
-///
-/// A header begins with three numbers, the kind of page and its sizes unpacked and packed (parquet.thrift, `PageHeader`;
-/// each is a byte that says "the next field, a number", then the number, zigzag and seven bits to the byte). What begins
-/// otherwise is left to the library.
 fn check_page_size(header: &[u8]) -> Result<()> {
-    const NEXT_FIELD_IS_A_NUMBER: u8 = 0x15;
-    let mut bytes = header.iter();
-    let mut next_number = || {
-        (bytes.next() == Some(&NEXT_FIELD_IS_A_NUMBER)).then_some(())?;
-        let mut number = 0u64;
-        let mut groups = bytes.by_ref().take(5).enumerate();
-        let ended = groups.any(|(group, byte)| {
-            number |= u64::from(byte & 0x7f) << (7 * group);
-            byte & 0x80 == 0
-        });
-        ended.then_some(number >> 1)
-    };
-    let size = next_number().and_then(|_kind| next_number());
-    match size.filter(|&size| size > LARGEST_PAGE) {
-        None => Ok(()),
-        Some(size) => Err(ParquetError::General(format!(
+    match claimed_page_size(header) {
+        size if size > LARGEST_PAGE => Err(ParquetError::General(format!(
             "a page of {size} bytes; pages of at most {LARGEST_PAGE} are read, and 1,048,576 are usual"
         ))),
+        _ => Ok(()),
     }
 }
 
@@ -228,7 +211,10 @@ mod tests {
         assert!(check_page_size(&[0x15, 0x00, 0x15, 0x80, 0x80, 0x80, 0x80, 0x01]).is_ok());
         let too_large = check_page_size(&[0x15, 0x00, 0x15, 0x82, 0x80, 0x80, 0x80, 0x01]).unwrap_err().to_string();
         assert!(too_large.contains("134217729 bytes"), "{too_large}");
-        for other in [&[][..], &[0x15, 0x00], &[0x25, 0x00, 0x15, 0x02], &[0x15, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff]] {
+        // The same with field 2 told whole, and as the second of its kind.
+        assert!(check_page_size(&[0x15, 0x00, 0x05, 0x04, 0x82, 0x80, 0x80, 0x80, 0x01]).is_err());
+        assert!(check_page_size(&[0x15, 0x00, 0x15, 0x02, 0x05, 0x04, 0x82, 0x80, 0x80, 0x80, 0x01]).is_err());
+        for other in [&[][..], &[0x15, 0x00], &[0x15, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff]] {
             assert!(check_page_size(other).is_ok(), "{other:?}");
         }
     }

@@ -1,5 +1,5 @@
-//! A look at a footer before the library reads it: a list in it may claim billions of elements that take no byte, and the
-//! library counts through them.
+//! A look at metadata before the library reads it. A list in a footer may claim billions of elements that take no byte, and
+//! the library counts through them; a page may claim billions of bytes, and the library makes room for them.
 
 use parquet::errors::{ParquetError, Result};
 
@@ -26,6 +26,16 @@ pub(super) fn check_lists(metadata: &[u8]) -> Result<()> {
         }
         Ok(()) | Err(Stop::Malformed) => Ok(()),
     }
+}
+
+/// The largest size unpacked that a page's header claims (field 2 of parquet.thrift's `PageHeader`), as far as the header
+/// can be walked through.
+pub(super) fn claimed_page_size(header: &[u8]) -> u64 {
+    let mut walk = Walk { rest: header, elements_left: header.len() as u64 };
+    let mut largest = 0;
+    // It ends where the bytes do, or with what is no header.
+    let _ = walk.page_header(&mut largest);
+    largest
 }
 
 struct Walk<'a> {
@@ -63,6 +73,25 @@ impl Walk<'_> {
     fn elements(&mut self, count: u64) -> std::result::Result<(), Stop> {
         self.elements_left = self.elements_left.checked_sub(count).ok_or(Stop::TooLong(count))?;
         Ok(())
+    }
+
+    fn page_header(&mut self, largest: &mut u64) -> std::result::Result<(), Stop> {
+        const UNPACKED_SIZE: u64 = 2;
+        let mut field = 0u64;
+        loop {
+            let header = self.byte()?;
+            if header & 0x0f == 0 {
+                return Ok(());
+            }
+            // The field's number is told by its distance from the one before, or whole; numbers with a sign are folded.
+            field = if header >> 4 == 0 { self.number()? >> 1 } else { field + u64::from(header >> 4) };
+            match field {
+                UNPACKED_SIZE => *largest = (*largest).max(self.number()? >> 1),
+                // The kind, the size packed and the checksum are numbers too, whatever the header says of them.
+                1..=4 => drop(self.number()?),
+                _ => self.value(header & 0x0f, DEPTH)?,
+            }
+        }
     }
 
     fn structure(&mut self, depth: u32) -> std::result::Result<(), Stop> {
