@@ -10,7 +10,7 @@ const DEPTH: u32 = 64;
 enum Stop {
     /// The library will say what is wrong.
     Malformed,
-    /// A list of so many elements.
+    /// A list of so many elements, or a number of more bytes than numbers have.
     TooLong(u64),
 }
 
@@ -33,9 +33,11 @@ pub(super) fn check_lists(metadata: &[u8]) -> Result<()> {
 pub(super) fn claimed_page_size(header: &[u8]) -> u64 {
     let mut walk = Walk { rest: header, elements_left: header.len() as u64 };
     let mut largest = 0;
-    // It ends where the bytes do, or with what is no header.
-    let _ = walk.page_header(&mut largest);
-    largest
+    match walk.page_header(&mut largest) {
+        Err(Stop::TooLong(claimed)) => claimed,
+        // It ends where the bytes do, or with what is no header.
+        Ok(()) | Err(Stop::Malformed) => largest,
+    }
 }
 
 struct Walk<'a> {
@@ -67,7 +69,8 @@ impl Walk<'_> {
                 return Ok(number);
             }
         }
-        Err(Stop::Malformed)
+        // The library reads on, round and round the bits of its number.
+        Err(Stop::TooLong(u64::MAX))
     }
 
     fn elements(&mut self, count: u64) -> std::result::Result<(), Stop> {
