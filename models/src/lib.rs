@@ -10,6 +10,7 @@ pub mod network;
 mod permutation;
 mod prepared;
 mod shards;
+mod simd;
 mod splits;
 mod tensors;
 #[cfg(test)]

@@ -41,7 +41,8 @@ impl Observer {
         }
     }
 
-    /// Appends the state features: session features with the user state as it stands, progress, mean vector of the tracks so far, vector of the last.
+    /// Appends the state features: session features with the user state as it stands, progress, mean vector of the tracks
+    /// so far, vector of the last.
     pub(super) fn write_state(&self, world: &World, view: &SessionView<'_>, features: &mut Vec<f32>) {
         features.extend_from_slice(view.user_state(world));
         features.extend_from_slice(&world.starts.session_features(view.start)[world.starts.state_length()..]);

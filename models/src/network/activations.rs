@@ -3,6 +3,8 @@
 //! The exponential is a polynomial of our own, so that the compiler can compute eight at a time. Off by at most 2e-7 of
 //! the value.
 
+use crate::simd::{Lanes, Vectorised};
+
 /// What one step of one row reads and writes. All slices are `units` long, the gates four times that.
 pub(super) struct CellStep<'a> {
     /// Gates before their activation, in PyTorch's order (input, forget, cell, output); after it when done.
@@ -32,71 +34,54 @@ pub(super) struct CellGradient<'a> {
 }
 
 /// Takes a step (Hochreiter and Schmidhuber 1997, with the gates of PyTorch's `LSTM`).
-pub(super) fn step(work: CellStep<'_>) {
-    #[cfg(target_arch = "x86_64")]
-    if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
-        #[target_feature(enable = "avx2,fma")]
-        fn with_avx2(work: CellStep<'_>) {
-            step_anywhere(work);
+impl Vectorised for CellStep<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<L: Lanes>(self) {
+        let CellStep { gates, before, cell, output } = self;
+        let units = before.len();
+        let (cell, output) = (&mut cell[..units], &mut output[..units]);
+        let (input, rest) = gates.split_at_mut(units);
+        let (forget, rest) = rest.split_at_mut(units);
+        let (candidate, open) = rest.split_at_mut(units);
+        let open = &mut open[..units];
+        for unit in 0..units {
+            input[unit] = sigmoid(input[unit]);
+            forget[unit] = sigmoid(forget[unit]);
+            candidate[unit] = tanh(candidate[unit]);
+            open[unit] = sigmoid(open[unit]);
+            cell[unit] = forget[unit] * before[unit] + input[unit] * candidate[unit];
+            output[unit] = open[unit] * tanh(cell[unit]);
         }
-        // SAFETY: the processor has both.
-        return unsafe { with_avx2(work) };
     }
-    step_anywhere(work);
 }
 
-/// The gradient of [`step`].
-pub(super) fn step_back(work: CellGradient<'_>) {
-    #[cfg(target_arch = "x86_64")]
-    if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
-        #[target_feature(enable = "avx2,fma")]
-        fn with_avx2(work: CellGradient<'_>) {
-            step_back_anywhere(work);
+/// The gradient of a [`CellStep`].
+impl Vectorised for CellGradient<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<L: Lanes>(self) {
+        let CellGradient { gates, before, cell, of_output, of_cell, of_gates } = self;
+        let units = before.len();
+        let (cell, of_output, of_cell) = (&cell[..units], &of_output[..units], &mut of_cell[..units]);
+        let gate = |number: usize| &gates[number * units..][..units];
+        let (input, forget, candidate, open) = (gate(0), gate(1), gate(2), gate(3));
+        let (of_input, rest) = of_gates.split_at_mut(units);
+        let (of_forget, rest) = rest.split_at_mut(units);
+        let (of_candidate, of_open) = rest.split_at_mut(units);
+        let of_open = &mut of_open[..units];
+        for unit in 0..units {
+            let squashed = tanh(cell[unit]);
+            let (i, f, g, o) = (input[unit], forget[unit], candidate[unit], open[unit]);
+            of_open[unit] = of_output[unit] * squashed * o * (1.0 - o);
+            let of_this = of_cell[unit] + of_output[unit] * o * (1.0 - squashed * squashed);
+            of_input[unit] = of_this * g * i * (1.0 - i);
+            of_forget[unit] = of_this * before[unit] * f * (1.0 - f);
+            of_candidate[unit] = of_this * i * (1.0 - g * g);
+            of_cell[unit] = of_this * f;
         }
-        // SAFETY: the processor has both.
-        return unsafe { with_avx2(work) };
-    }
-    step_back_anywhere(work);
-}
-
-#[inline(always)]
-fn step_anywhere(CellStep { gates, before, cell, output }: CellStep<'_>) {
-    let units = before.len();
-    let (cell, output) = (&mut cell[..units], &mut output[..units]);
-    let (input, rest) = gates.split_at_mut(units);
-    let (forget, rest) = rest.split_at_mut(units);
-    let (candidate, open) = rest.split_at_mut(units);
-    let open = &mut open[..units];
-    for unit in 0..units {
-        input[unit] = sigmoid(input[unit]);
-        forget[unit] = sigmoid(forget[unit]);
-        candidate[unit] = tanh(candidate[unit]);
-        open[unit] = sigmoid(open[unit]);
-        cell[unit] = forget[unit] * before[unit] + input[unit] * candidate[unit];
-        output[unit] = open[unit] * tanh(cell[unit]);
-    }
-}
-
-#[inline(always)]
-fn step_back_anywhere(work: CellGradient<'_>) {
-    let CellGradient { gates, before, cell, of_output, of_cell, of_gates } = work;
-    let units = before.len();
-    let (cell, of_output, of_cell) = (&cell[..units], &of_output[..units], &mut of_cell[..units]);
-    let gate = |number: usize| &gates[number * units..][..units];
-    let (input, forget, candidate, open) = (gate(0), gate(1), gate(2), gate(3));
-    let (of_input, rest) = of_gates.split_at_mut(units);
-    let (of_forget, rest) = rest.split_at_mut(units);
-    let (of_candidate, of_open) = rest.split_at_mut(units);
-    let of_open = &mut of_open[..units];
-    for unit in 0..units {
-        let squashed = tanh(cell[unit]);
-        let (i, f, g, o) = (input[unit], forget[unit], candidate[unit], open[unit]);
-        of_open[unit] = of_output[unit] * squashed * o * (1.0 - o);
-        let of_this = of_cell[unit] + of_output[unit] * o * (1.0 - squashed * squashed);
-        of_input[unit] = of_this * g * i * (1.0 - i);
-        of_forget[unit] = of_this * before[unit] * f * (1.0 - f);
-        of_candidate[unit] = of_this * i * (1.0 - g * g);
-        of_cell[unit] = of_this * f;
     }
 }
 

@@ -7,6 +7,7 @@ use tch::{Device, Tensor};
 use super::Parameters;
 use super::floats::{floats, floats_mut};
 use crate::Result;
+use crate::simd::{Lanes, Vectorised, vectorised};
 use crate::tensors::{SavedTensor, TensorFile};
 
 /// Settings of Adam.
@@ -44,34 +45,7 @@ impl Step {
         }
     }
 
-    /// In one pass over the memory.
-    fn take(&self, parameter: &mut [f32], gradient: &[f32], first: &mut [f32], second: &mut [f32]) {
-        #[cfg(target_arch = "x86_64")]
-        if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
-            #[target_feature(enable = "avx2,fma")]
-            fn with_avx2(step: &Step, parameter: &mut [f32], gradient: &[f32], first: &mut [f32], second: &mut [f32]) {
-                step.take_anywhere(parameter, gradient, first, second);
-            }
-            // SAFETY: the processor has both.
-            return unsafe { with_avx2(self, parameter, gradient, first, second) };
-        }
-        self.take_anywhere(parameter, gradient, first, second);
-    }
-
-    #[inline(always)]
-    fn take_anywhere(&self, parameter: &mut [f32], gradient: &[f32], first: &mut [f32], second: &mut [f32]) {
-        let (scale, kept, rate) = (self.scale as f32, self.kept as f32, self.rate as f32);
-        let (beta1, beta2) = ((1.0 - BETA1) as f32, BETA2 as f32);
-        let (correction, epsilon) = (1.0 / self.second_correction as f32, EPSILON as f32);
-        for (((parameter, gradient), first), second) in parameter.iter_mut().zip(gradient).zip(first).zip(second) {
-            let gradient = gradient * scale;
-            *first += beta1 * (gradient - *first);
-            *second = beta2 * *second + (1.0 - beta2) * gradient * gradient;
-            *parameter = kept * *parameter - rate * *first / (second.sqrt() * correction + epsilon);
-        }
-    }
-
-    /// The same by libtorch.
+    /// By libtorch's operations; [`OnePass`] does the same.
     fn take_on_device(
         &self,
         parameter: &mut Tensor,
@@ -86,6 +60,33 @@ impl Step {
         let change = first.f_div(&denominator)?.f_mul_scalar_(self.rate)?;
         let _ = parameter.f_mul_scalar_(self.kept)?.f_sub_(&change)?;
         Ok(())
+    }
+}
+
+/// A step of some scalars in one pass over the memory.
+struct OnePass<'a> {
+    step: &'a Step,
+    parameter: &'a mut [f32],
+    gradient: &'a [f32],
+    first: &'a mut [f32],
+    second: &'a mut [f32],
+}
+
+impl Vectorised for OnePass<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<L: Lanes>(self) {
+        let Self { step, parameter, gradient, first, second } = self;
+        let (scale, kept, rate) = (step.scale as f32, step.kept as f32, step.rate as f32);
+        let (beta1, beta2) = ((1.0 - BETA1) as f32, BETA2 as f32);
+        let (correction, epsilon) = (1.0 / step.second_correction as f32, EPSILON as f32);
+        for (((parameter, gradient), first), second) in parameter.iter_mut().zip(gradient).zip(first).zip(second) {
+            let gradient = gradient * scale;
+            *first += beta1 * (gradient - *first);
+            *second = beta2 * *second + (1.0 - beta2) * gradient * gradient;
+            *parameter = kept * *parameter - rate * *first / (second.sqrt() * correction + epsilon);
+        }
     }
 }
 
@@ -136,7 +137,13 @@ impl Adam {
                 match parameter.device() {
                     Device::Cpu => {
                         let gradient = gradient.f_contiguous()?;
-                        step.take(floats_mut(&mut parameter), floats(&gradient), floats_mut(first), floats_mut(second));
+                        vectorised(OnePass {
+                            step: &step,
+                            parameter: floats_mut(&mut parameter),
+                            gradient: floats(&gradient),
+                            first: floats_mut(first),
+                            second: floats_mut(second),
+                        });
                     }
                     _ => step.take_on_device(&mut parameter, gradient, first, second)?,
                 }
@@ -211,12 +218,13 @@ mod tests {
         for steps in 1..4 {
             let (step, gradient) = (Step::new(&settings, steps, 0.7), filled(f64::from(steps)));
             step.take_on_device(&mut parameter, &gradient, &mut first, &mut second).unwrap();
-            step.take(
-                floats_mut(&mut by_hand),
-                floats(&gradient),
-                floats_mut(&mut first_by_hand),
-                floats_mut(&mut second_by_hand),
-            );
+            vectorised(OnePass {
+                step: &step,
+                parameter: floats_mut(&mut by_hand),
+                gradient: floats(&gradient),
+                first: floats_mut(&mut first_by_hand),
+                second: floats_mut(&mut second_by_hand),
+            });
         }
         for (found, expected) in [(by_hand, parameter), (first_by_hand, first), (second_by_hand, second)] {
             assert!(found.allclose(&expected, 1e-6, 1e-7, false));

@@ -3,11 +3,12 @@
 
 use tch::{Device, Kind, Tensor};
 
-use super::activations::{CellGradient, CellStep, step, step_back};
+use super::activations::{CellGradient, CellStep};
 use super::floats::{floats, floats_mut};
 use super::gradients::LayerGradients;
 use super::packed_weights::PackedWeights;
 use crate::Result;
+use crate::simd::vectorised;
 
 /// The weights of one layer, as PyTorch orders them.
 pub(super) struct LayerWeights<'a> {
@@ -59,7 +60,7 @@ impl LayerRun {
             let rows = gates.chunks_exact_mut(4 * units).zip(before.chunks_exact(units));
             let after_rows = after.chunks_exact_mut(units).zip(output_after.chunks_exact_mut(units));
             for ((gates, before), (cell, output)) in rows.zip(after_rows) {
-                step(CellStep { gates, before, cell, output });
+                vectorised(CellStep { gates, before, cell, output });
             }
             (all_cells, all_outputs) = (after, output_after);
         }
@@ -123,7 +124,7 @@ impl LayerRun {
             for (((gates, before), cell), ((of_gates, of_cell), of_output)) in
                 known.zip(wanted.zip(of_output.chunks_exact(units)))
             {
-                step_back(CellGradient { gates, before, cell, of_output, of_cell, of_gates });
+                vectorised(CellGradient { gates, before, cell, of_output, of_cell, of_gates });
             }
             of_output.fill(0.0);
             packed.add_products(of_gates, &mut of_output);

@@ -1,15 +1,18 @@
 //! Products of a few rows at a time with one matrix of weights, which is laid out for them once.
 
-/// Outputs computed at a time: two registers of eight.
-const PANEL: usize = 16;
-/// Most rows taken at a time: with two registers each, twelve of sixteen hold sums.
+use crate::simd::{Chunk, LANES, Lanes, Left, Vectorised, tile, vectorised};
+
+/// Chunks of outputs computed at a time.
+const PANEL_CHUNKS: usize = 2;
+const PANEL: usize = PANEL_CHUNKS * LANES;
+/// Most rows taken at a time.
 const MOST_ROWS: usize = 6;
 
 /// A matrix of weights in panels of [`PANEL`] outputs, each panel one run of memory.
 pub(super) struct PackedWeights {
     inputs: usize,
     outputs: usize,
-    panels: Vec<f32>,
+    panels: Vec<Chunk>,
 }
 
 impl PackedWeights {
@@ -25,11 +28,11 @@ impl PackedWeights {
 
     fn new(inputs: usize, outputs: usize, weight: impl Fn(usize, usize) -> f32) -> Self {
         // Outputs beyond the last weigh nothing.
-        let mut panels = vec![0.0; outputs.div_ceil(PANEL) * PANEL * inputs];
-        for (number, panel) in panels.chunks_exact_mut(PANEL * inputs).enumerate() {
+        let mut panels = vec![[0.0; LANES]; outputs.div_ceil(PANEL) * PANEL_CHUNKS * inputs];
+        for (number, panel) in panels.chunks_exact_mut(PANEL_CHUNKS * inputs).enumerate() {
             let first = number * PANEL;
-            for (input, weights) in panel.chunks_exact_mut(PANEL).enumerate() {
-                for (place, to) in weights.iter_mut().enumerate().take(outputs - first) {
+            for (input, weights) in panel.chunks_exact_mut(PANEL_CHUNKS).enumerate() {
+                for (place, to) in weights.as_flattened_mut().iter_mut().enumerate().take(outputs - first) {
                     *to = weight(input, first + place);
                 }
             }
@@ -41,73 +44,47 @@ impl PackedWeights {
     ///
     /// A row's sums are the same bits whatever rows stand beside it.
     pub(super) fn add_products(&self, rows: &[f32], sums: &mut [f32]) {
-        let count = rows.len() / self.inputs;
-        assert!(rows.len() == count * self.inputs && sums.len() == count * self.outputs, "shapes of rows and sums");
+        vectorised(Products { packed: self, rows, sums });
+    }
+}
+
+struct Products<'a> {
+    packed: &'a PackedWeights,
+    rows: &'a [f32],
+    sums: &'a mut [f32],
+}
+
+impl Vectorised for Products<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<L: Lanes>(self) {
+        let Self { packed: &PackedWeights { inputs, outputs, ref panels }, rows, sums } = self;
+        let count = rows.len() / inputs;
+        assert!(rows.len() == count * inputs && sums.len() == count * outputs, "shapes of rows and sums");
         // Blocks as even as can be: a block of few rows takes as long as one of many.
         let blocks = count.div_ceil(MOST_ROWS);
-        for (number, panel) in self.panels.chunks_exact(PANEL * self.inputs).enumerate() {
+        for (number, panel) in panels.chunks_exact(PANEL_CHUNKS * inputs).enumerate() {
             let first = number * PANEL;
-            let width = PANEL.min(self.outputs - first);
+            let width = PANEL.min(outputs - first);
             for block in 0..blocks {
                 let (begin, end) = (block * count / blocks, (block + 1) * count / blocks);
-                let mut found = [[0.0; PANEL]; MOST_ROWS];
-                products(&rows[begin * self.inputs..end * self.inputs], panel, &mut found[..end - begin]);
-                for (row, found) in (begin..end).zip(&found) {
-                    let to = &mut sums[row * self.outputs + first..][..width];
+                let left = Left { values: &rows[begin * inputs..end * inputs], row_stride: inputs, inner_stride: 1 };
+                let mut found = [[0.0; LANES]; MOST_ROWS * PANEL_CHUNKS];
+                let place = (0, 0, PANEL_CHUNKS);
+                match end - begin {
+                    1 => tile::<L, 1, PANEL_CHUNKS>(left, panel, &mut found, place, 1.0),
+                    2 => tile::<L, 2, PANEL_CHUNKS>(left, panel, &mut found, place, 1.0),
+                    3 => tile::<L, 3, PANEL_CHUNKS>(left, panel, &mut found, place, 1.0),
+                    4 => tile::<L, 4, PANEL_CHUNKS>(left, panel, &mut found, place, 1.0),
+                    5 => tile::<L, 5, PANEL_CHUNKS>(left, panel, &mut found, place, 1.0),
+                    _ => tile::<L, MOST_ROWS, PANEL_CHUNKS>(left, panel, &mut found, place, 1.0),
+                }
+                for (row, found) in (begin..end).zip(found.as_flattened().chunks_exact(PANEL)) {
+                    let to = &mut sums[row * outputs + first..][..width];
                     to.iter_mut().zip(found).for_each(|(to, x)| *to += x);
                 }
             }
-        }
-    }
-}
-
-/// Products of up to [`MOST_ROWS`] rows with a panel.
-fn products(rows: &[f32], panel: &[f32], found: &mut [[f32; PANEL]]) {
-    #[cfg(target_arch = "x86_64")]
-    if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
-        // SAFETY: the processor has both.
-        return unsafe {
-            match found.len() {
-                1 => with_avx2::<1>(rows, panel, found),
-                2 => with_avx2::<2>(rows, panel, found),
-                3 => with_avx2::<3>(rows, panel, found),
-                4 => with_avx2::<4>(rows, panel, found),
-                5 => with_avx2::<5>(rows, panel, found),
-                _ => with_avx2::<6>(rows, panel, found),
-            }
-        };
-    }
-    let inputs = panel.len() / PANEL;
-    for (row, found) in rows.chunks_exact(inputs).zip(found) {
-        for (x, weights) in row.iter().zip(panel.chunks_exact(PANEL)) {
-            found.iter_mut().zip(weights).for_each(|(sum, weight)| *sum += x * weight);
-        }
-    }
-}
-
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2,fma")]
-fn with_avx2<const ROWS: usize>(rows: &[f32], panel: &[f32], found: &mut [[f32; PANEL]]) {
-    use std::arch::x86_64::*;
-    let inputs = panel.len() / PANEL;
-    assert!(rows.len() == ROWS * inputs && found.len() == ROWS, "shapes of rows and panel");
-    let mut sums = [[_mm256_setzero_ps(); 2]; ROWS];
-    for (input, weights) in panel.chunks_exact(PANEL).enumerate() {
-        // SAFETY: a panel's chunk holds sixteen floats; `rows` holds `ROWS` times `inputs`.
-        unsafe {
-            let (low, high) = (_mm256_loadu_ps(weights.as_ptr()), _mm256_loadu_ps(weights.as_ptr().add(8)));
-            for (row, sums) in sums.iter_mut().enumerate() {
-                let x = _mm256_set1_ps(*rows.get_unchecked(row * inputs + input));
-                sums[0] = _mm256_fmadd_ps(x, low, sums[0]);
-                sums[1] = _mm256_fmadd_ps(x, high, sums[1]);
-            }
-        }
-    }
-    for (sums, found) in sums.iter().zip(found) {
-        // SAFETY: `found` holds sixteen floats.
-        unsafe {
-            _mm256_storeu_ps(found.as_mut_ptr(), sums[0]);
-            _mm256_storeu_ps(found.as_mut_ptr().add(8), sums[1]);
         }
     }
 }

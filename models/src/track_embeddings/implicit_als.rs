@@ -30,7 +30,6 @@ mod evaluation;
 mod factor_table;
 mod interactions;
 mod kernels;
-mod lanes;
 mod loss;
 mod model;
 mod normal_equations;

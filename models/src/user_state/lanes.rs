@@ -102,3 +102,37 @@ impl<C, S: Iterator<Item = Lane>, M: Fn(&[Lane]) -> Result<C>> Iterator for Chun
         self.next()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Sequences of 1 to 40 items in no order: each item is run through once, in its sequence's order, and few steps of
+    /// the chunks stay empty.
+    #[test]
+    fn lanes_run_through_every_item_once_and_leave_few_steps_empty() {
+        let mut end = 0;
+        let sequences: Vec<Range<usize>> = (0..400)
+            .map(|number| {
+                let start = end;
+                end += 1 + number * 7919 % 40;
+                start..end
+            })
+            .collect();
+        let lanes = sequences.iter().map(|range| Lane::new(range.clone(), range.clone()));
+        let chunks = Chunks::new(lanes, 16, 10, |lanes| Ok(lanes.to_vec()));
+        let (mut seen, mut begun, mut cells) = (Vec::new(), 0, 0);
+        for chunk in chunks {
+            let chunk = chunk.unwrap();
+            cells += 16 * chunk.iter().map(|lane| lane.items.len()).max().unwrap();
+            for lane in chunk.iter().filter(|lane| !lane.items.is_empty()) {
+                assert_eq!(lane.begins, lane.items.start == lane.around.start);
+                begun += usize::from(lane.begins);
+                seen.extend(lane.items.clone());
+            }
+        }
+        seen.sort_unstable();
+        assert!(seen.into_iter().eq(0..end) && begun == sequences.len());
+        assert!(end as f64 / cells as f64 > 0.85, "{end} of {cells}");
+    }
+}

@@ -1,10 +1,11 @@
 //! The task `sessions`: CoSeRNN's rankings of sessions and of tracks, overall and by context.
 
+use std::collections::BTreeMap;
+
 use listening_models::Split;
 use listening_models::user_state::Part;
 use listening_models::user_state::evaluation::{Interval, SessionScores, relative_gain, score_sessions};
 use serde::Serialize;
-use std::collections::BTreeMap;
 
 use super::{Bench, over_seeds};
 use crate::config::UserStateModel;

@@ -1,8 +1,8 @@
 //! The exact solution for one row: A = Y'C Y + lambda I = U'U, then U'z = b and U x = z.
 
-use super::kernels::{Left, Wanted, add_scaled, dot, multiply_add};
-use super::lanes::{AlignedFloats, Chunk, LANES, Lanes, Vectorised};
+use super::kernels::{Wanted, add_scaled, dot, multiply_add};
 use super::normal_equations::{NormalEquations, clear_row};
+use crate::simd::{AlignedFloats, Chunk, LANES, Lanes, Left, Vectorised};
 
 /// Pairs whose products are added at a time: they stay in the processor's cache.
 const PAIRS: usize = 128;

@@ -4,9 +4,9 @@
 //! The steps are those of the `implicit` package. What differs is the order of the work: the products with Y'Y, most of
 //! the arithmetic where rows are short, are made for 48 rows at a time as a product of matrices.
 
-use super::kernels::{Left, Wanted, add_pairs, add_scaled, dot, multiply_add, scale_and_add};
-use super::lanes::{AlignedFloats, Chunk, LANES, Lanes, Vectorised};
+use super::kernels::{Wanted, add_pairs, add_scaled, dot, multiply_add, scale_and_add};
 use super::normal_equations::{BLOCK_ROWS, NormalEquations, clear_row};
+use crate::simd::{AlignedFloats, Chunk, LANES, Lanes, Left, Vectorised};
 
 /// Squared length of the residual below which a row is solved; that of the `implicit` package.
 const SOLVED: f32 = 1e-20;

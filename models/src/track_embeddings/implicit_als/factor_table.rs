@@ -2,10 +2,10 @@
 
 use listening_data::{CounterRng, Stream};
 
-use super::kernels::{Left, Wanted, multiply_add};
-use super::lanes::{AlignedFloats, Chunk, LANES, Lanes, Vectorised, vectorised};
+use super::kernels::{Wanted, multiply_add};
 use super::parallel::for_each_block;
 use crate::Result;
+use crate::simd::{AlignedFloats, Chunk, LANES, Lanes, Left, Vectorised, vectorised};
 
 /// Largest initial value; that of the `implicit` package.
 const INITIAL_SCALE: f32 = 0.01;

@@ -1,18 +1,10 @@
 //! The inner loops: a product of small matrices, the pass over one row's tracks, and operations on single rows.
 
-use super::lanes::{Chunk, Lanes};
+use crate::simd::{Chunk, Lanes, Left, tile};
 
-/// Rows and chunks of a tile of the product: 12 sums, the most that 16 registers hold beside their operands.
+/// Rows and chunks of a tile of the product.
 const TILE_ROWS: usize = 6;
 const TILE_CHUNKS: usize = 2;
-
-/// The left factor of a product; element (row, k) lies at `row * row_stride + k * inner_stride`.
-#[derive(Clone, Copy)]
-pub(super) struct Left<'a> {
-    pub values: &'a [f32],
-    pub row_stride: usize,
-    pub inner_stride: usize,
-}
 
 /// Which chunks of each row of the product are wanted.
 #[derive(Clone, Copy)]
@@ -62,38 +54,6 @@ pub(super) fn multiply_add<L: Lanes>(
                 tile::<L, 1, 1>(left, right, product, (row, chunk, width), scale);
             }
             row += 1;
-        }
-    }
-}
-
-#[inline(always)]
-fn tile<L: Lanes, const ROWS: usize, const CHUNKS: usize>(
-    left: Left<'_>,
-    right: &[Chunk],
-    product: &mut [Chunk],
-    (row, chunk, width): (usize, usize, usize),
-    scale: f32,
-) {
-    let mut sums = [[L::splat(0.0); CHUNKS]; ROWS];
-    let left_values = &left.values[row * left.row_stride..];
-    for (k, right_row) in right.chunks_exact(width).enumerate() {
-        let right_row = &right_row[chunk..chunk + CHUNKS];
-        let mut b = [L::splat(0.0); CHUNKS];
-        for c in 0..CHUNKS {
-            b[c] = L::load(&right_row[c]);
-        }
-        for r in 0..ROWS {
-            let a = L::splat(left_values[r * left.row_stride + k * left.inner_stride]);
-            for c in 0..CHUNKS {
-                sums[r][c] = a.mul_add(b[c], sums[r][c]);
-            }
-        }
-    }
-    let scale = L::splat(scale);
-    for (r, sums) in sums.into_iter().enumerate() {
-        let target = &mut product[(row + r) * width + chunk..][..CHUNKS];
-        for c in 0..CHUNKS {
-            sums[c].mul_add(scale, L::load(&target[c])).store(&mut target[c]);
         }
     }
 }
@@ -192,5 +152,82 @@ pub(super) fn scale_and_add<L: Lanes>(y: &mut [Chunk], factor: f32, x: &[Chunk])
     let factor = L::splat(factor);
     for (y, x) in y.iter_mut().zip(x) {
         L::load(y).mul_add(factor, L::load(x)).store(y);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::simd::{AlignedFloats, LANES, Portable, Vectorised, vectorised};
+
+    const WIDTH: usize = 5;
+    const ROWS: usize = 13;
+
+    fn value(place: usize) -> f32 {
+        ((place * 7919) % 101) as f32 / 50.0 - 1.0
+    }
+
+    fn table(rows: usize, offset: usize) -> AlignedFloats {
+        let mut table = AlignedFloats::zeros(rows * WIDTH);
+        table.floats_mut().iter_mut().enumerate().for_each(|(place, x)| *x = value(place + offset));
+        table
+    }
+
+    struct Product;
+
+    impl Vectorised for Product {
+        type Output = AlignedFloats;
+
+        #[inline(always)]
+        fn run<L: Lanes>(self) -> AlignedFloats {
+            let (left, right, mut product) = (table(ROWS, 0), table(WIDTH * LANES, 5), table(ROWS, 11));
+            let left = Left { values: left.floats(), row_stride: WIDTH * LANES, inner_stride: 1 };
+            let wanted = Wanted { rows: ROWS, width: WIDTH, first: 0, upper: false };
+            multiply_add::<L>(left, right.chunks(), product.chunks_mut(), wanted, -2.0);
+            product
+        }
+    }
+
+    struct Pairs;
+
+    impl Vectorised for Pairs {
+        type Output = AlignedFloats;
+
+        #[inline(always)]
+        fn run<L: Lanes>(self) -> AlignedFloats {
+            let (y, p, mut sum) = (table(ROWS, 3), table(1, 8), table(1, 1));
+            let row = SparseRow { columns: &[0, 12, 3, 4, 7, 2], weights: &[1.0, 2.0, 0.5, 3.0, 4.0, 1.5] };
+            add_pairs::<L>(row, y.chunks(), p.chunks(), sum.chunks_mut(), (1.0, -1.0));
+            sum
+        }
+    }
+
+    fn assert_close(found: &[f32], expected: &[f64]) {
+        for (found, expected) in found.iter().zip(expected) {
+            assert!((f64::from(*found) - expected).abs() < 1e-4, "{found} instead of {expected}");
+        }
+    }
+
+    #[test]
+    fn kernels_of_every_instruction_set_agree_with_plain_sums() {
+        let stride = WIDTH * LANES;
+        let product: Vec<f64> = (0..ROWS * stride)
+            .map(|place| {
+                let (row, column) = (place / stride, place % stride);
+                let term = |k| f64::from(value(row * stride + k)) * f64::from(value(k * stride + column + 5));
+                f64::from(value(place + 11)) - 2.0 * (0..stride).map(term).sum::<f64>()
+            })
+            .collect();
+        assert_close(Product.run::<Portable>().floats(), &product);
+        assert_close(vectorised(Product).floats(), &product);
+
+        let mut sum: Vec<f64> = (0..stride).map(|place| f64::from(value(place + 1))).collect();
+        for (row, weight) in [(0, 1.0), (12, 2.0), (3, 0.5), (4, 3.0), (7, 4.0), (2, 1.5)] {
+            let y = |place: usize| f64::from(value(row * stride + place + 3));
+            let dot: f64 = (0..stride).map(|place| y(place) * f64::from(value(place + 8))).sum();
+            (0..stride).for_each(|place| sum[place] += (1.0 + weight - weight * dot) * y(place));
+        }
+        assert_close(Pairs.run::<Portable>().floats(), &sum);
+        assert_close(vectorised(Pairs).floats(), &sum);
     }
 }

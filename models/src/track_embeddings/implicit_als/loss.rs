@@ -3,9 +3,9 @@
 use super::factor_table::FactorTable;
 use super::interactions::Confidences;
 use super::kernels::{SparseRow, dot};
-use super::lanes::{Chunk, Lanes, Vectorised, vectorised};
 use super::parallel::for_each_block;
 use crate::Result;
+use crate::simd::{Chunk, Lanes, Vectorised, vectorised};
 
 /// Users whose losses are added at a time; fixed, so that threads do not change the sum.
 const BLOCK_USERS: usize = 1024;

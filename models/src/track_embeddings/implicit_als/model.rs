@@ -4,8 +4,8 @@ use std::path::Path;
 
 use super::factor_table::{FactorTable, Side};
 use super::interactions::Interactions;
-use super::lanes::{AlignedFloats, Chunk, LANES};
 use super::scoring::{ScoredTrack, TrackTiles};
+use crate::simd::{AlignedFloats, Chunk, LANES};
 use crate::tensors::{SavedTensor, TensorFile, save_tensors};
 use crate::track_embeddings::TrackVectors;
 use crate::{ModelError, Result};

@@ -14,9 +14,9 @@ use super::conjugate_gradient::{ConjugateGradientBlock, ConjugateGradientScratch
 use super::factor_table::FactorTable;
 use super::interactions::Confidences;
 use super::kernels::SparseRow;
-use super::lanes::{AlignedFloats, Chunk, LANES, vectorised};
 use super::parallel::for_each_block;
 use super::settings::{AlsSettings, Solver};
+use crate::simd::{AlignedFloats, Chunk, LANES, vectorised};
 use crate::{ModelError, Result};
 
 /// Rows that are solved together: a multiple of the kernels' tile of 6, small enough for the second-level cache.

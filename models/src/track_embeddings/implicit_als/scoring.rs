@@ -1,9 +1,9 @@
 //! The tracks of largest score, by exact search, many queries at a time.
 
-use super::kernels::{Left, Wanted, multiply_add};
-use super::lanes::{AlignedFloats, Chunk, LANES, Lanes, Vectorised, vectorised};
+use super::kernels::{Wanted, multiply_add};
 use super::parallel::for_each_block;
 use crate::Result;
+use crate::simd::{AlignedFloats, Chunk, LANES, Lanes, Left, Vectorised, vectorised};
 
 /// Tracks whose scores are computed at a time, and queries: tile and scores stay in the processor's cache.
 const TILE_TRACKS: usize = 256;

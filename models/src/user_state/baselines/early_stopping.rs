@@ -37,19 +37,19 @@ impl EarlyStopping {
         self.saved.counters.updates
     }
 
-    /// Moves the weights by the mean of a loss over `divisor`, unless that is 0, and takes in what was run through: the
-    /// summed error of so many targets, and the number of plays, sessions or users.
+    /// Moves the weights by the mean of a loss over its targets, if it has any, and takes in what was run through: the
+    /// summed error of the targets, and the number of plays, sessions or users.
     pub(super) fn step(
         &mut self,
         run: &TrainingRun<'_>,
         parameters: &mut Parameters,
-        (loss, divisor): (&Tensor, usize),
-        (error, targets): (f64, usize),
+        (loss, error): (&Tensor, f64),
+        targets: usize,
         ran: usize,
     ) -> Result<()> {
         let Saved { counters, adam, .. } = &mut self.saved;
-        if divisor > 0 {
-            adam.step(parameters, &loss.f_div_scalar(divisor as f64)?)?;
+        if targets > 0 {
+            adam.step(parameters, &loss.f_div_scalar(targets as f64)?)?;
         }
         counters.advance(error, targets, ran);
         let before = (counters.epoch() - 1) as u64 * counters.report.steps_per_epoch;

@@ -47,8 +47,7 @@ impl Jodie<'_> {
                 }
                 let error = window.error.f_double_value(&[])?;
                 let ran = window.interactions.len();
-                let (loss, targets) = (&window.loss, window.targets);
-                stopping.step(run, parameters, (loss, targets), (error, targets), ran)?;
+                stopping.step(run, parameters, (&window.loss, error), window.targets, ran)?;
                 Ok(true)
             })?;
             if !ended {

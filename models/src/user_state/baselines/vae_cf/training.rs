@@ -52,7 +52,7 @@ impl VaeCf<'_> {
                 let bags = batch.bags.len();
                 let loss = self.training_loss(&batch, stopping.updates(), parameters, &mut noise)?;
                 let error = loss.f_double_value(&[])?;
-                stopping.step(run, parameters, (&loss, bags), (error, bags), places.len())?;
+                stopping.step(run, parameters, (&loss, error), bags, places.len())?;
             }
             let validation = self.validation_loss()?;
             stopping.end_epoch(run, watcher, parameters, validation)?;
