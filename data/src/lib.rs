@@ -74,7 +74,7 @@ pub use response_shares::{ResponseShare, ResponseShares};
 pub use rng::{CounterRng, Stream};
 pub use sessions::SessionRules;
 pub use synthetic::{
-    BehaviourConfig, Calendar, CatalogConfig, Heard, LeavingConfig, Listener, ListenerConfig, MindConfig,
-    ResponseConfig, ResponseProbabilities, SessionState, SizeConfig, SkipHazard, SyntheticConfig, SyntheticFormat,
-    SyntheticLog, SyntheticWorld, mood_classes, synthesize, synthesize_log,
+    Alternatives, BehaviourConfig, Calendar, CatalogConfig, Heard, LeavingConfig, Listener, ListenerConfig, MindConfig,
+    OtherTrack, ResponseConfig, ResponseProbabilities, SessionState, SizeConfig, SkipHazard, SyntheticConfig,
+    SyntheticFormat, SyntheticLog, SyntheticSource, SyntheticWorld, mood_classes, synthesize, synthesize_log,
 };

@@ -29,6 +29,7 @@
 //! # Ok::<(), listening_data::DataError>(())
 //! ```
 
+mod alternatives;
 mod behaviour;
 mod calendar;
 mod catalog;
@@ -42,17 +43,20 @@ mod mind;
 mod names;
 mod response;
 
+pub use alternatives::{Alternatives, OtherTrack};
 pub use calendar::Calendar;
 pub use config::{
     BehaviourConfig, CatalogConfig, LeavingConfig, ListenerConfig, MindConfig, ResponseConfig, SizeConfig,
     SyntheticConfig,
 };
 pub use formats::{SyntheticFormat, SyntheticLog, synthesize_log};
-pub use generate::synthesize;
+pub use generate::{SyntheticSource, synthesize};
 pub use hazard::{Heard, ResponseProbabilities, SkipHazard};
 pub use listener::Listener;
 pub use mind::mood_classes;
 pub use response::SessionState;
+
+use std::sync::Arc;
 
 use catalog::Catalog;
 use mind::Moods;
@@ -64,7 +68,7 @@ use crate::{Result, Track};
 pub struct SyntheticWorld {
     config: SyntheticConfig,
     seed: u64,
-    catalog: Catalog,
+    catalog: Arc<Catalog>,
     moods: Moods,
 }
 
@@ -72,7 +76,7 @@ impl SyntheticWorld {
     /// Makes the catalog: a pure function of settings and seed.
     pub fn new(config: &SyntheticConfig, seed: u64) -> Result<Self> {
         config.validate()?;
-        let catalog = Catalog::new(&config.catalog, seed);
+        let catalog = Arc::new(Catalog::new(&config.catalog, seed));
         let moods = Moods::shared(&catalog, seed);
         Ok(Self { config: config.clone(), seed, catalog, moods })
     }

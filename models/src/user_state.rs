@@ -7,6 +7,7 @@ mod cosernn;
 pub mod evaluation;
 mod foreteller;
 mod fs_vae;
+mod hidden_state;
 mod histories;
 mod horizon;
 mod lanes;
@@ -26,6 +27,7 @@ pub use carried_states::CarriedStates;
 pub use cosernn::{CoSeRnn, CoSeRnnSettings, SessionInputs, SessionStreams};
 pub use foreteller::{Foreteller, Foretold, NetworkForeteller};
 pub use fs_vae::{Encoded, FsVae, FsVaeSettings};
+pub use hidden_state::HiddenState;
 #[cfg(test)]
 pub(crate) use histories::tests::synthetic;
 pub use histories::{Histories, write_histories};

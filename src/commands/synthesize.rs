@@ -22,7 +22,7 @@ use crate::tables::{Pairs, count};
 #[command(after_help = "Example:
   sim synthesize --out datasets/demo
   sim synthesize --out datasets/small --set data.synthetic.size.users=300 --seed 7
-  sim synthesize --format mssd --out logs/mssd")]
+  sim synthesize --format mssd --config configs/mssd-listeners.toml --out logs/mssd")]
 pub struct Options {
     /// Folder of the new dataset
     #[arg(long, value_name = "DATASET")]

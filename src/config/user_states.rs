@@ -186,6 +186,7 @@ impl UserStateModel {
                 | M::PlainRnn
                 | M::SessionLatentCross
                 | M::SessionJodie
+                | M::SessionHiddenState
         )
     }
 
@@ -195,7 +196,12 @@ impl UserStateModel {
         let averages =
             matches!(self, M::RecencyWeightedMean | M::DiscountedAverage | M::Average | M::AggregateSequence);
         let over_sessions = matches!(self, M::LastSession | M::SessionAverage | M::LongTerm);
-        !(averages || over_sessions || self == M::Popularity)
+        !(averages || over_sessions || self == M::Popularity || self.knows_hidden_state())
+    }
+
+    /// Whether it is no model but a measure of what models could reach.
+    pub fn knows_hidden_state(self) -> bool {
+        matches!(self, Self::HiddenState | Self::SessionHiddenState)
     }
 
     /// The name by which it is called on the command line and in configs.
@@ -278,4 +284,8 @@ pub enum UserStateModel {
     Bwlt,
     /// Discounted average of the tracks heard
     DiscountedAverage,
+    /// What one would foretell who knew the hidden state of synthetic listeners; no model can do better
+    HiddenState,
+    /// What one would foretell of a session who knew the hidden state of synthetic listeners
+    SessionHiddenState,
 }

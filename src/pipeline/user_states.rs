@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::Context;
-use listening_data::{Dataset, Progress};
+use listening_data::{Dataset, Progress, SyntheticSource};
 use listening_models::features::{CONTEXT_FEATURES, FAST_EXTRAS};
 use listening_models::network::Parameters;
 use listening_models::track_embeddings::{NearestTracks, TrackVectors};
@@ -16,7 +16,7 @@ use listening_models::user_state::baselines::{
 };
 use listening_models::user_state::taste::{DiscountedAverage, TasteRnn, WeightedSum};
 use listening_models::user_state::{
-    CoSeRnn, Foreteller, FsVae, Histories, NetworkForeteller, PlayChunk, PlayChunks, RecencyWeightedMean,
+    CoSeRnn, Foreteller, FsVae, HiddenState, Histories, NetworkForeteller, PlayChunk, PlayChunks, RecencyWeightedMean,
     RecencyWeightedMeanSettings, SequenceModel, SequenceTrainingReport, SessionChunk, SessionChunks, TargetOffset,
     TrainingRun, TrainingSettings, TrainingWatcher, UserState, UserStates, train_sequences, write_histories,
 };
@@ -39,6 +39,8 @@ pub struct ListeningHistories {
     pub nearest: NearestTracks,
     /// The plays of all listeners.
     pub histories: Histories,
+    /// What synthetic listeners were made from.
+    synthetic: Option<SyntheticSource>,
     /// The fingerprint of all this.
     pub fingerprint: String,
 }
@@ -70,7 +72,8 @@ impl ListeningHistories {
             Ok(write_histories(dataset, split, &Arc::new(nearest.vectors().clone()), folder, progress)?)
         })?;
         let histories = Histories::open(&folder)?;
-        Ok(Self { device, nearest, histories, fingerprint: mark })
+        let synthetic = SyntheticSource::of(dataset.manifest());
+        Ok(Self { device, nearest, histories, synthetic, fingerprint: mark })
     }
 
     /// The tracks' vectors.
@@ -274,6 +277,16 @@ impl ListeningHistories {
             let (model, parameters) = (PastVector::new(vectors.dimension(), kind), Parameters::new(seed, self.device));
             let source = self.session_chunks(config);
             return measure(&NetworkForeteller { model: &model, parameters: &parameters, source: &source });
+        }
+        if model.knows_hidden_state() {
+            let hint = "only synthetic listeners have a hidden state that is known; choose other models, or a dataset of \
+                        `sim synthesize`";
+            let source = self.synthetic.as_ref();
+            let source = source.ok_or_else(|| UsageError(format!("--model {}: {hint}", model.name())))?;
+            return measure(&match model {
+                UserStateModel::HiddenState => HiddenState::over_plays(histories, vectors, source)?,
+                _ => HiddenState::over_sessions(histories, vectors, source)?,
+            });
         }
         match model {
             UserStateModel::Average => measure(&Average { histories, vectors }),

@@ -9,6 +9,7 @@ const LIBRARY_SHARE_COLLECTION: f64 = 0.8;
 const LIBRARY_SHARE_CATALOG: f64 = 0.1;
 
 /// A behaviour policy at work in one session.
+#[derive(Clone)]
 pub(super) enum Behaviour {
     /// The listener picks from the library, among popular tracks or from the theme's style, by what the session is after.
     OwnChoice {

@@ -3,10 +3,12 @@
 use std::ops::Range;
 use std::path::Path;
 
+use serde::{Deserialize, Serialize};
+
 use super::behaviour::{Behaviour, device};
 use super::draws::uniform;
 use super::mind::{DAY_MS, FIRST_DAY_MS};
-use super::{Listener, SyntheticConfig, SyntheticWorld};
+use super::{Listener, SessionState, SyntheticConfig, SyntheticWorld};
 use crate::parallel::in_order;
 use crate::{
     Context, CounterRng, DatasetWriter, Manifest, Play, Progress, Result, Session, SessionRules, SourceInfo, Stream,
@@ -15,6 +17,27 @@ use crate::{
 
 /// Listeners simulated by one thread at a time.
 const LISTENERS_AT_ONCE: u32 = 16;
+
+/// What a synthetic dataset was made from, as its manifest keeps it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SyntheticSource {
+    /// The settings.
+    pub config: SyntheticConfig,
+    /// How plays were judged.
+    pub rules: SessionRules,
+    /// The seed.
+    pub seed: u64,
+}
+
+impl SyntheticSource {
+    /// What a dataset was made from; nothing for datasets of real listeners, or of settings that this version does not know.
+    pub fn of(manifest: &Manifest) -> Option<Self> {
+        let SourceInfo { format, details } = &manifest.source;
+        (format == FORMAT).then(|| serde_json::from_value(details.clone()).ok()).flatten()
+    }
+}
+
+const FORMAT: &str = "synthetic";
 
 /// Writes a dataset of synthetic listeners to `out`, which must not exist.
 ///
@@ -36,8 +59,8 @@ pub fn synthesize(
     })?;
     let users: Vec<User> =
         (0..config.size.users).map(|number| User { id: format!("synthetic:listener:{number:06}") }).collect();
-    let details = serde_json::json!({ "config": config, "rules": rules, "seed": seed });
-    writer.finish(world.tracks(), &users, &SourceInfo { format: "synthetic".into(), details })
+    let details = serde_json::json!(SyntheticSource { config: config.clone(), rules: *rules, seed });
+    writer.finish(world.tracks(), &users, &SourceInfo { format: FORMAT.into(), details })
 }
 
 impl SyntheticWorld {
@@ -84,18 +107,40 @@ impl SyntheticWorld {
     }
 
     fn session(&self, rules: &SessionRules, listener: &mut Listener, start_ms: i64) -> Session {
+        let (context, mut rng) = self.opened(listener, start_ms);
+        self.session_in(rules, listener, context, &mut rng, &mut |_, _, _| ())
+    }
+
+    /// Brings the listener to the start of a session: its context, as far as the listener's choice of what to listen to
+    /// leaves it open, and the draws of the session.
+    pub(super) fn opened(&self, listener: &mut Listener, start_ms: i64) -> (Context, CounterRng) {
         let mut rng = CounterRng::new(self.seed, Stream::Listening, listener.place(), 0);
         listener.advance_to(self, start_ms);
         let mut context = Context { premium: Some(listener.premium), ..Context::default().at(start_ms) };
         context.device = Some(device(listener.drives, &context, &mut rng));
+        (context, rng)
+    }
+
+    /// Goes through the session that begins now in a context; `watch` is shown who chooses, the listener and the session
+    /// before each choice.
+    pub(super) fn session_in(
+        &self,
+        rules: &SessionRules,
+        listener: &mut Listener,
+        context: Context,
+        rng: &mut CounterRng,
+        watch: &mut dyn FnMut(&Behaviour, &Listener, &SessionState),
+    ) -> Session {
+        let start_ms = listener.now_ms;
         let mut state = self.session_state(listener, context, 0.0);
-        let mut behaviour = Behaviour::begin(self, listener, &mut state, &mut rng);
-        state.restlessness = self.restlessness(&mut rng);
+        let mut behaviour = Behaviour::begin(self, listener, &mut state, rng);
+        state.restlessness = self.restlessness(rng);
         let mut plays = Vec::new();
         let mut now_ms = start_ms;
         while plays.len() < self.config.behaviour.session_plays_max as usize {
-            let Some((track, propensity)) = behaviour.next(self, listener, &state, &mut rng) else { break };
-            let heard = self.skip_hazard(listener, &state, track).draw(rules, &mut rng);
+            watch(&behaviour, listener, &state);
+            let Some((track, propensity)) = behaviour.next(self, listener, &state, rng) else { break };
+            let heard = self.skip_hazard(listener, &state, track).draw(rules, rng);
             plays.push(Play {
                 track,
                 start_ms: now_ms,
@@ -107,7 +152,7 @@ impl SyntheticWorld {
             now_ms += i64::from(heard.ms_played);
             self.observe(&mut state, track, heard.ms_played, heard.responses);
             listener.remember(self, &state, track, heard.responses);
-            if uniform(&mut rng) < self.leave_probability(&state) {
+            if uniform(rng) < self.leave_probability(&state) {
                 break;
             }
         }

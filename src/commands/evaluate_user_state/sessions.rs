@@ -100,7 +100,7 @@ fn gains(scored: &[(UserStateModel, Vec<SessionScores>)], seed: u64) -> Vec<Gain
     let ablation = |other: &UserStateModel| other.name().starts_with(&format!("{}-", first.name()));
     let baselines: Vec<(UserStateModel, &SessionScores)> = others
         .iter()
-        .filter(|(other, _)| !ablation(other))
+        .filter(|(other, _)| !ablation(other) && !other.knows_hidden_state())
         .filter_map(|(other, scores)| Some((*other, scores.first()?)))
         .collect();
     let mut gains = Vec::new();

@@ -45,7 +45,7 @@ impl Default for FsVaeSettings {
             slow_widths: [128, 64],
             state_length: 80,
             decoder_width: 128,
-            beta: 0.05,
+            beta: 0.01,
             warm_up_updates: 500,
         }
     }

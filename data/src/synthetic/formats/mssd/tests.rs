@@ -196,7 +196,10 @@ fn the_log_looks_like_the_real_set() {
     let Some(marginals) = real_marginals() else { return };
     let folder = tempfile::tempdir().unwrap();
     let log = folder.path().join("log");
-    write(&world(600, 3_000), &log);
+    let preset: toml::Table = toml::from_str(include_str!("../../../../../configs/mssd-listeners.toml")).unwrap();
+    let mut listeners: SyntheticConfig = preset["data"]["synthetic"].clone().try_into().unwrap();
+    listeners.size.users = 600;
+    write(&listeners, &log);
 
     // Column, file of the real set, and the most by which a column may differ that is meant to match: chance alone
     // makes about 0.03 in 3,000 tracks. The others tell of the world's responses, tracks and audio features.
@@ -204,8 +207,8 @@ fn the_log_looks_like_the_real_set() {
         ("session_length", "session_lengths.txt", Some(0.02)),
         ("premium", "premium.txt", Some(0.05)),
         ("context_type", "context.txt", Some(0.05)),
-        ("hist_user_behavior_reason_start", "reason_start.txt", None),
-        ("hist_user_behavior_reason_end", "reason_end.txt", None),
+        ("hist_user_behavior_reason_start", "reason_start.txt", Some(0.08)),
+        ("hist_user_behavior_reason_end", "reason_end.txt", Some(0.05)),
     ];
     let of_tracks = [
         ("us_popularity_estimate", "us_pop_estimate.txt", Some(0.08)),
@@ -218,7 +221,7 @@ fn the_log_looks_like_the_real_set() {
         ("flatness", "flatness.txt", Some(0.08)),
         ("mechanism", "mechanism.txt", Some(0.08)),
         ("organism", "organism.txt", Some(0.08)),
-        ("duration", "duration.txt", None),
+        ("duration", "duration.txt", Some(0.12)),
         ("release_year", "release_year.txt", None),
         ("danceability", "danceability.txt", None),
         ("energy", "energy.txt", None),
@@ -261,10 +264,10 @@ fn the_log_looks_like_the_real_set() {
         println!("share of `{column}`: {:.3}", counts["true"] / counts.values().sum::<f64>());
     }
     let real = mean_of_counts(&marginals.join("track_skips.txt")) / 100.0;
-    println!(
-        "mean over tracks of the share of skips: written {:.3} (`skip_2`), real {real:.3}",
-        skips_of_tracks(&path)
-    );
+    let skips = skips_of_tracks(&path);
+    println!("mean over tracks of the share of skips: written {skips:.3} (`skip_2`), real {real:.3}");
+    assert!((shares[0] - shares[1]).abs() < 0.02, "share of `trackdone`: {shares:?}");
+    assert!((skips - real).abs() < 0.03, "share of skips: {skips} against {real}");
 }
 
 /// The mean of the values in a file of counts.
