@@ -29,10 +29,8 @@ const MOST_VALIDATION: usize = 200_000;
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct TrainingSettings {
-    /// Step size of Adam.
+    /// Step size of Adam at first. It falls evenly to 0 at the end of the last of `max_epochs`.
     pub learning_rate: f64,
-    /// What the step size is multiplied with after each epoch without a lower validation loss; 1 leaves it.
-    pub learning_rate_fall: f64,
     /// Decoupled weight decay.
     pub weight_decay: f64,
     /// Largest norm of the gradient; 0 for no limit.
@@ -53,12 +51,11 @@ impl Default for TrainingSettings {
     fn default() -> Self {
         Self {
             learning_rate: 1e-3,
-            learning_rate_fall: 0.3,
             weight_decay: 0.0,
             gradient_norm: 1.0,
             lanes: 64,
             steps: 25,
-            max_epochs: 30,
+            max_epochs: 10,
             patience: 3,
             checkpoint_every: 500,
         }
@@ -70,9 +67,6 @@ impl TrainingSettings {
     pub fn validate(&self) -> Result<()> {
         if self.learning_rate.is_nan() || self.learning_rate <= 0.0 {
             return Err(ModelError::setting("learning_rate", "must be above 0"));
-        }
-        if !(self.learning_rate_fall > 0.0 && self.learning_rate_fall <= 1.0) {
-            return Err(ModelError::setting("learning_rate_fall", "must be above 0 and at most 1"));
         }
         if self.lanes < SHARDS || !self.lanes.is_multiple_of(SHARDS) {
             return Err(ModelError::setting("lanes", "must be an even number of at least 2"));
@@ -176,7 +170,6 @@ pub fn train_sequences<S: ChunkSource>(
     run.progress.begin(run.name, (steps_per_epoch * settings.max_epochs) as u64, "steps");
     while !state.counters.report.ended(settings) {
         let epoch = state.counters.epoch();
-        state.adam.set_learning_rate(state.counters.report.learning_rate(settings));
         let mut chunks: Vec<_> = (0..SHARDS).map(|shard| source.chunks(part(epoch, shard))).collect();
         if state.counters.chunks > 0 {
             for chunks in &mut chunks {
@@ -210,6 +203,7 @@ pub fn train_sequences<S: ChunkSource>(
                 let gradients = sum_gradients(pieces.into_iter().map(|piece| piece.gradients))?;
                 // At an epoch's end few lanes are left; a full step would follow those few users.
                 let divisor = count.max(settings.lanes * settings.steps / 2);
+                state.adam.set_learning_rate(state.counters.learning_rate(settings));
                 let norm = state.adam.apply(parameters, &gradients, divisor as f64)?;
                 if !f64::is_finite(loss) || !norm.is_finite() {
                     return Err(diverged(run.name, epoch, loss));

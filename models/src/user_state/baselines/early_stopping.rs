@@ -27,8 +27,7 @@ impl EarlyStopping {
 
     /// The epoch that begins now, from 1; none if training has ended.
     pub(super) fn next_epoch(&mut self, run: &TrainingRun<'_>) -> Option<usize> {
-        let Saved { counters, adam, .. } = &mut self.saved;
-        adam.set_learning_rate(counters.report.learning_rate(run.settings));
+        let counters = &self.saved.counters;
         (!counters.report.ended(run.settings)).then(|| counters.epoch())
     }
 
@@ -49,6 +48,7 @@ impl EarlyStopping {
     ) -> Result<()> {
         let Saved { counters, adam, .. } = &mut self.saved;
         if targets > 0 {
+            adam.set_learning_rate(counters.learning_rate(run.settings));
             adam.step(parameters, &loss.f_div_scalar(targets as f64)?)?;
         }
         counters.advance(error, targets, ran);

@@ -232,7 +232,6 @@ fn inputs_left_out_are_not_seen() {
 
 const TRAINING: TrainingSettings = TrainingSettings {
     learning_rate: 2e-3,
-    learning_rate_fall: 0.3,
     weight_decay: 0.0,
     gradient_norm: 1.0,
     lanes: 16,

@@ -5,7 +5,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
-use super::SequenceTrainingReport;
+use super::{SequenceTrainingReport, TrainingSettings};
 use crate::network::{Adam, Parameters};
 use crate::tensors::{SavedTensor, TensorFile, save_tensors};
 use crate::{ModelError, Result};
@@ -38,6 +38,13 @@ impl Counters {
         self.ran += ran as u64;
         self.loss += loss;
         self.targets += targets as u64;
+    }
+
+    /// The step size of the next move of the weights.
+    pub(in crate::user_state) fn learning_rate(&self, settings: &TrainingSettings) -> f64 {
+        let of_epoch = self.ran as f64 / self.report.steps_per_epoch.max(1) as f64;
+        let epochs = (self.epoch() - 1) as f64 + of_epoch.min(1.0);
+        settings.learning_rate * (1.0 - epochs / settings.max_epochs as f64)
     }
 
     /// Mean training loss per target of this epoch so far.
@@ -106,5 +113,24 @@ impl Saved {
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn steps_grow_evenly_smaller_down_to_nothing() {
+        let settings = TrainingSettings { learning_rate: 8.0, max_epochs: 4, ..Default::default() };
+        let report = SequenceTrainingReport { steps_per_epoch: 10, ..Default::default() };
+        let mut counters = Counters { chunks: 0, updates: 0, ran: 0, loss: 0.0, targets: 0, report };
+        let mut found = Vec::new();
+        for (ended, ran) in [(0, 0), (0, 5), (1, 0), (3, 5), (3, 10)] {
+            counters.report.validation_loss = vec![1.0; ended];
+            counters.ran = ran;
+            found.push(counters.learning_rate(&settings));
+        }
+        assert_eq!(found, [8.0, 7.0, 6.0, 1.0, 0.0]);
     }
 }

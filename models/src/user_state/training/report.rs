@@ -26,19 +26,6 @@ impl SequenceTrainingReport {
         epochs >= settings.max_epochs || epochs > 0 && epochs - self.best_epoch >= settings.patience
     }
 
-    /// The step size of the epoch that comes.
-    pub(in crate::user_state) fn learning_rate(&self, settings: &TrainingSettings) -> f64 {
-        let mut lowest = f64::INFINITY;
-        let mut learning_rate = settings.learning_rate;
-        for &loss in &self.validation_loss {
-            if loss >= lowest {
-                learning_rate *= settings.learning_rate_fall;
-            }
-            lowest = lowest.min(loss);
-        }
-        learning_rate
-    }
-
     /// Takes in the losses of an epoch. Answers whether its weights are the best so far.
     pub(in crate::user_state) fn end_epoch(&mut self, training: f64, validation: f64) -> bool {
         let best = self.validation_loss.iter().all(|&earlier| validation < earlier);
@@ -56,16 +43,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn steps_grow_smaller_where_the_loss_does_not_fall_and_training_ends_where_it_never_does() {
-        let settings =
-            TrainingSettings { learning_rate: 8.0, learning_rate_fall: 0.5, patience: 2, ..Default::default() };
+    fn training_ends_where_the_loss_no_longer_falls_and_after_the_last_epoch() {
+        let settings = TrainingSettings { patience: 2, ..Default::default() };
         let mut report = SequenceTrainingReport::default();
-        let mut found = Vec::new();
+        let mut best = Vec::new();
         for loss in [5.0, 4.0, 4.0, 3.0, 3.5, 3.1] {
             assert!(!report.ended(&settings));
-            found.push((report.learning_rate(&settings), report.end_epoch(9.0, loss)));
+            best.push(report.end_epoch(9.0, loss));
         }
-        assert_eq!(found, [(8.0, true), (8.0, true), (8.0, false), (4.0, true), (4.0, false), (2.0, false)]);
+        assert_eq!(best, [true, true, false, true, false, false]);
         assert!(report.ended(&settings) && report.best_epoch == 4);
         assert!(report.ended(&TrainingSettings { max_epochs: 6, patience: 9, ..settings }));
     }

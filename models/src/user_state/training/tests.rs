@@ -11,7 +11,6 @@ use crate::track_embeddings::TrackVectors;
 
 const SETTINGS: TrainingSettings = TrainingSettings {
     learning_rate: 3e-3,
-    learning_rate_fall: 0.3,
     weight_decay: 0.0,
     gradient_norm: 1.0,
     lanes: 8,
