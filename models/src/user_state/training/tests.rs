@@ -58,6 +58,19 @@ fn training_learns_and_does_not_depend_on_threads() {
     assert!(report.validation_loss[report.best_epoch - 1] < 0.98 * nothing, "{report:?}");
 }
 
+#[test]
+fn the_step_size_falls_from_the_first_epoch_on() {
+    let (histories, vectors) = synthetic(12, 20);
+    let source = source(&histories, &vectors);
+    let [short, long] = [1, 3].map(|max_epochs| {
+        let (model, mut parameters) = network(&vectors);
+        let run = TrainingRun { settings: &TrainingSettings { max_epochs, ..SETTINGS }, ..run(2, None) };
+        train_sequences(&model, &mut parameters, &source, &run, &mut Unwatched).unwrap().unwrap()
+    });
+    // Where one epoch is all the steps end smaller.
+    assert_ne!(short.training_loss[0], long.training_loss[0]);
+}
+
 /// Stops when it has been asked a number of times.
 struct StopAfter {
     asked: Cell<usize>,
