@@ -4,6 +4,7 @@
 //! The set has sessions of 10 to 20 plays, whose lengths are known; so a listener's plays are strung together and cut
 //! anew into sessions of such lengths. Tracks and responses stay as they are.
 
+mod calibrated;
 mod features;
 mod marginals;
 
@@ -11,6 +12,7 @@ use std::fs::{self, File};
 use std::io::{BufWriter, Write};
 use std::path::Path;
 
+use self::calibrated::Calibrated;
 use self::features::track_id;
 use self::marginals::*;
 use super::LogWriter;
@@ -186,10 +188,11 @@ impl MssdWriter<'_> {
     fn write_features(&self, path: &Path) -> std::io::Result<()> {
         let mut table = BufWriter::new(File::create(path)?);
         table.write_all(features::HEADER.as_bytes())?;
+        let calibrated = Calibrated::new(self.world);
         let mut text = String::new();
         for track in 0..self.track_ids.len() as u32 {
             text.clear();
-            features::push_line(self.world, track, &mut text).map_err(std::io::Error::other)?;
+            features::push_line(self.world, &calibrated, track, &mut text).map_err(std::io::Error::other)?;
             table.write_all(text.as_bytes())?;
         }
         table.flush()

@@ -2,10 +2,11 @@
 
 use std::fmt::Write;
 
+use super::calibrated::{Calibrated, quantile};
 use super::marginals::*;
 use crate::synthetic::SyntheticWorld;
 use crate::synthetic::draws::{normal, uniform, weighted};
-use crate::{AUDIO_FEATURES, CounterRng, Stream, Track};
+use crate::{AUDIO_FEATURES, AudioFeatures, CounterRng, Stream};
 
 /// Standard deviation of the noise on each element of the acoustic vector. The latent vector has length 1 in (by
 /// default) 12 dimensions, so about 0.3 in each: the vector tells most of the latent one, and not all.
@@ -24,33 +25,39 @@ pub(super) fn track_id(track: u32) -> String {
     format!("t_{a:08x}-{b:04x}-4{c:03x}-{:04x}-{track:012x}", d | 0x8000)
 }
 
-/// The line of a track. The world's own features stand as they are; cells of features that it lacks are empty.
-pub(super) fn push_line(world: &SyntheticWorld, number: u32, text: &mut String) -> std::fmt::Result {
+/// The line of a track. Cells of the world's own audio features are empty where a track has none.
+pub(super) fn push_line(
+    world: &SyntheticWorld,
+    calibrated: &Calibrated,
+    number: u32,
+    text: &mut String,
+) -> std::fmt::Result {
     let track = &world.tracks()[number as usize];
     let mut rng = CounterRng::new(world.seed, Stream::Catalog, u64::from(number), 1);
     let seconds = f64::from(track.duration_ms.unwrap_or(0)) / 1000.0;
-    write!(text, "{},{seconds:.3},{},", track_id(number), track.release_year.unwrap_or(0))?;
+    let features = calibrated.audio[number as usize];
+    write!(text, "{},{seconds:.3},{},", track_id(number), calibrated.years[number as usize])?;
     let popularity = 90.0 + weighted(&US_POPULARITY, &mut rng) as f64 + uniform(&mut rng) - 0.5;
     write!(text, "{:.6},", popularity.clamp(90.0, 100.0))?;
-    audio(track, "acousticness", text)?;
+    audio(features, "acousticness", text)?;
     drawn(&BEAT_STRENGTH, &mut rng, text)?;
     drawn(&BOUNCINESS, &mut rng, text)?;
-    audio(track, "danceability", text)?;
+    audio(features, "danceability", text)?;
     drawn(&DYN_RANGE_MEAN, &mut rng, text)?;
-    audio(track, "energy", text)?;
+    audio(features, "energy", text)?;
     drawn(&FLATNESS, &mut rng, text)?;
-    audio(track, "instrumentalness", text)?;
+    audio(features, "instrumentalness", text)?;
     write!(text, "{},", weighted(&KEYS, &mut rng))?;
-    audio(track, "liveness", text)?;
-    audio(track, "loudness", text)?;
+    audio(features, "liveness", text)?;
+    audio(features, "loudness", text)?;
     drawn(&MECHANISM, &mut rng, text)?;
     let [major, minor] = MODES;
     write!(text, "{},", MODES[weighted(&[major.1, minor.1], &mut rng)].0)?;
     drawn(&ORGANISM, &mut rng, text)?;
-    audio(track, "speechiness", text)?;
-    audio(track, "tempo", text)?;
+    audio(features, "speechiness", text)?;
+    audio(features, "tempo", text)?;
     write!(text, "{},", weighted(&TIME_SIGNATURES, &mut rng))?;
-    audio(track, "valence", text)?;
+    audio(features, "valence", text)?;
     let latent = world.track_vector(number);
     for element in 0..8 {
         let value = f64::from(latent[element % latent.len()]) + ACOUSTIC_NOISE * normal(&mut rng);
@@ -60,9 +67,9 @@ pub(super) fn push_line(world: &SyntheticWorld, number: u32, text: &mut String) 
 }
 
 /// One of the world's audio features; the shortest text that is read as the same number.
-fn audio(track: &Track, name: &str, text: &mut String) -> std::fmt::Result {
+fn audio(features: Option<AudioFeatures>, name: &str, text: &mut String) -> std::fmt::Result {
     let place = AUDIO_FEATURES.iter().position(|&feature| feature == name);
-    match track.audio_features.zip(place) {
+    match features.zip(place) {
         Some((features, place)) => write!(text, "{},", features[place]),
         None => write!(text, ","),
     }
@@ -70,7 +77,5 @@ fn audio(track: &Track, name: &str, text: &mut String) -> std::fmt::Result {
 
 /// A draw from the distribution that is even between neighbouring quantiles.
 fn drawn(deciles: &Deciles, rng: &mut CounterRng, text: &mut String) -> std::fmt::Result {
-    let place = uniform(rng) * 10.0;
-    let (below, share) = (place as usize, place.fract());
-    write!(text, "{:.6},", deciles[below] * (1.0 - share) + deciles[below + 1] * share)
+    write!(text, "{:.6},", quantile(deciles, uniform(rng)))
 }

@@ -1,6 +1,7 @@
 //! Shares of values in the Music Streaming Sessions Dataset, as counts: session lengths of the whole training set, the
 //! rest of the mini set's rows (reasons, context) or of all tracks (features). The synthetic world has no such
-//! quantities of its own; what it has (tracks, responses, premium, sources, audio features) is written as it is.
+//! quantities of its own; its audio features and release years are mapped to these, keeping their order; the rest of what it
+//! has (tracks, durations, responses, premium, sources) is written as it is.
 
 /// Sessions by length, 10 to 20; longer ones were cut at 20.
 pub(super) const SESSION_LENGTHS: [f64; 11] = [
@@ -82,3 +83,20 @@ pub(super) const FLATNESS: Deciles = [0.837, 0.930, 0.959, 0.977, 0.991, 1.002, 
 pub(super) const MECHANISM: Deciles = [0.092, 0.166, 0.233, 0.308, 0.393, 0.485, 0.581, 0.673, 0.762, 0.860, 0.985];
 /// `organism`.
 pub(super) const ORGANISM: Deciles = [0.019, 0.131, 0.214, 0.293, 0.375, 0.455, 0.528, 0.602, 0.706, 0.835, 0.934];
+
+/// The world's own audio features, in the order of [`AUDIO_FEATURES`](crate::AUDIO_FEATURES).
+pub(super) const AUDIO: [Deciles; 9] = [
+    [0.115, 0.293, 0.395, 0.465, 0.522, 0.573, 0.622, 0.672, 0.724, 0.788, 0.905],
+    [0.017, 0.200, 0.350, 0.460, 0.546, 0.626, 0.698, 0.770, 0.844, 0.917, 0.989],
+    [-30.207, -17.009, -12.927, -10.771, -9.263, -8.104, -7.124, -6.226, -5.324, -4.236, -2.007],
+    [0.025, 0.029, 0.034, 0.039, 0.044, 0.051, 0.062, 0.083, 0.132, 0.262, 0.888],
+    [0.000, 0.002, 0.013, 0.048, 0.116, 0.221, 0.368, 0.554, 0.746, 0.905, 0.992],
+    [0.000, 0.000, 0.000, 0.000, 0.002, 0.003, 0.005, 0.086, 0.635, 0.875, 0.963],
+    [0.038, 0.073, 0.090, 0.103, 0.113, 0.130, 0.162, 0.225, 0.315, 0.437, 0.949],
+    [0.031, 0.110, 0.206, 0.299, 0.383, 0.474, 0.561, 0.657, 0.757, 0.871, 0.970],
+    [64.426, 81.703, 92.162, 100.238, 110.164, 119.724, 126.485, 134.452, 144.399, 164.181, 195.686],
+];
+
+/// `release_year`.
+pub(super) const RELEASE_YEAR: Deciles =
+    [1965.0, 1996.0, 2004.0, 2008.0, 2011.0, 2013.0, 2015.0, 2016.0, 2017.0, 2018.0, 2019.0];
