@@ -4,7 +4,6 @@
 //! missing in a prediction is chance, and how much a model has not found out.
 
 use super::behaviour::Behaviour;
-use super::mind::{DAY_MS, FIRST_DAY_MS};
 use super::{Listener, SessionState, SyntheticWorld};
 use crate::{CounterRng, Session, SessionRules, Stream};
 
@@ -44,12 +43,8 @@ impl SyntheticWorld {
         wanted: impl Fn(usize) -> bool,
     ) -> Vec<Alternatives> {
         let others: Vec<Self> = (1..=u64::from(draws)).map(|draw| self.with_other_chance(draw)).collect();
-        let mut listener = self.listener(number);
-        let mut calendar = self.calendar(&listener);
-        let end_ms = FIRST_DAY_MS + i64::from(self.config.size.days) * DAY_MS;
         let mut history = Vec::new();
-        while let Some(start_ms) = calendar.next_session(self, rules, &listener, end_ms) {
-            let (context, mut rng) = self.opened(&mut listener, start_ms);
+        self.for_each_start(rules, number, |listener, context, mut rng| {
             let others = if wanted(history.len()) { &others[..] } else { &[] };
             let mut sessions: Vec<Session> = Vec::with_capacity(others.len());
             for other in others {
@@ -63,13 +58,13 @@ impl SyntheticWorld {
                     others.iter().filter_map(|other| other.choice(rules, behaviour, listener, session)).collect(),
                 );
             };
-            let session = self.session_in(rules, &mut listener, context, &mut rng, &mut watch);
+            let session = self.session_in(rules, listener, context, &mut rng, &mut watch);
             if !session.plays.is_empty() {
                 // A choice that came to nothing is no play.
                 plays.truncate(session.plays.len());
                 history.push(Alternatives { session, plays, sessions });
             }
-        }
+        });
         history
     }
 

@@ -93,32 +93,34 @@ impl SyntheticWorld {
 
     /// All logged sessions of one listener, in order: a pure function of settings, rules, seed and number.
     pub fn history(&self, rules: &SessionRules, number: u32) -> Vec<Session> {
-        let mut listener = self.listener(number);
-        let mut calendar = self.calendar(&listener);
-        let end_ms = FIRST_DAY_MS + i64::from(self.config.size.days) * DAY_MS;
         let mut sessions = Vec::new();
-        while let Some(start_ms) = calendar.next_session(self, rules, &listener, end_ms) {
-            let session = self.session(rules, &mut listener, start_ms);
+        self.for_each_start(rules, number, |listener, context, mut rng| {
+            let session = self.session_in(rules, listener, context, &mut rng, &mut |_, _, _| ());
             if !session.plays.is_empty() {
                 sessions.push(session);
             }
-        }
+        });
         sessions
     }
 
-    fn session(&self, rules: &SessionRules, listener: &mut Listener, start_ms: i64) -> Session {
-        let (context, mut rng) = self.opened(listener, start_ms);
-        self.session_in(rules, listener, context, &mut rng, &mut |_, _, _| ())
-    }
-
-    /// Brings the listener to the start of a session: its context, as far as the listener's choice of what to listen to
-    /// leaves it open, and the draws of the session.
-    pub(super) fn opened(&self, listener: &mut Listener, start_ms: i64) -> (Context, CounterRng) {
-        let mut rng = CounterRng::new(self.seed, Stream::Listening, listener.place(), 0);
-        listener.advance_to(self, start_ms);
-        let mut context = Context { premium: Some(listener.premium), ..Context::default().at(start_ms) };
-        context.device = Some(device(listener.drives, &context, &mut rng));
-        (context, rng)
+    /// Brings one listener to the start of each session in turn, and gives `listen` the listener, the session's context, as
+    /// far as the choice of what to listen to leaves it open, and the session's draws. `listen` goes through the session.
+    pub(super) fn for_each_start(
+        &self,
+        rules: &SessionRules,
+        number: u32,
+        mut listen: impl FnMut(&mut Listener, Context, CounterRng),
+    ) {
+        let mut listener = self.listener(number);
+        let mut calendar = self.calendar(&listener);
+        let end_ms = FIRST_DAY_MS + i64::from(self.config.size.days) * DAY_MS;
+        while let Some(start_ms) = calendar.next_session(self, rules, &listener, end_ms) {
+            let mut rng = CounterRng::new(self.seed, Stream::Listening, listener.place(), 0);
+            listener.advance_to(self, start_ms);
+            let mut context = Context { premium: Some(listener.premium), ..Context::default().at(start_ms) };
+            context.device = Some(device(listener.drives, &context, &mut rng));
+            listen(&mut listener, context, rng);
+        }
     }
 
     /// Goes through the session that begins now in a context; `watch` is shown who chooses, the listener and the session

@@ -5,6 +5,7 @@ use listening_data::{Alternatives, Session, SessionRules, SyntheticSource, Synth
 
 use super::foreteller::{Foreteller, Foretold};
 use super::histories::Histories;
+use super::lanes::users_of;
 use super::sequences::Part;
 use crate::track_embeddings::TrackVectors;
 use crate::user_state::baselines::is_target;
@@ -86,7 +87,7 @@ fn unit(vector: &mut [f64]) {
 impl Foreteller for HiddenState<'_> {
     fn foretell(&self, part: Part, take: &mut dyn FnMut(Foretold<'_>) -> Result<()>) -> Result<()> {
         let histories = self.histories;
-        for user in (part.shard..histories.users()).step_by(part.stride) {
+        for user in users_of(part, histories.users()) {
             let sessions = histories.sessions_of(user);
             let wanted = |number: usize| {
                 let session = sessions.start + number;

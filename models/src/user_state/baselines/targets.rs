@@ -3,6 +3,7 @@
 use crate::Result;
 use crate::splits::Split;
 use crate::track_embeddings::TrackVectors;
+use crate::user_state::lanes::users_of;
 use crate::user_state::{Histories, Part};
 
 /// Whether a play is foretold: one of the part, not skipped, of a track with a vector.
@@ -17,11 +18,6 @@ pub(in crate::user_state) fn is_target(
     in_part && !histories.skipped(play) && vectors.known(histories.track(play))
 }
 
-/// The users of a part, in the order of the dataset.
-pub(super) fn users(histories: &Histories, part: Part) -> impl Iterator<Item = usize> {
-    (part.shard..histories.users()).step_by(part.stride)
-}
-
 /// Runs through the plays of a part in order. What is kept of a user begins as `new`, is shown to `target` for each play
 /// to be foretold, and then takes in the play by `heard`.
 pub(in crate::user_state) fn for_each_target<S>(
@@ -32,7 +28,7 @@ pub(in crate::user_state) fn for_each_target<S>(
     mut target: impl FnMut(&S, usize) -> Result<()>,
     mut heard: impl FnMut(&mut S, usize),
 ) -> Result<()> {
-    for user in users(histories, part) {
+    for user in users_of(part, histories.users()) {
         let mut state = new();
         for session in histories.sessions_until(user, part.split) {
             for play in histories.plays_of(session) {

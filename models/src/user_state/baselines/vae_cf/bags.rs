@@ -5,9 +5,10 @@ use std::collections::BTreeSet;
 use tch::{Device, Tensor};
 
 use super::super::averages::{by_count, training_counts};
-use super::super::targets::{is_target, users};
+use super::super::targets::is_target;
 use crate::Result;
 use crate::track_embeddings::TrackVectors;
+use crate::user_state::lanes::users_of;
 use crate::user_state::{Histories, Part};
 
 /// Sessions whose bags are run through the network at once.
@@ -76,7 +77,7 @@ pub(super) fn for_each_batch(
     take: &mut dyn FnMut(&BagBatch) -> Result<()>,
 ) -> Result<()> {
     let mut batch = BagBatch::default();
-    for user in users(histories, part) {
+    for user in users_of(part, histories.users()) {
         let mut bag = BTreeSet::new();
         for session in histories.sessions_until(user, part.split) {
             let plays = histories.plays_of(session);
