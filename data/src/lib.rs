@@ -74,7 +74,8 @@ pub use response_shares::{ResponseShare, ResponseShares};
 pub use rng::{CounterRng, Stream};
 pub use sessions::SessionRules;
 pub use synthetic::{
-    Alternatives, BehaviourConfig, Calendar, CatalogConfig, Heard, LeavingConfig, Listener, ListenerConfig, MindConfig,
-    OtherTrack, ResponseConfig, ResponseProbabilities, SessionState, SizeConfig, SkipHazard, SyntheticConfig,
-    SyntheticFormat, SyntheticLog, SyntheticSource, SyntheticWorld, mood_classes, synthesize, synthesize_log,
+    Alternatives, AlternativesOf, BehaviourConfig, Calendar, CatalogConfig, Heard, LeavingConfig, Listener,
+    ListenerConfig, MindConfig, OtherTrack, ResponseConfig, ResponseProbabilities, SessionState, SizeConfig,
+    SkipHazard, SyntheticConfig, SyntheticFormat, SyntheticLog, SyntheticSource, SyntheticWorld, mood_classes,
+    synthesize, synthesize_log,
 };

@@ -43,7 +43,7 @@ mod mind;
 mod names;
 mod response;
 
-pub use alternatives::{Alternatives, OtherTrack};
+pub use alternatives::{Alternatives, AlternativesOf, OtherTrack};
 pub use calendar::Calendar;
 pub use config::{
     BehaviourConfig, CatalogConfig, LeavingConfig, ListenerConfig, MindConfig, ResponseConfig, SizeConfig,

@@ -25,7 +25,7 @@ mod user_states;
 
 pub use carried_states::CarriedStates;
 pub use cosernn::{CoSeRnn, CoSeRnnSettings, SessionInputs, SessionStreams};
-pub use foreteller::{Foreteller, Foretold, NetworkForeteller};
+pub use foreteller::{Foreteller, Foretold, NetworkForeteller, Watched};
 pub use fs_vae::{Encoded, FsVae, FsVaeSettings};
 pub use hidden_state::HiddenState;
 #[cfg(test)]

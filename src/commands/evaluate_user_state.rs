@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use clap::{Args, ValueEnum};
 use listening_data::{Progress, write_atomically};
-use listening_models::user_state::Foreteller;
+use listening_models::user_state::{Foreteller, Watched};
 use serde::Serialize;
 
 use super::train_user_state::CommonOptions;
@@ -104,7 +104,21 @@ impl Bench<'_> {
         seed: u64,
         measure: impl FnOnce(&dyn Foreteller) -> anyhow::Result<R>,
     ) -> anyhow::Result<R> {
-        self.histories.with_foreteller(self.config, model, seed, &mut Vec::new(), self.progress, measure)
+        let (histories, progress) = (self.histories, self.progress);
+        let name = match model.depends_on_seed() {
+            true => format!("{} (seed {seed})", model.name()),
+            false => model.name(),
+        };
+        histories.with_foreteller(self.config, model, seed, &mut Vec::new(), progress, |foreteller| {
+            measure(&Watched {
+                foreteller,
+                name: &name,
+                over_sessions: model.foretells_sessions(),
+                histories: &histories.histories,
+                vectors: histories.vectors(),
+                progress,
+            })
+        })
     }
 
     /// Measures a model after training with each seed; but once where seeds change nothing.

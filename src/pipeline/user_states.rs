@@ -284,8 +284,8 @@ impl ListeningHistories {
             let source = self.synthetic.as_ref();
             let source = source.ok_or_else(|| UsageError(format!("--model {}: {hint}", model.name())))?;
             return measure(&match model {
-                UserStateModel::HiddenState => HiddenState::over_plays(histories, vectors, source)?,
-                _ => HiddenState::over_sessions(histories, vectors, source)?,
+                UserStateModel::HiddenState => HiddenState::over_plays(histories, vectors, source, threads(config))?,
+                _ => HiddenState::over_sessions(histories, vectors, source, threads(config))?,
             });
         }
         match model {

@@ -7,16 +7,25 @@ use super::behaviour::Behaviour;
 use super::{Listener, SessionState, SyntheticWorld};
 use crate::{CounterRng, Session, SessionRules, Stream};
 
+/// What might have been otherwise.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AlternativesOf {
+    /// Each play, by one who knows all that is hidden: what the session is about, what a radio was started from, what a
+    /// shuffled pool still holds.
+    Plays,
+    /// The whole session, at the same time and on the same device, by one who knows taste, moods and interests, but not
+    /// what the session will be about.
+    Sessions,
+}
+
 /// A session, and what might have been in its place.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Alternatives {
     /// The session as logged.
     pub session: Session,
-    /// For each play, tracks that might have been chosen instead, by one who knows all that is hidden: what the session is
-    /// about, what a radio was started from, what a shuffled pool still holds.
+    /// For each play, tracks that might have been chosen instead; empty where plays were not asked for.
     pub plays: Vec<Vec<OtherTrack>>,
-    /// Sessions that might have come in its place, at the same time and on the same device, by one who knows taste, moods
-    /// and interests, but not what the session will be about.
+    /// Sessions that might have come in its place; empty where sessions were not asked for.
     pub sessions: Vec<Session>,
 }
 
@@ -30,7 +39,7 @@ pub struct OtherTrack {
 }
 
 impl SyntheticWorld {
-    /// The history of a listener with `draws` alternatives for each session whose number is `wanted`, and for each of its
+    /// The history of a listener with `draws` alternatives of each session whose number is `wanted`, or of each of its
     /// plays; other sessions have none. A pure function of settings, rules, seed and number.
     ///
     /// Where a session's alternatives hold no play (the listener would not have listened) there are fewer; so there are for
@@ -39,6 +48,7 @@ impl SyntheticWorld {
         &self,
         rules: &SessionRules,
         number: u32,
+        of: AlternativesOf,
         draws: u32,
         wanted: impl Fn(usize) -> bool,
     ) -> Vec<Alternatives> {
@@ -46,8 +56,12 @@ impl SyntheticWorld {
         let mut history = Vec::new();
         self.for_each_start(rules, number, |listener, context, mut rng| {
             let others = if wanted(history.len()) { &others[..] } else { &[] };
-            let mut sessions: Vec<Session> = Vec::with_capacity(others.len());
-            for other in others {
+            let (of_plays, of_sessions) = match of {
+                AlternativesOf::Plays => (others, &[][..]),
+                AlternativesOf::Sessions => (&[][..], others),
+            };
+            let mut sessions: Vec<Session> = Vec::with_capacity(of_sessions.len());
+            for other in of_sessions {
                 let mut rng = CounterRng::new(other.seed, Stream::Listening, listener.place(), 0);
                 sessions.push(other.session_in(rules, &mut listener.clone(), context, &mut rng, &mut |_, _, _| ()));
             }
@@ -55,7 +69,7 @@ impl SyntheticWorld {
             let mut plays = Vec::new();
             let mut watch = |behaviour: &Behaviour, listener: &Listener, session: &SessionState| {
                 plays.push(
-                    others.iter().filter_map(|other| other.choice(rules, behaviour, listener, session)).collect(),
+                    of_plays.iter().filter_map(|other| other.choice(rules, behaviour, listener, session)).collect(),
                 );
             };
             let session = self.session_in(rules, listener, context, &mut rng, &mut watch);
@@ -107,14 +121,21 @@ mod tests {
     #[test]
     fn the_history_is_the_logged_one_and_alternatives_are_where_they_are_wanted() {
         let (world, rules) = (world(), SessionRules::default());
-        for number in 0..5 {
-            let found = world.alternatives(&rules, number, 4, |session| session % 3 == 1);
+        for (number, of) in
+            (0..5).flat_map(|number| [(number, AlternativesOf::Plays), (number, AlternativesOf::Sessions)])
+        {
+            let found = world.alternatives(&rules, number, of, 4, |session| session % 3 == 1);
             let sessions: Vec<Session> = found.iter().map(|found| found.session.clone()).collect();
             assert_eq!(sessions, world.history(&rules, number));
             for (place, found) in found.iter().enumerate() {
+                let wanted = |wanted| place % 3 == 1 && of == wanted;
                 assert_eq!(found.plays.len(), found.session.plays.len());
-                assert_eq!(found.plays.iter().all(|others| others.is_empty()), place % 3 != 1, "{place}");
-                assert_eq!(found.sessions.is_empty(), place % 3 != 1, "{place}");
+                assert_eq!(
+                    found.plays.iter().all(|others| others.is_empty()),
+                    !wanted(AlternativesOf::Plays),
+                    "{place}"
+                );
+                assert_eq!(found.sessions.is_empty(), !wanted(AlternativesOf::Sessions), "{place}");
                 for other in &found.sessions {
                     let known = |session: &Session| (session.user, session.start_ms, session.context.device);
                     assert_eq!(known(other), known(&found.session));
@@ -134,7 +155,7 @@ mod tests {
             *count += 1.0;
         };
         for number in 0..20 {
-            let history = world.alternatives(&rules, number, 2, |_| true);
+            let history = world.alternatives(&rules, number, AlternativesOf::Plays, 2, |_| true);
             let plays: Vec<_> = history.iter().flat_map(|found| found.session.plays.iter().zip(&found.plays)).collect();
             for (place, (play, others)) in plays.iter().enumerate() {
                 let [one, two] = others[..] else { continue };

@@ -13,6 +13,6 @@ mod vanilla_rnn;
 pub use averages::{AggregateSequence, AggregateSequenceSettings, Average, Popularity};
 pub use jodie::{Jodie, JodieLengths, JodieNetwork, JodieSettings};
 pub use latent_cross::{CrossedGru, LatentCross, StepContext};
-pub(in crate::user_state) use targets::{for_each_target, is_target};
+pub(in crate::user_state) use targets::{count_targets, for_each_target, is_target};
 pub use vae_cf::{VaeCf, VaeCfSettings};
 pub use vanilla_rnn::VanillaRnn;

@@ -18,4 +18,6 @@ pub use next_track::{
 };
 pub use paired::{Metric, PairedDifference, compare_per_user};
 pub use placement::Placement;
-pub use session_scores::{MeanOverSessions, SessionScores, relative_gain, score_sessions, session_measures};
+pub use session_scores::{
+    ALL_SESSIONS, MeanOverSessions, SessionScores, relative_gain, score_sessions, session_measures,
+};

@@ -1,9 +1,14 @@
 //! What all models over plays and all their baselines have in common: they foretell the vector of the next track.
 
+use listening_data::Progress;
+
+use super::baselines::count_targets;
+use super::histories::Histories;
 use super::sequences::{ChunkSource, Part, SequenceModel};
 use super::training::for_each_foretold;
 use crate::Result;
 use crate::network::Parameters;
+use crate::track_embeddings::TrackVectors;
 
 /// What a model says of one target.
 #[derive(Clone, Copy, Debug)]
@@ -38,5 +43,43 @@ impl<S: ChunkSource> Foreteller for NetworkForeteller<'_, S> {
         for_each_foretold(self.model, self.parameters, self.source, part, |target, vector| {
             take(Foretold { target, vector, rank: None })
         })
+    }
+}
+
+/// A foreteller that tells of its progress.
+pub struct Watched<'a> {
+    /// The foreteller.
+    pub foreteller: &'a dyn Foreteller,
+    /// Its name.
+    pub name: &'a str,
+    /// Whether it foretells sessions; else plays.
+    pub over_sessions: bool,
+    /// The histories that it foretells.
+    pub histories: &'a Histories,
+    /// The tracks' vectors.
+    pub vectors: &'a TrackVectors,
+    /// Whom it tells.
+    pub progress: &'a dyn Progress,
+}
+
+/// Targets between two tellings.
+const TOLD_EVERY: u64 = 1024;
+
+impl Foreteller for Watched<'_> {
+    fn foretell(&self, part: Part, take: &mut dyn FnMut(Foretold<'_>) -> Result<()>) -> Result<()> {
+        let (plays, sessions) = count_targets(self.histories, self.vectors, part);
+        let (total, unit) = if self.over_sessions { (sessions, "sessions") } else { (plays, "plays") };
+        self.progress.begin(&format!("evaluation of {}", self.name), total as u64, unit);
+        let mut done = 0;
+        self.foreteller.foretell(part, &mut |foretold| {
+            done += 1;
+            if done % TOLD_EVERY == 0 {
+                self.progress.advance(done.min(total as u64));
+            }
+            take(foretold)
+        })?;
+        self.progress.advance(total as u64);
+        self.progress.end();
+        Ok(())
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use listening_models::Split;
 use listening_models::user_state::Part;
-use listening_models::user_state::evaluation::{Interval, SessionScores, relative_gain, score_sessions};
+use listening_models::user_state::evaluation::{ALL_SESSIONS, Interval, SessionScores, relative_gain, score_sessions};
 use serde::Serialize;
 
 use super::{Bench, over_seeds};
@@ -39,6 +39,9 @@ const GAINS: [&str; 2] = ["session-ranking-9/mrr", "track-ranking-25/mrr"];
 
 const RESAMPLES: u32 = 2000;
 
+/// A model with its scores.
+type Scored<S> = (UserStateModel, S);
+
 #[derive(Serialize)]
 struct Measured {
     model: UserStateModel,
@@ -46,12 +49,12 @@ struct Measured {
     means: BTreeMap<String, BTreeMap<String, Vec<f64>>>,
 }
 
+/// By how much the first model is better than another, as a share of the other's mean; of all seeds together.
 #[derive(Serialize)]
 struct Gain {
     group: String,
     measure: String,
-    /// The baseline of the largest mean, and the first model's gain over it as a share of that mean; first seed.
-    baseline: UserStateModel,
+    over: UserStateModel,
     gain: Interval,
 }
 
@@ -60,13 +63,16 @@ struct Results {
     seeds: Vec<u64>,
     users: usize,
     models: Vec<Measured>,
-    gains: Vec<Gain>,
+    /// Over each other model, of all sessions.
+    gains_over_each: Vec<Gain>,
+    /// Over the best of those that are no ablations of the first model, by group.
+    gains_over_best_baseline: Vec<Gain>,
 }
 
 /// Measures the models and gives the tables.
 pub fn run(bench: &Bench<'_>, models: &[UserStateModel]) -> anyhow::Result<String> {
     let (histories, part) = (bench.histories, Part::all(Split::Test));
-    let mut scored: Vec<(UserStateModel, Vec<SessionScores>)> = Vec::new();
+    let mut scored: Vec<Scored<Vec<SessionScores>>> = Vec::new();
     for &model in models {
         let scores = bench.measure_each_seed(model, |foreteller| {
             Ok(score_sessions(&histories.histories, histories.vectors(), foreteller, part)?)
@@ -74,9 +80,16 @@ pub fn run(bench: &Bench<'_>, models: &[UserStateModel]) -> anyhow::Result<Strin
         scored.push((model, scores));
     }
     let measured: Vec<Measured> = scored.iter().map(|(model, scores)| measured(*model, scores)).collect();
-    let gains = gains(&scored, bench.config.seed);
-    let users = histories.histories.users();
-    let results = Results { seeds: bench.seeds.clone(), users, models: measured, gains };
+    let of_all_seeds =
+        |(model, scores): &Scored<Vec<SessionScores>>| Some((*model, SessionScores::of_all_seeds(scores)?));
+    let of_all_seeds: Vec<Scored<SessionScores>> = scored.iter().filter_map(of_all_seeds).collect();
+    let results = Results {
+        seeds: bench.seeds.clone(),
+        users: histories.histories.users(),
+        models: measured,
+        gains_over_each: gains_over_each(&of_all_seeds, bench.config.seed),
+        gains_over_best_baseline: gains_over_best_baseline(&of_all_seeds, bench.config.seed),
+    };
     bench.write_json("sessions.json", &results)?;
     Ok(describe(&results))
 }
@@ -93,30 +106,39 @@ fn measured(model: UserStateModel, scores: &[SessionScores]) -> Measured {
     Measured { model, means }
 }
 
-/// The first model's gain over the best of the models that are no ablations of it, by group and measure, of the first seed.
-fn gains(scored: &[(UserStateModel, Vec<SessionScores>)], seed: u64) -> Vec<Gain> {
+/// The first model's gains over each other model.
+fn gains_over_each(scored: &[Scored<SessionScores>], seed: u64) -> Vec<Gain> {
+    let Some(((_, model), others)) = scored.split_first() else { return Vec::new() };
+    let each = others.iter().flat_map(|other| GAINS.map(|measure| (other, measure)));
+    each.filter_map(|((over, scores), measure)| gain(model, (*over, scores), ALL_SESSIONS, measure, seed)).collect()
+}
+
+/// The first model's gain over the best of the models that are no ablations of it, by group and measure.
+fn gains_over_best_baseline(scored: &[Scored<SessionScores>], seed: u64) -> Vec<Gain> {
     let Some(((first, model), others)) = scored.split_first() else { return Vec::new() };
-    let Some(model) = model.first() else { return Vec::new() };
     let ablation = |other: &UserStateModel| other.name().starts_with(&format!("{}-", first.name()));
-    let baselines: Vec<(UserStateModel, &SessionScores)> = others
-        .iter()
-        .filter(|(other, _)| !ablation(other) && !other.knows_hidden_state())
-        .filter_map(|(other, scores)| Some((*other, scores.first()?)))
-        .collect();
+    let baselines: Vec<&Scored<SessionScores>> =
+        others.iter().filter(|(other, _)| !ablation(other) && !other.knows_hidden_state()).collect();
     let mut gains = Vec::new();
     for group in model.groups() {
         for measure in GAINS {
             let mean = |scores: &SessionScores| scores.means(group).get(measure).map_or(f64::MIN, |mean| mean.mean);
-            let best = baselines.iter().max_by(|a, b| mean(a.1).total_cmp(&mean(b.1)));
-            let found = best.and_then(|(baseline, scores)| {
-                Some((*baseline, relative_gain(model, scores, group, measure, RESAMPLES, seed)?))
-            });
-            if let Some((baseline, gain)) = found {
-                gains.push(Gain { group: group.to_owned(), measure: measure.to_owned(), baseline, gain });
-            }
+            let best = baselines.iter().max_by(|a, b| mean(&a.1).total_cmp(&mean(&b.1)));
+            gains.extend(best.and_then(|(over, scores)| gain(model, (*over, scores), group, measure, seed)));
         }
     }
     gains
+}
+
+fn gain(
+    model: &SessionScores,
+    (over, scores): (UserStateModel, &SessionScores),
+    group: &str,
+    measure: &str,
+    seed: u64,
+) -> Option<Gain> {
+    let gain = relative_gain(model, scores, group, measure, RESAMPLES, seed)?;
+    Some(Gain { group: group.to_owned(), measure: measure.to_owned(), over, gain })
 }
 
 fn describe(results: &Results) -> String {
@@ -132,19 +154,32 @@ fn describe(results: &Results) -> String {
     let title = format!("Sessions of {} listeners (mean over seeds, standard deviation)", results.users);
     let mut text = section(&title, table);
     let Some(first) = results.models.first() else { return text };
-    let mut gains = Columns::new(["sessions", "measure", "best baseline", "gain", "95 %"]);
-    for gain in &results.gains {
-        let percent = |share: f64| format!("{:+.1} %", 100.0 * share);
-        gains.add([
-            gain.group.clone(),
-            gain.measure.clone(),
-            gain.baseline.name(),
-            percent(gain.gain.value),
-            format!("{} to {}", percent(gain.gain.low), percent(gain.gain.high)),
-        ]);
+    let name = first.model.name();
+    let mut each = Columns::new(["over", "session MRR of 10", "95 %", "track MRR of 26", "95 %"]);
+    for model in &results.models[1..] {
+        let of = |wanted: &str| {
+            let found = results.gains_over_each.iter().find(|gain| gain.over == model.model && gain.measure == wanted);
+            found.map_or(["-".to_owned(), "-".to_owned()], |found| percentages(&found.gain))
+        };
+        let ([sessions, of_sessions], [tracks, of_tracks]) = (of(GAINS[0]), of(GAINS[1]));
+        each.add([model.model.name(), sessions, of_sessions, tracks, of_tracks]);
     }
-    if !results.gains.is_empty() {
-        text += &section(&format!("Gain of {} over the best baseline (first seed)", first.model.name()), gains);
+    if results.models.len() > 1 {
+        text += &section(&format!("Gain of {name} over each other model (all seeds)"), each);
+    }
+    let mut best = Columns::new(["sessions", "measure", "best baseline", "gain", "95 %"]);
+    for gain in &results.gains_over_best_baseline {
+        let [value, interval] = percentages(&gain.gain);
+        best.add([gain.group.clone(), gain.measure.clone(), gain.over.name(), value, interval]);
+    }
+    if !results.gains_over_best_baseline.is_empty() {
+        text += &section(&format!("Gain of {name} over the best baseline, by context (all seeds)"), best);
     }
     text
+}
+
+/// A gain and its interval.
+fn percentages(gain: &Interval) -> [String; 2] {
+    let percent = |share: f64| format!("{:+.1} %", 100.0 * share);
+    [percent(gain.value), format!("{} to {}", percent(gain.low), percent(gain.high))]
 }

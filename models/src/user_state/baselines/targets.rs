@@ -18,6 +18,19 @@ pub(in crate::user_state) fn is_target(
     in_part && !histories.skipped(play) && vectors.known(histories.track(play))
 }
 
+/// How many plays of a part are foretold, and how many sessions hold one.
+pub(in crate::user_state) fn count_targets(
+    histories: &Histories,
+    vectors: &TrackVectors,
+    part: Part,
+) -> (usize, usize) {
+    let sessions = users_of(part, histories.users()).flat_map(|user| histories.sessions_until(user, part.split));
+    let in_each = sessions.map(|session| {
+        histories.plays_of(session).filter(|&play| is_target(histories, vectors, part.split, play, session)).count()
+    });
+    in_each.fold((0, 0), |(plays, sessions), count| (plays + count, sessions + usize::from(count > 0)))
+}
+
 /// Runs through the plays of a part in order. What is kept of a user begins as `new`, is shown to `target` for each play
 /// to be foretold, and then takes in the play by `heard`.
 pub(in crate::user_state) fn for_each_target<S>(

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::ranks::exact_ranks;
 use crate::splits::Split;
 use crate::track_embeddings::{NearestTracks, TrackVectors};
-use crate::user_state::baselines::is_target;
+use crate::user_state::baselines::count_targets;
 use crate::user_state::{Foreteller, Foretold, Histories, Part};
 use crate::{ModelError, Result};
 
@@ -124,7 +124,8 @@ impl NextTrackTask<'_> {
         if self.settings.most_targets == 0 {
             return Err(ModelError::setting("most_targets", "must be at least 1"));
         }
-        let stride = self.targets().div_ceil(self.settings.most_targets).max(1);
+        let (targets, _) = count_targets(self.histories, self.vectors, Part::all(self.split));
+        let stride = targets.div_ceil(self.settings.most_targets).max(1);
         let mut sums = Sums::new(self);
         let part = Part { stride, ..Part::all(self.split) };
         foreteller.foretell(part, &mut |foretold| {
@@ -133,13 +134,6 @@ impl NextTrackTask<'_> {
         })?;
         sums.rank()?;
         sums.report(stride)
-    }
-
-    /// Number of targets of the split.
-    fn targets(&self) -> usize {
-        let sessions = (0..self.histories.sessions()).filter(|&session| self.histories.split(session) == self.split);
-        let counts = |play: usize, session: usize| is_target(self.histories, self.vectors, self.split, play, session);
-        sessions.map(|session| self.histories.plays_of(session).filter(|&play| counts(play, session)).count()).sum()
     }
 
     /// The user of a play, as counted in the histories.

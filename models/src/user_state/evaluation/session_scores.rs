@@ -16,7 +16,7 @@ use crate::Result;
 use crate::track_embeddings::{TrackVectors, dot};
 
 /// The group of all sessions.
-const ALL: &str = "all";
+pub const ALL_SESSIONS: &str = "all";
 
 /// The measures of a ranking.
 const OF_A_RANKING: [&str; 4] = ["mean-rank", "mrr", "recall-at-1", "recall-at-5"];
@@ -34,6 +34,12 @@ pub fn session_measures() -> Vec<String> {
 struct Tally {
     sum: f64,
     sessions: u64,
+}
+
+impl Tally {
+    fn and(self, other: &Self) -> Self {
+        Self { sum: self.sum + other.sum, sessions: self.sessions + other.sessions }
+    }
 }
 
 /// A mean over sessions.
@@ -80,7 +86,7 @@ pub fn score_sessions(
         let device = context.device.map(|device| format!("device: {}", device.name()));
         let rarity = context_rarity(histories, first..session, session);
         let rarity = rarity.map(|rarity| format!("share of the context: {}", rarity.name()));
-        for group in [Some(ALL.to_owned()), hour, device, rarity].into_iter().flatten() {
+        for group in [Some(ALL_SESSIONS.to_owned()), hour, device, rarity].into_iter().flatten() {
             scores.add(group, user, &values);
         }
         Ok(())
@@ -106,6 +112,20 @@ impl SessionScores {
                 tally.sessions += 1;
             }
         }
+    }
+
+    /// The scores of one model trained with several seeds as one: each session counts once per seed. `None` of none.
+    pub fn of_all_seeds(seeds: &[Self]) -> Option<Self> {
+        let (first, others) = seeds.split_first()?;
+        let mut all = first.clone();
+        for (group, users) in others.iter().flat_map(|scores| &scores.groups) {
+            let of_group = all.groups.entry(group.clone()).or_default();
+            for (&user, tallies) in users {
+                let sums = of_group.entry(user).or_insert_with(|| vec![Tally::default(); tallies.len()]);
+                sums.iter_mut().zip(tallies).for_each(|(sum, tally)| *sum = sum.and(tally));
+            }
+        }
+        Some(all)
     }
 
     /// The groups of sessions: `all`, hour classes, devices, and how rare the context is for the user.
@@ -137,7 +157,7 @@ impl SessionScores {
 }
 
 fn mean<'a>(tallies: impl Iterator<Item = &'a Tally>) -> Option<MeanOverSessions> {
-    let all = tallies.fold(Tally::default(), |a, b| Tally { sum: a.sum + b.sum, sessions: a.sessions + b.sessions });
+    let all = tallies.fold(Tally::default(), Tally::and);
     (all.sessions > 0).then(|| MeanOverSessions { mean: all.sum / all.sessions as f64, sessions: all.sessions })
 }
 

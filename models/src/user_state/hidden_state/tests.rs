@@ -1,7 +1,6 @@
 use listening_data::SyntheticConfig;
 
 use super::*;
-use crate::splits::Split;
 use crate::user_state::baselines::sessions::{PastVector, PastVectorKind};
 use crate::user_state::baselines::{AggregateSequence, Average};
 use crate::user_state::histories::tests::synthetic;
@@ -29,7 +28,7 @@ fn all(foreteller: &dyn Foreteller) -> Vec<(usize, Vec<f32>)> {
 #[test]
 fn plays_are_foretold_better_than_by_the_past() {
     let (histories, vectors) = synthetic(60, 28);
-    let hidden = HiddenState::over_plays(&histories, &vectors, &world(60, 28, 1)).unwrap();
+    let hidden = HiddenState::over_plays(&histories, &vectors, &world(60, 28, 1), 2).unwrap();
     let scale = (vectors.dimension() as f32).sqrt();
     let squared_distance = |found: &[(usize, Vec<f32>)]| {
         let errors = found.iter().map(|(play, vector)| {
@@ -50,7 +49,7 @@ fn plays_are_foretold_better_than_by_the_past() {
 #[test]
 fn sessions_are_foretold_better_than_by_the_past() {
     let (histories, vectors) = synthetic(60, 28);
-    let hidden = HiddenState::over_sessions(&histories, &vectors, &world(60, 28, 1)).unwrap();
+    let hidden = HiddenState::over_sessions(&histories, &vectors, &world(60, 28, 1), 2).unwrap();
     let source =
         SessionChunks { histories: &histories, vectors: &vectors, device: tch::Device::Cpu, steps: 20, lanes: 8 };
     let past = PastVector::new(vectors.dimension(), PastVectorKind::Average);
@@ -74,7 +73,7 @@ fn sessions_are_foretold_better_than_by_the_past() {
 #[test]
 fn listeners_of_another_world_are_refused() {
     let (histories, vectors) = synthetic(6, 15);
-    let other = HiddenState::over_plays(&histories, &vectors, &world(6, 15, 2)).unwrap();
+    let other = HiddenState::over_plays(&histories, &vectors, &world(6, 15, 2), 2).unwrap();
     let error = other.foretell(Part::all(Split::Test), &mut |_| Ok(())).unwrap_err();
     assert!(matches!(error, ModelError::OtherHistories { session: 0 }), "{error}");
 }

@@ -93,3 +93,20 @@ fn gains_are_shares_of_the_baseline() {
     assert!((gain("session-ranking-9/mrr").value - (0.625 - 0.25) / 0.25).abs() < 1e-9);
     assert!(relative_gain(&model, &baseline, "device: car", "cosine", 10, 3).is_none());
 }
+
+#[test]
+fn seeds_together_count_each_session_once_per_seed() {
+    let (histories, vectors) = (by_hand(&[user(3), user(20)]), vectors());
+    let scores = |first: f32, second: Option<f32>| {
+        let second = second.map(|degrees| (21, at_degrees(degrees)));
+        let told = Told(std::iter::once((10, at_degrees(first))).chain(second).collect());
+        score_sessions(&histories, &vectors, &told, Part::all(Split::Test)).unwrap()
+    };
+    // Of the user at night: ranks 4 and 1; of the other one: rank 4, with the second seed alone.
+    let all = SessionScores::of_all_seeds(&[scores(0.0, None), scores(35.0, Some(0.0))]).unwrap();
+    let rank = |group: &str| all.means(group)["session-ranking-9/mean-rank"];
+    assert_eq!(rank("all"), MeanOverSessions { mean: 3.0, sessions: 3 });
+    assert_eq!(rank("hour: night"), MeanOverSessions { mean: 2.5, sessions: 2 });
+    assert_eq!(rank("hour: evening"), MeanOverSessions { mean: 4.0, sessions: 1 });
+    assert!(SessionScores::of_all_seeds(&[]).is_none());
+}
