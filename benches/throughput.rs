@@ -15,7 +15,7 @@ use listening_models::user_response::ContextualModel;
 use playlist_agents::{
     AgentSettings, DqnPolicy, GreedyPolicy, Policy, RandomPolicy, Simulation, TrainSettings, Trainer, TrainerSetup,
 };
-use playlist_envs::{SimulatedEnv, StepBatch, VecEnv, World, WorldSettings, small_world};
+use playlist_envs::{Listeners, ModelledListeners, SimulatedEnv, StepBatch, VecEnv, World, WorldSettings, small_world};
 use tch::{Device, Kind, Tensor};
 
 /// Repetitions of each measurement; the median is shown.
@@ -51,9 +51,12 @@ struct Row {
     operations: f64,
 }
 
+fn modelled(user_model: &ContextualModel) -> Box<dyn Listeners> {
+    Box::new(ModelledListeners::new(user_model.shallow_clone()))
+}
+
 fn step_rate(world: &Arc<World>, user_model: &ContextualModel, policy: &mut dyn Policy, sessions: usize) -> f64 {
-    let mut env =
-        SimulatedEnv::new(Arc::clone(world), user_model.shallow_clone(), sessions, 0, 1).expect("an environment");
+    let mut env = SimulatedEnv::new(Arc::clone(world), modelled(user_model), sessions, 0, 1).expect("an environment");
     let (mut actions, mut step) = (Vec::new(), StepBatch::default());
     let mut play = |steps: usize| {
         for _ in 0..steps {
@@ -71,8 +74,7 @@ fn step_rate(world: &Arc<World>, user_model: &ContextualModel, policy: &mut dyn 
 }
 
 fn trainer(world: &Arc<World>, user_model: &ContextualModel, folder: &std::path::Path, threads: usize) -> Trainer {
-    let evaluation =
-        Simulation { world: Arc::clone(world), user_model: user_model.shallow_clone(), sessions: 2, threads: 1 };
+    let evaluation = Simulation { world: Arc::clone(world), listeners: modelled(user_model), sessions: 2, threads: 1 };
     let train =
         TrainSettings { env_steps: 60_000, evaluate_every: 0, checkpoint_every: u64::MAX, ..TrainSettings::default() };
     Trainer::new(TrainerSetup {

@@ -289,6 +289,16 @@ fn policies_are_compared_and_playlists_made() {
     sim(folder, "evaluate-policy --run runs/run --threads 2").expect(0);
     assert_eq!(first, fs::read_to_string(results.join("policies.json")).unwrap(), "one thread or two");
     sim(folder, "evaluate-policy --run runs/run --policies gredy").expect(2).says(&["no policy `gredy`"]);
+    sim(folder, "evaluate-policy --run runs/run --policies oracle-greedy").expect(2).says(&["--listeners oracle"]);
+    sim(folder, "evaluate-policy --run runs/run --listeners oracle --threads 1").expect(0);
+    let online = fs::read_to_string(folder.join("runs/run/evaluation-oracle/policies.json")).unwrap();
+    let comparison: serde_json::Value = serde_json::from_str(&online).unwrap();
+    let mean = |policy: usize| comparison["policies"][policy]["return"]["mean"].as_f64().unwrap();
+    assert_eq!(comparison["policies"][5]["policy"], "oracle-greedy");
+    assert!((0..5).all(|policy| mean(5) > mean(policy)), "who knows the listeners' minds is best: {online}");
+    sim(folder, "evaluate-policy --run runs/run --listeners oracle --threads 2").expect(0);
+    let again = fs::read_to_string(folder.join("runs/run/evaluation-oracle/policies.json")).unwrap();
+    assert_eq!(online, again, "one thread or two");
 
     let playlist =
         sim(folder, "generate-playlist --run runs/run --user synthetic:listener:000007 --json").expect(0).out;

@@ -4,8 +4,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use listening_data::Progress;
-use listening_models::user_response::ContextualModel;
-use playlist_envs::{SimulatedEnv, StepBatch, VecEnv, World};
+use playlist_envs::{Listeners, SimulatedEnv, StepBatch, VecEnv, World};
 use serde::{Deserialize, Serialize};
 
 use crate::{Estimate, Policy, Result};
@@ -37,7 +36,7 @@ pub struct Simulation {
     /// The world.
     pub world: Arc<World>,
     /// The listeners.
-    pub user_model: ContextualModel,
+    pub listeners: Box<dyn Listeners>,
     /// Sessions to play: numbers 0 to this.
     pub sessions: u64,
     /// Threads; they change the time taken, not the result.
@@ -52,7 +51,7 @@ pub fn simulate(policy: &dyn Policy, simulation: &Simulation, progress: &dyn Pro
     let results = Mutex::new(Vec::with_capacity(parts));
     let (next, done) = (AtomicUsize::new(0), AtomicU64::new(0));
     let (world, sessions) = (&simulation.world, simulation.sessions);
-    let work = |mut policy: Box<dyn Policy>, user_model: ContextualModel| -> Result<()> {
+    let work = |mut policy: Box<dyn Policy>, listeners: Box<dyn Listeners>| -> Result<()> {
         tch::set_num_threads(1);
         loop {
             let part = next.fetch_add(1, Ordering::Relaxed);
@@ -61,7 +60,7 @@ pub fn simulate(policy: &dyn Policy, simulation: &Simulation, progress: &dyn Pro
             }
             let first = part as u64 * SESSIONS_PER_PART;
             let count = SESSIONS_PER_PART.min(sessions - first);
-            let outcomes = play_part(policy.as_mut(), world, user_model.shallow_clone(), first, count)?;
+            let outcomes = play_part(policy.as_mut(), world, listeners.another(), first, count)?;
             progress.advance(done.fetch_add(count, Ordering::Relaxed) + count);
             results.lock().unwrap_or_else(PoisonError::into_inner).push((part, outcomes));
         }
@@ -70,8 +69,8 @@ pub fn simulate(policy: &dyn Policy, simulation: &Simulation, progress: &dyn Pro
     std::thread::scope(|scope| {
         let threads: Vec<_> = (0..workers)
             .map(|_| {
-                let (policy, user_model) = (policy.fork()?, simulation.user_model.shallow_clone());
-                Ok(scope.spawn(move || work(policy, user_model)))
+                let (policy, listeners) = (policy.fork()?, simulation.listeners.another());
+                Ok(scope.spawn(move || work(policy, listeners)))
             })
             .collect::<Result<_>>()?;
         threads
@@ -88,12 +87,12 @@ pub fn simulate(policy: &dyn Policy, simulation: &Simulation, progress: &dyn Pro
 fn play_part(
     policy: &mut dyn Policy,
     world: &Arc<World>,
-    user_model: ContextualModel,
+    listeners: Box<dyn Listeners>,
     first: u64,
     count: u64,
 ) -> Result<Vec<SessionOutcome>> {
     let parallel = PARALLEL_SESSIONS.min(count as usize);
-    let mut env = SimulatedEnv::new(Arc::clone(world), user_model, parallel, first, 1)?;
+    let mut env = SimulatedEnv::new(Arc::clone(world), listeners, parallel, first, 1)?;
     let mut outcomes = vec![SessionOutcome::default(); count as usize];
     let (mut open, mut actions, mut step) = (count, Vec::new(), StepBatch::default());
     while open > 0 {

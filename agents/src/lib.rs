@@ -14,7 +14,7 @@ mod training;
 pub use action_head_dqn::{AgentModel, DqnPolicy};
 pub use error::{AgentError, Result};
 pub use evaluation::{Comparison, PolicySummary, SessionOutcome, Simulation, compare, simulate};
-pub use policies::{CosinePolicy, GreedyPolicy, PopularityPolicy, RandomPolicy};
+pub use policies::{CosinePolicy, GreedyPolicy, OracleGreedyPolicy, PopularityPolicy, RandomPolicy};
 pub use policy::Policy;
 pub use recorder::Recorder;
 pub use settings::{AgentSettings, EvaluateSettings, TrainSettings};

@@ -2,10 +2,12 @@
 
 mod cosine;
 mod greedy;
+mod oracle_greedy;
 mod popularity;
 mod random;
 
 pub use cosine::CosinePolicy;
 pub use greedy::GreedyPolicy;
+pub use oracle_greedy::OracleGreedyPolicy;
 pub use popularity::PopularityPolicy;
 pub use random::RandomPolicy;

@@ -75,7 +75,7 @@ pub use rng::{CounterRng, Stream};
 pub use sessions::SessionRules;
 pub use synthetic::{
     Alternatives, AlternativesOf, BehaviourConfig, Calendar, CatalogConfig, Heard, LeavingConfig, Listener,
-    ListenerConfig, MindConfig, OtherTrack, ResponseConfig, ResponseProbabilities, SessionState, SizeConfig,
-    SkipHazard, SyntheticConfig, SyntheticFormat, SyntheticLog, SyntheticSource, SyntheticWorld, mood_classes,
-    synthesize, synthesize_log,
+    ListenerConfig, LoggedStart, MindConfig, OtherTrack, ResponseConfig, ResponseProbabilities, SessionState,
+    SizeConfig, SkipHazard, SyntheticConfig, SyntheticFormat, SyntheticLog, SyntheticSource, SyntheticWorld,
+    mood_classes, synthesize, synthesize_log,
 };

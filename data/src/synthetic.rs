@@ -39,6 +39,7 @@ mod formats;
 mod generate;
 mod hazard;
 mod listener;
+mod logged_starts;
 mod mind;
 mod names;
 mod response;
@@ -53,6 +54,7 @@ pub use formats::{SyntheticFormat, SyntheticLog, synthesize_log};
 pub use generate::{SyntheticSource, synthesize};
 pub use hazard::{Heard, ResponseProbabilities, SkipHazard};
 pub use listener::Listener;
+pub use logged_starts::LoggedStart;
 pub use mind::mood_classes;
 pub use response::SessionState;
 

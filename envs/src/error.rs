@@ -43,6 +43,23 @@ pub enum EnvError {
         /// What is wrong and what is allowed.
         problem: String,
     },
+    /// Session starts were not taken from the synthetic dataset whose listeners are asked.
+    #[error(
+        "session start {start} is of user {user}, for whom the synthetic listeners have no such session; the starts were \
+         made from another dataset: make them again"
+    )]
+    OtherListeners {
+        /// The row in the table of starts.
+        start: usize,
+        /// Its user.
+        user: u32,
+    },
+    /// Listeners were asked in a session of which they were not told.
+    #[error("session {session} has not begun for the listeners that are asked to answer in it")]
+    NotBegun {
+        /// The session's number.
+        session: u64,
+    },
     /// An environment broke its contract; found by [`crate::check_env`].
     #[error("environment check: {0}")]
     Contract(String),

@@ -1,26 +1,20 @@
-//! The environment made of a world and a learnt user-response model.
+//! The environment made of a world and its listeners: those of a learnt user-response model, or the synthetic listeners
+//! themselves.
 
 use std::sync::Arc;
 
-use listening_data::{CounterRng, Stream};
-use listening_models::user_response::{ContextualModel, Predictions, Rows};
+use crate::{Answer, EnvError, Listeners, MovingStates, Result, RewardKind, SessionBatch, StepBatch, VecEnv, World};
 
-use crate::{
-    EnvError, MovingStates, Result, RewardKind, SessionBatch, StepBatch, VecEnv, World, consistent_probabilities,
-    sample_responses,
-};
-
-/// Sessions whose listeners answer by a user-response model.
+/// Simulated sessions.
 pub struct SimulatedEnv {
     world: Arc<World>,
-    user_model: ContextualModel,
+    listeners: Box<dyn Listeners>,
     sessions: SessionBatch,
     moving: Option<MovingStates>,
     /// The number that the next new session takes, and the distance to the one after it.
     next_number: u64,
     stride: u64,
-    rows: Rows,
-    predictions: Vec<Predictions>,
+    answers: Vec<Answer>,
 }
 
 impl SimulatedEnv {
@@ -28,7 +22,7 @@ impl SimulatedEnv {
     /// which they begin.
     pub fn new(
         world: Arc<World>,
-        user_model: ContextualModel,
+        listeners: Box<dyn Listeners>,
         sessions: usize,
         first: u64,
         stride: u64,
@@ -37,19 +31,19 @@ impl SimulatedEnv {
             moving: MovingStates::new(&world, sessions)?,
             sessions: SessionBatch::new(&world, sessions),
             world,
-            user_model,
+            listeners,
             next_number: first,
             stride,
-            rows: Rows::default(),
-            predictions: Vec::new(),
+            answers: Vec::new(),
         };
-        (0..sessions).for_each(|index| env.begin(index));
+        (0..sessions).try_for_each(|index| env.begin(index))?;
         Ok(env)
     }
 
-    fn begin(&mut self, index: usize) {
+    fn begin(&mut self, index: usize) -> Result<()> {
         self.sessions.begin(&self.world, index, self.next_number);
         self.next_number += self.stride;
+        self.listeners.begin(&self.world, &self.sessions, index)
     }
 
     /// The number that the next new session takes.
@@ -60,17 +54,19 @@ impl SimulatedEnv {
     /// Puts the environment back where it was: sessions as given (in order), then new ones from `next_number`.
     ///
     /// Start and pool follow from the number, so a saved session is its number and what was played in it; user states
-    /// take the plays in again.
+    /// and listeners take the plays in again.
     pub fn restore<'a>(&mut self, saved: impl Iterator<Item = SavedSession<'a>>, next_number: u64) -> Result<()> {
         let saved: Vec<SavedSession<'_>> = saved.collect();
         for (index, session) in saved.iter().enumerate() {
             self.sessions.begin(&self.world, index, session.number);
+            self.listeners.begin(&self.world, &self.sessions, index)?;
         }
         let longest = saved.iter().map(|session| session.played.len()).max().unwrap_or(0);
         for position in 0..longest {
             let mut chosen = vec![false; self.sessions.len()];
             for (index, session) in saved.iter().enumerate().filter(|(_, session)| position < session.played.len()) {
                 let responses = crate::PlayResponses::from_bits(session.responses[position]);
+                self.listeners.recall(&self.world, &self.sessions, index, u32::from(session.played[position]))?;
                 self.sessions.record(index, session.played[position], responses, session.rewards[position]);
                 chosen[index] = true;
             }
@@ -127,32 +123,17 @@ impl VecEnv for SimulatedEnv {
     fn step(&mut self, actions: &[u32], step: &mut StepBatch) -> Result<()> {
         self.check(actions)?;
         step.clear();
-        self.rows.clear();
-        self.predictions.clear();
         let world = Arc::clone(&self.world);
-        for (index, &action) in actions.iter().enumerate() {
-            let view = self.sessions.view(index);
-            let slot = usize::from(view.pool[action as usize]);
-            let track = world.catalog.row(world.starts.tracks(view.start)[slot]);
-            let session = world.starts.session_features(view.start);
-            self.rows.push(session, track, world.starts.relation(view.start, slot), view.position() as u32);
-        }
-        self.user_model.predict(&self.rows, &mut self.predictions)?;
+        self.listeners.answer(&world, &self.sessions, actions, &mut self.answers)?;
         let settings = &world.settings;
-        for (index, &action) in actions.iter().enumerate() {
-            let view = self.sessions.view(index);
-            let place = action as u16;
-            let longer = world.catalog.longer_than_threshold[view.track(&world, place) as usize];
-            let predicted = &self.predictions[index];
-            let probabilities = consistent_probabilities(predicted, longer);
-            let mut rng = CounterRng::new(world.seed, Stream::Response, view.number, view.position() as u32);
-            let responses = sample_responses(probabilities, longer, &mut rng);
-            let left = rng.uniform() < predicted[3];
+        for (index, (&action, &Answer { responses, probabilities, left })) in
+            actions.iter().zip(&self.answers).enumerate()
+        {
             let reward = settings.reward.of(match settings.reward.kind {
                 RewardKind::Sampled => responses.as_floats(),
                 RewardKind::Expected => probabilities,
             });
-            self.sessions.record(index, place, responses, reward);
+            self.sessions.record(index, action as u16, responses, reward);
             let view = self.sessions.view(index);
             let streak = view.responses.iter().rev().take_while(|responses| responses.skip).count();
             let fed_up = settings.skips_in_a_row > 0 && streak >= settings.skips_in_a_row as usize;
@@ -170,7 +151,7 @@ impl VecEnv for SimulatedEnv {
             let terminated = step.terminated[index];
             if terminated || step.truncated[index] {
                 step.finished.push(self.sessions.finished(index, terminated));
-                self.begin(index);
+                self.begin(index)?;
             }
         }
         Ok(())

@@ -5,27 +5,41 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use listening_models::user_response::ContextualModel;
 use listening_models::user_state::CarriedStates;
 use playlist_envs::{
-    EnvError, FinishedSession, PlayResponses, PoolSettings, RewardKind, SavedSession, SimulatedEnv, StepBatch, VecEnv,
-    World, WorldSettings, check_env, draw_pool, small_moving_world, small_world,
+    EnvError, FinishedSession, Listeners, ModelledListeners, PlayResponses, PoolSettings, RewardKind, SavedSession,
+    SimulatedEnv, StepBatch, VecEnv, World, WorldSettings, check_env, draw_pool, small_moving_world, small_world,
 };
 use proptest::prelude::*;
 
-fn world(settings: WorldSettings) -> (Arc<World>, ContextualModel) {
+mod common;
+
+use common::oracle;
+
+/// A world and those who answer in it.
+type Inhabited = (Arc<World>, Box<dyn Listeners>);
+
+fn world(settings: WorldSettings) -> Inhabited {
     let folder = tempfile::tempdir().unwrap();
     let (world, user_model) = small_world(folder.path(), 40, settings, 7).unwrap();
-    (Arc::new(world), user_model)
+    (Arc::new(world), Box::new(ModelledListeners::new(user_model)))
 }
 
 /// A world whose user states move with every play.
-fn moving_world() -> (Arc<World>, ContextualModel) {
+fn moving_world() -> Inhabited {
     let folder = tempfile::tempdir().unwrap();
     let settings = WorldSettings { pool: pool(5, 60), ..WorldSettings::default() };
     let (world, user_model) = small_moving_world(folder.path(), 40, settings, 7).unwrap();
     assert!(world.user_state_moves());
-    (Arc::new(world), user_model)
+    (Arc::new(world), Box::new(ModelledListeners::new(user_model)))
+}
+
+/// A world in which the synthetic listeners themselves answer.
+fn oracle_world(settings: WorldSettings) -> Inhabited {
+    let folder = tempfile::tempdir().unwrap();
+    let (world, _) = small_world(folder.path(), 40, settings, 7).unwrap();
+    let listeners = oracle(folder.path(), &world);
+    (Arc::new(world), Box::new(listeners))
 }
 
 fn pool(min_size: usize, max_size: usize) -> PoolSettings {
@@ -39,12 +53,13 @@ fn the_contract_holds_whatever_ends_the_sessions() {
     let fed_up = WorldSettings { skips_in_a_row: 2, ..staying.clone() };
     let exhausted = WorldSettings { pool: pool(1, 4), ..staying.clone() };
     for settings in [leaving, staying, fed_up, exhausted] {
-        let (world, user_model) = world(settings);
-        let mut env = SimulatedEnv::new(world, user_model, 16, 0, 1).unwrap();
-        check_env(&mut env, 120).unwrap();
+        for (world, listeners) in [world(settings.clone()), oracle_world(settings)] {
+            let mut env = SimulatedEnv::new(world, listeners, 16, 0, 1).unwrap();
+            check_env(&mut env, 120).unwrap();
+        }
     }
-    let (world, user_model) = moving_world();
-    check_env(&mut SimulatedEnv::new(world, user_model, 16, 0, 1).unwrap(), 60).unwrap();
+    let (world, listeners) = moving_world();
+    check_env(&mut SimulatedEnv::new(world, listeners, 16, 0, 1).unwrap(), 60).unwrap();
 }
 
 /// A step that depends on nothing but the session itself.
@@ -55,13 +70,8 @@ fn arbitrary_action(env: &SimulatedEnv, index: usize) -> u32 {
 }
 
 /// The first sessions by number, played with this many in parallel.
-fn play(
-    world: &Arc<World>,
-    user_model: &ContextualModel,
-    parallel: usize,
-    count: u64,
-) -> BTreeMap<u64, FinishedSession> {
-    let mut env = SimulatedEnv::new(Arc::clone(world), user_model.shallow_clone(), parallel, 0, 1).unwrap();
+fn play(world: &Arc<World>, listeners: &dyn Listeners, parallel: usize, count: u64) -> BTreeMap<u64, FinishedSession> {
+    let mut env = SimulatedEnv::new(Arc::clone(world), listeners.another(), parallel, 0, 1).unwrap();
     let (mut finished, mut step) = (BTreeMap::new(), StepBatch::default());
     while (0..count).any(|number| !finished.contains_key(&number)) {
         let actions: Vec<u32> = (0..parallel).map(|index| arbitrary_action(&env, index)).collect();
@@ -74,10 +84,11 @@ fn play(
 
 #[test]
 fn a_session_does_not_depend_on_how_many_run_beside_it() {
-    for (world, user_model) in [world(WorldSettings::default()), moving_world()] {
-        let alone = play(&world, &user_model, 1, 60);
+    for (world, listeners) in [world(WorldSettings::default()), moving_world(), oracle_world(WorldSettings::default())]
+    {
+        let alone = play(&world, &*listeners, 1, 60);
         for parallel in [2, 8, 64, 70] {
-            assert!(alone == play(&world, &user_model, parallel, 60), "{parallel} sessions in parallel");
+            assert!(alone == play(&world, &*listeners, parallel, 60), "{parallel} sessions in parallel");
         }
     }
 }
@@ -85,9 +96,9 @@ fn a_session_does_not_depend_on_how_many_run_beside_it() {
 /// The truth: the encoders, fed by hand with each session's plays from the memory of its start.
 #[test]
 fn the_states_of_a_session_are_those_of_its_plays() {
-    let (world, user_model) = moving_world();
+    let (world, listeners) = moving_world();
     let (length, vectors) = (world.starts.state_length(), &world.catalog.vectors);
-    for session in play(&world, &user_model, 8, 40).values() {
+    for session in play(&world, &*listeners, 8, 40).values() {
         let start = session.start as usize;
         let mut carried = CarriedStates::new(world.user_state().unwrap(), 1).unwrap();
         carried.set_memory(0, world.starts.memory(start)).unwrap();
@@ -116,11 +127,13 @@ fn the_states_of_a_session_are_those_of_its_plays() {
 
 #[test]
 fn a_saved_environment_goes_on_as_if_nothing_had_happened() {
-    [world(WorldSettings::default()), moving_world()].into_iter().for_each(goes_on_when_saved);
+    [world(WorldSettings::default()), moving_world(), oracle_world(WorldSettings::default())]
+        .into_iter()
+        .for_each(goes_on_when_saved);
 }
 
-fn goes_on_when_saved((world, user_model): (Arc<World>, ContextualModel)) {
-    let new = || SimulatedEnv::new(Arc::clone(&world), user_model.shallow_clone(), 9, 3, 2).unwrap();
+fn goes_on_when_saved((world, listeners): Inhabited) {
+    let new = || SimulatedEnv::new(Arc::clone(&world), listeners.another(), 9, 3, 2).unwrap();
     let (mut env, mut step) = (new(), StepBatch::default());
     let advance = |env: &mut SimulatedEnv, step: &mut StepBatch| {
         let actions: Vec<u32> = (0..9).map(|index| arbitrary_action(env, index)).collect();
@@ -151,8 +164,8 @@ fn goes_on_when_saved((world, user_model): (Arc<World>, ContextualModel)) {
 
 #[test]
 fn forbidden_actions_are_refused_by_name() {
-    let (world, user_model) = world(WorldSettings { session_end: false, ..WorldSettings::default() });
-    let mut env = SimulatedEnv::new(world, user_model, 2, 0, 1).unwrap();
+    let (world, listeners) = world(WorldSettings { session_end: false, ..WorldSettings::default() });
+    let mut env = SimulatedEnv::new(world, listeners.another(), 2, 0, 1).unwrap();
     let mut step = StepBatch::default();
     env.step(&[3, 4], &mut step).unwrap();
     for actions in [[3, 5], [1000, 5]] {
@@ -166,18 +179,20 @@ fn forbidden_actions_are_refused_by_name() {
 /// Sampled and expected rewards have the same mean, and expected ones lie between 0 and 1.
 #[test]
 fn expected_rewards_are_the_mean_of_sampled_ones() {
-    let mean = |kind| {
-        let mut settings = WorldSettings { session_end: false, ..WorldSettings::default() };
-        settings.reward.kind = kind;
-        let (world, user_model) = world(settings);
-        let sessions = play(&world, &user_model, 64, 600);
-        let rewards: Vec<f64> = sessions.values().flat_map(|s| s.rewards.iter().map(|&r| f64::from(r))).collect();
-        assert!(rewards.iter().all(|reward| (0.0..=1.0).contains(reward)));
-        rewards.iter().sum::<f64>() / rewards.len() as f64
-    };
-    let (sampled, expected) = (mean(RewardKind::Sampled), mean(RewardKind::Expected));
-    // 12,000 plays: the standard error is at most 0.0046; four of them are allowed.
-    assert!((sampled - expected).abs() < 0.0185, "{sampled} {expected}");
+    for world in [world, oracle_world] {
+        let mean = |kind| {
+            let mut settings = WorldSettings { session_end: false, ..WorldSettings::default() };
+            settings.reward.kind = kind;
+            let (world, listeners) = world(settings);
+            let sessions = play(&world, &*listeners, 64, 600);
+            let rewards: Vec<f64> = sessions.values().flat_map(|s| s.rewards.iter().map(|&r| f64::from(r))).collect();
+            assert!(rewards.iter().all(|reward| (0.0..=1.0).contains(reward)));
+            rewards.iter().sum::<f64>() / rewards.len() as f64
+        };
+        let (sampled, expected) = (mean(RewardKind::Sampled), mean(RewardKind::Expected));
+        // 12,000 plays: the standard error is at most 0.0046; four of them are allowed.
+        assert!((sampled - expected).abs() < 0.0185, "{sampled} {expected}");
+    }
 }
 
 proptest! {

@@ -5,14 +5,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context;
-use clap::Args;
-use listening_data::{Progress, write_atomically};
+use clap::{Args, ValueEnum};
+use listening_data::{Progress, SyntheticSource, write_atomically};
 use listening_models::{device_name, find_device};
 use playlist_agents::{
-    AgentModel, Comparison, CosinePolicy, DqnPolicy, GreedyPolicy, Policy, PopularityPolicy, RandomPolicy,
-    SessionOutcome, Simulation, compare, simulate,
+    AgentModel, Comparison, CosinePolicy, DqnPolicy, GreedyPolicy, OracleGreedyPolicy, Policy, PopularityPolicy,
+    RandomPolicy, SessionOutcome, Simulation, compare, simulate,
 };
-use playlist_envs::World;
+use playlist_envs::{Listeners, ModelledListeners, OracleListeners, World};
 
 use super::train_agent::{agent_file, check_unchanged, open_run};
 use crate::failure::UsageError;
@@ -21,7 +21,18 @@ use crate::pipeline::{Upstream, threads};
 use crate::tables::{Columns, count, estimate};
 
 /// Names of the policies, in the order of the table.
-const POLICIES: [&str; 5] = ["random", "popularity", "cosine", "greedy", "action-head-dqn"];
+const POLICIES: [&str; 6] = ["random", "popularity", "cosine", "greedy", "action-head-dqn", ORACLE_GREEDY];
+/// The policy that knows the synthetic listeners' minds.
+const ORACLE_GREEDY: &str = "oracle-greedy";
+
+/// Who answers the policies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum ListenersKind {
+    /// Listeners who answer by the run's user model
+    Simulated,
+    /// The synthetic listeners themselves, of whose log the run was made: "online"
+    Oracle,
+}
 
 /// Compare policies on the same simulated sessions
 ///
@@ -30,18 +41,27 @@ const POLICIES: [&str; 5] = ["random", "popularity", "cosine", "greedy", "action
 /// and each policy's return minus the random policy's, paired by session. The intervals speak of sessions in this
 /// simulated world; they say nothing of how far the world is from real listeners.
 ///
-/// evaluation/policies.json, policies.csv and sessions.csv go to the run's folder, or to --out.
+/// With --listeners oracle the synthetic listeners themselves answer, where the run was made from their log: what the
+/// policies would do "online". oracle-greedy is then among the policies: it knows how each listener will answer, and
+/// plays the best next track.
+///
+/// policies.json, policies.csv and sessions.csv go to evaluation/ in the run's folder (evaluation-oracle/ for the
+/// oracle), or to --out.
 #[derive(Args)]
 #[command(after_help = "Example:
   sim evaluate-policy --run runs/demo
-  sim evaluate-policy --run runs/demo --policies random,greedy,action-head-dqn --sessions 10000")]
+  sim evaluate-policy --run runs/demo --policies random,greedy,action-head-dqn --sessions 10000
+  sim evaluate-policy --run runs/demo --listeners oracle")]
 pub struct Options {
     /// The run's folder
     #[arg(long, value_name = "RUN")]
     run: PathBuf,
-    /// Policies to compare; random is always among them
-    #[arg(long, value_delimiter = ',', default_values_t = POLICIES.map(String::from))]
+    /// Policies to compare; random is always among them [default: all]
+    #[arg(long, value_delimiter = ',')]
     policies: Vec<String>,
+    /// Who answers the policies
+    #[arg(long, value_enum, default_value = "simulated")]
+    listeners: ListenersKind,
     /// Sessions per policy (key `evaluate.sessions`)
     #[arg(long)]
     sessions: Option<u64>,
@@ -67,6 +87,12 @@ pub fn run(options: &Options, progress: &dyn Progress) -> anyhow::Result<()> {
             return Err(UsageError(problem).into());
         }
     }
+    let in_oracle = options.listeners == ListenersKind::Oracle;
+    if !in_oracle && options.policies.iter().any(|name| name == ORACLE_GREEDY) {
+        let problem =
+            format!("--policies: `{ORACLE_GREEDY}` knows the oracle's listeners alone; add --listeners oracle");
+        return Err(UsageError(problem).into());
+    }
     let (folder, mut config) = open_run(&options.run)?;
     let trained = config.clone();
     config.evaluate.sessions = options.sessions.unwrap_or(config.evaluate.sessions);
@@ -78,22 +104,33 @@ pub fn run(options: &Options, progress: &dyn Progress) -> anyhow::Result<()> {
     let upstream = Upstream::open(&config, progress)?;
     check_unchanged(&folder, &trained, &upstream)?;
     let world = upstream.held_out_world(&config)?;
+    let oracle = if in_oracle { Some(oracle(&upstream, &world, progress)?) } else { None };
+    let listeners: Box<dyn Listeners> = match &oracle {
+        Some(oracle) => oracle.another(),
+        None => Box::new(ModelledListeners::new(upstream.user_model.shallow_clone())),
+    };
     let simulation = Simulation {
         world: Arc::clone(&world),
-        user_model: upstream.user_model.shallow_clone(),
+        listeners,
         sessions: config.evaluate.sessions,
         threads: threads(&config),
     };
     let mut outcomes: Vec<(String, Vec<SessionOutcome>)> = Vec::new();
     // Random comes first: the others are paired with it.
-    let chosen = POLICIES.iter().filter(|name| **name == "random" || options.policies.iter().any(|p| p == *name));
-    for name in chosen {
-        let policy = policy(name, &upstream, &world, &folder)?;
+    let asked =
+        |name: &str| options.policies.is_empty() || name == "random" || options.policies.iter().any(|p| p == name);
+    for name in POLICIES.iter().filter(|name| asked(name)) {
+        let policy: Box<dyn Policy> = match (&oracle, *name) {
+            (Some(oracle), ORACLE_GREEDY) => Box::new(OracleGreedyPolicy::new(oracle.shallow_clone())),
+            (None, ORACLE_GREEDY) => continue,
+            _ => policy(name, &upstream, &world, &folder)?,
+        };
         outcomes.push(((*name).to_owned(), simulate(policy.as_ref(), &simulation, progress)?));
     }
     let random = outcomes.first().map(|(_, outcomes)| outcomes.clone()).unwrap_or_default();
     let comparison = compare(&outcomes, &random);
-    let out = options.out.clone().unwrap_or_else(|| folder.join("evaluation"));
+    let out =
+        options.out.clone().unwrap_or_else(|| folder.join(if in_oracle { "evaluation-oracle" } else { "evaluation" }));
     write_results(&out, &comparison, &outcomes)?;
     output::print(&format!(
         "{}\nmeans over {} sessions with 95 % confidence intervals; completed and skipped are shares of the tracks \
@@ -102,6 +139,17 @@ pub fn run(options: &Options, progress: &dyn Progress) -> anyhow::Result<()> {
         count(comparison.sessions),
         out.display()
     ))
+}
+
+/// The synthetic listeners at the starts of a world.
+fn oracle(upstream: &Upstream, world: &World, progress: &dyn Progress) -> anyhow::Result<OracleListeners> {
+    let source = SyntheticSource::of(upstream.dataset.manifest()).ok_or_else(|| {
+        UsageError(
+            "--listeners oracle: only synthetic listeners can be asked again, and this run was made from another log"
+                .into(),
+        )
+    })?;
+    Ok(OracleListeners::new(&source, &world.starts, progress)?)
 }
 
 fn policy(name: &str, upstream: &Upstream, world: &Arc<World>, folder: &Path) -> anyhow::Result<Box<dyn Policy>> {

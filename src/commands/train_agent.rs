@@ -7,6 +7,7 @@ use clap::Args;
 use listening_data::{Progress, write_atomically};
 use listening_models::{device_name, find_device};
 use playlist_agents::{Simulation, Trainer, TrainerSetup, TrainerStop, TrainingMetrics};
+use playlist_envs::ModelledListeners;
 
 use crate::config::{Config, RunArguments};
 use crate::failure::UsageError;
@@ -77,7 +78,7 @@ pub fn run(options: &Options, progress: &dyn Progress) -> anyhow::Result<()> {
     write_atomically(folder.join("fingerprint"), fingerprint.as_bytes())?;
     let evaluation = Simulation {
         world: upstream.held_out_world(&config)?,
-        user_model: upstream.user_model.shallow_clone(),
+        listeners: Box::new(ModelledListeners::new(upstream.user_model.shallow_clone())),
         sessions: config.train.evaluate_sessions,
         threads: threads(&config),
     };

@@ -3,9 +3,8 @@
 use std::sync::Arc;
 
 use listening_data::{CounterRng, Stream};
-use listening_models::user_response::ContextualModel;
 use listening_models::{SavedTensor, TensorFile};
-use playlist_envs::{FinishedSession, SavedSession, SimulatedEnv, StepBatch, VecEnv, World};
+use playlist_envs::{FinishedSession, Listeners, SavedSession, SimulatedEnv, StepBatch, VecEnv, World};
 use tch::{Device, Tensor};
 
 use super::network::{QNetwork, Shape};
@@ -40,7 +39,7 @@ impl Actor {
     /// `number + actors`, ...
     pub(crate) fn new(
         world: Arc<World>,
-        user_model: ContextualModel,
+        listeners: Box<dyn Listeners>,
         settings: &AgentSettings,
         sessions: usize,
         (number, actors): (usize, usize),
@@ -48,7 +47,7 @@ impl Actor {
     ) -> Result<Self> {
         let network = QNetwork::new(&Shape::new(&world, &settings.hidden), 0, device)?;
         let scorer = Scorer::new(&world, device)?;
-        let env = SimulatedEnv::new(Arc::clone(&world), user_model, sessions, number as u64, actors as u64)?;
+        let env = SimulatedEnv::new(Arc::clone(&world), listeners, sessions, number as u64, actors as u64)?;
         Ok(Self { env, world, network, scorer, actions: Vec::new(), step: StepBatch::default() })
     }
 

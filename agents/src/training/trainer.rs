@@ -15,7 +15,7 @@ use crossbeam::channel::{Receiver, Sender, unbounded};
 use listening_data::{Progress, Silent, write_atomically};
 use listening_models::user_response::ContextualModel;
 use listening_models::{TensorFile, save_tensors};
-use playlist_envs::World;
+use playlist_envs::{ModelledListeners, World};
 use serde::{Deserialize, Serialize};
 use tch::Device;
 
@@ -101,10 +101,10 @@ impl Trainer {
         setup.train.validate()?;
         let learner = Learner::new(&setup.world, &setup.agent, setup.seed, setup.device, setup.threads)?;
         let actors = (0..setup.train.actors).map(|number| {
-            let user_model = setup.user_model.shallow_clone();
+            let listeners = Box::new(ModelledListeners::new(setup.user_model.shallow_clone()));
             let place = (number, setup.train.actors);
             let world = Arc::clone(&setup.world);
-            Actor::new(world, user_model, &setup.agent, setup.train.sessions, place, setup.device).map(Some)
+            Actor::new(world, listeners, &setup.agent, setup.train.sessions, place, setup.device).map(Some)
         });
         let actors = actors.collect::<Result<_>>()?;
         let folder = setup.folder.join("checkpoints");
@@ -283,7 +283,7 @@ impl Trainer {
         if self.setup.train.evaluate_every == 0 {
             return Ok(());
         }
-        let greedy = GreedyPolicy::new(self.setup.evaluation.user_model.shallow_clone());
+        let greedy = GreedyPolicy::new(self.setup.user_model.shallow_clone());
         for policy in [&RandomPolicy as &dyn Policy, &greedy] {
             let outcomes = simulate(policy, &self.setup.evaluation, &Silent)?;
             self.state.metrics.references.insert(policy.name().to_owned(), mean_return(&outcomes));

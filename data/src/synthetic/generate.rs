@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// Listeners simulated by one thread at a time.
-const LISTENERS_AT_ONCE: u32 = 16;
+pub(super) const LISTENERS_AT_ONCE: u32 = 16;
 
 /// What a synthetic dataset was made from, as its manifest keeps it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -1,0 +1,42 @@
+//! Those who answer: the listeners of an environment.
+
+mod modelled;
+mod oracle;
+
+pub use modelled::ModelledListeners;
+pub use oracle::OracleListeners;
+
+use crate::{PlayResponses, Result, SessionBatch, World};
+
+/// How a listener took one play.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Answer {
+    /// The sampled responses.
+    pub responses: PlayResponses,
+    /// The probabilities that they were drawn with: complete, skip, past threshold.
+    pub probabilities: [f32; 3],
+    /// Whether the listener leaves after the play.
+    pub left: bool,
+}
+
+/// The listeners of a batch of sessions, each at its place. What they answer is a function of the world's seed, the
+/// session's number and what was played in it, so that every policy meets the same luck.
+pub trait Listeners: Send {
+    /// A new session has begun at a place of the batch.
+    fn begin(&mut self, world: &World, sessions: &SessionBatch, index: usize) -> Result<()>;
+
+    /// Answers to `actions`, a place in the pool for each session; replaces the contents of `answers`.
+    fn answer(
+        &mut self,
+        world: &World,
+        sessions: &SessionBatch,
+        actions: &[u32],
+        answers: &mut Vec<Answer>,
+    ) -> Result<()>;
+
+    /// Takes a play in again that was answered before, in a session that is put back where it was.
+    fn recall(&mut self, world: &World, sessions: &SessionBatch, index: usize, action: u32) -> Result<()>;
+
+    /// Such listeners for another batch, in which no session has begun.
+    fn another(&self) -> Box<dyn Listeners>;
+}

@@ -1,0 +1,166 @@
+//! The oracle: the synthetic listeners themselves, who answer live.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use listening_data::{
+    CounterRng, Heard, LoggedStart, Progress, ResponseProbabilities, SessionRules, SessionState, Stream,
+    SyntheticSource, SyntheticWorld,
+};
+use listening_models::SessionStarts;
+
+use super::{Answer, Listeners};
+use crate::{EnvError, PlayResponses, Result, SessionBatch, SessionView, World};
+
+/// Synthetic listeners at the session starts of a world. Their minds are as they were when the logged sessions began; what
+/// they are given then is up to the policy.
+///
+/// Nothing of their hidden state reaches a [`SessionBatch`]: it lies here, and an environment shows their responses alone.
+/// Policies that may know it, as upper bounds, hold an oracle of their own.
+pub struct OracleListeners {
+    oracle: Arc<Oracle>,
+    /// By place in the batch.
+    sessions: Vec<Option<LiveSession>>,
+}
+
+struct Oracle {
+    world: SyntheticWorld,
+    rules: SessionRules,
+    /// By session start.
+    starts: Vec<LoggedStart>,
+}
+
+/// What a listener carries through a session.
+#[derive(Clone)]
+struct LiveSession {
+    number: u64,
+    start: usize,
+    state: SessionState,
+}
+
+impl OracleListeners {
+    /// The listeners of a synthetic dataset at session starts taken from it. The log is gone through once more, in about
+    /// the time in which it was made; memory grows with the starts, by some kilobytes each.
+    pub fn new(source: &SyntheticSource, starts: &SessionStarts, progress: &dyn Progress) -> Result<Self> {
+        let places: BTreeMap<u64, usize> =
+            (0..starts.len()).map(|start| (u64::from(starts.logged_session(start)), start)).collect();
+        let mut found: Vec<Option<LoggedStart>> = vec![None; starts.len()];
+        let of_data = listening_models::ModelError::from;
+        let world = SyntheticWorld::logged_starts(source, progress, |session, logged| {
+            if let Some(&start) = places.get(&session) {
+                found[start] = Some(logged);
+            }
+            Ok(())
+        })
+        .map_err(of_data)?;
+        let of_start = |(start, logged): (usize, Option<LoggedStart>)| {
+            let right = logged.filter(|logged| logged.listener.number == starts.user(start));
+            right.ok_or(EnvError::OtherListeners { start, user: starts.user(start) })
+        };
+        let starts = found.into_iter().enumerate().map(of_start).collect::<Result<_>>()?;
+        Ok(Self { oracle: Arc::new(Oracle { world, rules: source.rules, starts }), sessions: Vec::new() })
+    }
+
+    /// The probabilities with which the listener would respond to each place of the pool if it were played next:
+    /// complete, skip, past threshold. Brings the place of the batch to where the session stands.
+    pub fn probabilities(&mut self, world: &World, sessions: &SessionBatch, index: usize) -> Result<Vec<[f32; 3]>> {
+        let view = sessions.view(index);
+        let current = self.sessions.get(index).and_then(Option::as_ref);
+        let follows =
+            current.is_some_and(|live| live.number == view.number && live.state.position() <= view.position());
+        if !follows {
+            self.begin(world, sessions, index)?;
+        }
+        let oracle = Arc::clone(&self.oracle);
+        let live = self.live(&view, index)?;
+        for position in live.state.position()..view.position() {
+            oracle.play(live, world, &view.at(position), view.played[position]);
+        }
+        let hazard = |place| oracle.hazard(live, view.track(world, place)).probabilities(&oracle.rules);
+        Ok((0..view.pool.len() as u16).map(|place| as_floats(&hazard(place))).collect())
+    }
+
+    fn live(&mut self, view: &SessionView<'_>, index: usize) -> Result<&mut LiveSession> {
+        let live = self.sessions.get_mut(index).and_then(Option::as_mut);
+        live.filter(|live| live.number == view.number).ok_or(EnvError::NotBegun { session: view.number })
+    }
+}
+
+impl Oracle {
+    fn begin(&self, seed: u64, view: &SessionView<'_>) -> LiveSession {
+        let LoggedStart { listener, context } = &self.starts[view.start];
+        // A step that no play has.
+        let mut rng = CounterRng::new(seed, Stream::Response, view.number, u32::MAX);
+        let state = self.world.begin_session(listener, *context, &mut rng);
+        LiveSession { number: view.number, start: view.start, state }
+    }
+
+    fn hazard(&self, live: &LiveSession, track: u32) -> listening_data::SkipHazard {
+        self.world.skip_hazard(&self.starts[live.start].listener, &live.state, track)
+    }
+
+    /// Plays a track to the listener of a session that stands at `view`. A track is played once in a session, so that what
+    /// the listener remembers of it does not change how the session goes on.
+    fn play(&self, live: &mut LiveSession, world: &World, view: &SessionView<'_>, place: u16) -> Answer {
+        let track = view.track(world, place);
+        let hazard = self.hazard(live, track);
+        let mut rng = CounterRng::new(world.seed, Stream::Response, view.number, view.position() as u32);
+        let Heard { ms_played, responses } = hazard.draw(&self.rules, &mut rng);
+        self.world.observe(&mut live.state, track, ms_played, responses);
+        let given = |response: Option<bool>| response == Some(true);
+        Answer {
+            responses: PlayResponses {
+                complete: given(responses.complete),
+                skip: given(responses.skip),
+                past_threshold: given(responses.past_threshold),
+            },
+            probabilities: as_floats(&hazard.probabilities(&self.rules)),
+            left: f64::from(rng.uniform()) < self.world.leave_probability(&live.state),
+        }
+    }
+}
+
+fn as_floats(probabilities: &ResponseProbabilities) -> [f32; 3] {
+    [probabilities.complete, probabilities.skip, probabilities.past_threshold].map(|p| p as f32)
+}
+
+impl Listeners for OracleListeners {
+    fn begin(&mut self, world: &World, sessions: &SessionBatch, index: usize) -> Result<()> {
+        self.sessions.resize(sessions.len(), None);
+        self.sessions[index] = Some(self.oracle.begin(world.seed, &sessions.view(index)));
+        Ok(())
+    }
+
+    fn answer(
+        &mut self,
+        world: &World,
+        sessions: &SessionBatch,
+        actions: &[u32],
+        answers: &mut Vec<Answer>,
+    ) -> Result<()> {
+        answers.clear();
+        let oracle = Arc::clone(&self.oracle);
+        for (index, &action) in actions.iter().enumerate() {
+            let view = sessions.view(index);
+            answers.push(oracle.play(self.live(&view, index)?, world, &view, action as u16));
+        }
+        Ok(())
+    }
+
+    fn recall(&mut self, world: &World, sessions: &SessionBatch, index: usize, action: u32) -> Result<()> {
+        let (oracle, view) = (Arc::clone(&self.oracle), sessions.view(index));
+        oracle.play(self.live(&view, index)?, world, &view, action as u16);
+        Ok(())
+    }
+
+    fn another(&self) -> Box<dyn Listeners> {
+        Box::new(self.shallow_clone())
+    }
+}
+
+impl OracleListeners {
+    /// The same listeners for another batch.
+    pub fn shallow_clone(&self) -> Self {
+        Self { oracle: Arc::clone(&self.oracle), sessions: Vec::new() }
+    }
+}
