@@ -47,6 +47,9 @@ pub enum AgentError {
         /// What is wrong and what is allowed.
         problem: String,
     },
+    /// Logged sessions cannot be evaluated off-policy.
+    #[error("off-policy evaluation: {0}")]
+    OffPolicy(String),
     /// Training went astray.
     #[error("the training diverged after {env_steps} tracks (loss {loss}); lower agent.learning_rate")]
     Diverged {

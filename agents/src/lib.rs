@@ -4,6 +4,7 @@
 mod action_head_dqn;
 mod error;
 mod evaluation;
+mod off_policy;
 mod policies;
 mod policy;
 mod recorder;
@@ -14,6 +15,7 @@ mod training;
 pub use action_head_dqn::{AgentModel, DqnPolicy};
 pub use error::{AgentError, Result};
 pub use evaluation::{Comparison, PolicySummary, SessionOutcome, Simulation, compare, simulate};
+pub use off_policy::{LoggedStep, OffPolicyEstimate, OffPolicyEstimator, estimate_off_policy};
 pub use policies::{CosinePolicy, GreedyPolicy, OracleGreedyPolicy, PopularityPolicy, RandomPolicy};
 pub use policy::Policy;
 pub use recorder::Recorder;
