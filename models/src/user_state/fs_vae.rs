@@ -66,7 +66,11 @@ impl FsVae {
         let width = fast_width + if settings.slow { second } else { 0 };
         let mean = Dense::new(parameters, "mean", width, settings.state_length)?;
         let log_variance = match settings.probabilistic {
-            true => Some(Dense::new(parameters, "log_variance", width, settings.state_length)?),
+            true => {
+                let mut layer = Dense::new(parameters, "log_variance", width, settings.state_length)?;
+                layer.set_bias(&vec![settings.initial_log_variance; settings.state_length])?;
+                Some(layer)
+            }
             false => None,
         };
         let decoder = [

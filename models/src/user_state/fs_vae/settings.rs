@@ -31,6 +31,9 @@ pub struct FsVaeSettings {
     pub beta: f64,
     /// Moves of the weights over which beta rises evenly from 0; 0 for none (ours; the paper calls it optional).
     pub warm_up_updates: u64,
+    /// Logarithm of the state's variance before training (ours). Where the noise begins as large as the state's prior, some
+    /// directions of the state never learn to speak above it, and which ones is a matter of the seed.
+    pub initial_log_variance: f32,
 }
 
 impl Default for FsVaeSettings {
@@ -47,6 +50,7 @@ impl Default for FsVaeSettings {
             decoder_width: 128,
             beta: 0.01,
             warm_up_updates: 500,
+            initial_log_variance: -4.0,
         }
     }
 }
@@ -66,6 +70,9 @@ impl FsVaeSettings {
         }
         if !self.beta.is_finite() || self.beta < 0.0 {
             return Err(ModelError::setting("beta", "must be 0 or more"));
+        }
+        if !self.initial_log_variance.is_finite() {
+            return Err(ModelError::setting("initial_log_variance", "must be a finite number"));
         }
         Ok(())
     }

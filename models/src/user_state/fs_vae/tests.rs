@@ -25,6 +25,7 @@ const SMALL: FsVaeSettings = FsVaeSettings {
     decoder_width: 4,
     beta: 0.5,
     warm_up_updates: 0,
+    initial_log_variance: 0.0,
 };
 
 fn chunk(steps: i64) -> PlayChunk {
@@ -106,6 +107,18 @@ fn agrees_with_pytorch() {
         1.52068591,
     ];
     assert_near(&gradient_sums(&parameters, &loss), &gradients);
+}
+
+/// Inputs of up to 0.5 move the logarithm of the variance by less than 1 from where it begins.
+#[test]
+fn the_state_begins_with_as_little_noise_as_the_settings_say() {
+    for initial_log_variance in [0.0, -4.0] {
+        let settings = FsVaeSettings { initial_log_variance, ..SMALL };
+        let model = FsVae::new(&mut Parameters::new(0, Device::Cpu), 2, 5, settings).unwrap();
+        let encoded = model.encode_chunk(&chunk(3), &filled(&[2, 16], 5.0)).unwrap();
+        let found = values(&encoded.log_variance.unwrap());
+        assert!(found.iter().all(|found| (found - f64::from(initial_log_variance)).abs() < 1.0), "{found:?}");
+    }
 }
 
 #[test]
