@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// Listeners simulated by one thread at a time.
-pub(super) const LISTENERS_AT_ONCE: u32 = 16;
+const LISTENERS_AT_ONCE: u32 = 16;
 
 /// What a synthetic dataset was made from, as its manifest keeps it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -71,20 +71,32 @@ impl SyntheticWorld {
         progress: &dyn Progress,
         mut take: impl FnMut(u32, &[Session]) -> Result<()> + Send,
     ) -> Result<()> {
+        let work = |number| self.history(rules, number);
+        self.for_each_listener("synthesize", progress, work, |number, sessions: Vec<Session>| take(number, &sessions))
+    }
+
+    /// Does `work` for every listener, on all cores, and gives the results to `take` in order. Memory holds those of some
+    /// listeners per core.
+    pub(super) fn for_each_listener<R: Send>(
+        &self,
+        stage: &str,
+        progress: &dyn Progress,
+        work: impl Fn(u32) -> R + Sync,
+        mut take: impl FnMut(u32, R) -> Result<()> + Send,
+    ) -> Result<()> {
         let users = self.config.size.users;
-        progress.begin("synthesize", u64::from(users), "listeners");
+        progress.begin(stage, u64::from(users), "listeners");
         let mut first = 0;
         let read = || {
             let numbers = first..users.min(first + LISTENERS_AT_ONCE);
             first = numbers.end;
             Ok((!numbers.is_empty()).then_some(numbers))
         };
-        let work = |numbers: Range<u32>| Ok(numbers.map(|number| (number, self.history(rules, number))).collect());
-        in_order(read, work, |histories: Vec<(u32, Vec<Session>)>| {
-            for (number, sessions) in &histories {
-                take(*number, sessions)?;
-            }
-            progress.advance(histories.last().map_or(0, |(number, _)| u64::from(*number) + 1));
+        let work = |numbers: Range<u32>| Ok(numbers.map(|number| (number, work(number))).collect());
+        in_order(read, work, |results: Vec<(u32, R)>| {
+            let done = results.last().map_or(0, |(number, _)| u64::from(*number) + 1);
+            results.into_iter().try_for_each(|(number, result)| take(number, result))?;
+            progress.advance(done);
             Ok(())
         })?;
         progress.end();

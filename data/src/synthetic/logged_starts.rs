@@ -1,10 +1,6 @@
 //! Synthetic listeners as they were when their logged sessions began, so that they can answer live from there on.
 
-use std::ops::Range;
-
-use super::generate::LISTENERS_AT_ONCE;
 use super::{Listener, SyntheticSource, SyntheticWorld};
-use crate::parallel::in_order;
 use crate::{Context, Progress, Result, SessionRules};
 
 /// A listener at the beginning of a logged session.
@@ -28,27 +24,15 @@ impl SyntheticWorld {
         mut take: impl FnMut(u64, LoggedStart) -> Result<()> + Send,
     ) -> Result<Self> {
         let world = Self::new(&source.config, source.seed)?;
-        let users = source.config.size.users;
-        progress.begin("the listeners' minds", u64::from(users), "listeners");
-        let (mut first, mut session) = (0, 0);
-        let read = || {
-            let numbers = first..users.min(first + LISTENERS_AT_ONCE);
-            first = numbers.end;
-            Ok((!numbers.is_empty()).then_some(numbers))
-        };
-        let work = |numbers: Range<u32>| -> Result<(u32, Vec<LoggedStart>)> {
-            let end = numbers.end;
-            Ok((end, numbers.flat_map(|number| world.starts_of(&source.rules, number)).collect()))
-        };
-        in_order(read, work, |(done, starts)| {
-            for start in starts {
+        let mut session = 0;
+        let work = |number| world.starts_of(&source.rules, number);
+        world.for_each_listener("the listeners' minds", progress, work, |_, starts: Vec<LoggedStart>| {
+            starts.into_iter().try_for_each(|start| {
                 take(session, start)?;
                 session += 1;
-            }
-            progress.advance(u64::from(done));
-            Ok(())
+                Ok(())
+            })
         })?;
-        progress.end();
         Ok(world)
     }
 

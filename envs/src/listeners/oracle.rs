@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use listening_data::{
-    CounterRng, Heard, LoggedStart, Progress, ResponseProbabilities, SessionRules, SessionState, Stream,
+    CounterRng, Heard, LoggedStart, Progress, ResponseProbabilities, SessionRules, SessionState, SkipHazard, Stream,
     SyntheticSource, SyntheticWorld,
 };
 use listening_models::SessionStarts;
@@ -34,7 +34,6 @@ struct Oracle {
 #[derive(Clone)]
 struct LiveSession {
     number: u64,
-    start: usize,
     state: SessionState,
 }
 
@@ -61,6 +60,11 @@ impl OracleListeners {
         Ok(Self { oracle: Arc::new(Oracle { world, rules: source.rules, starts }), sessions: Vec::new() })
     }
 
+    /// The same listeners for another batch.
+    pub fn shallow_clone(&self) -> Self {
+        Self { oracle: Arc::clone(&self.oracle), sessions: Vec::new() }
+    }
+
     /// The probabilities with which the listener would respond to each place of the pool if it were played next:
     /// complete, skip, past threshold. Brings the place of the batch to where the session stands.
     pub fn probabilities(&mut self, world: &World, sessions: &SessionBatch, index: usize) -> Result<Vec<[f32; 3]>> {
@@ -76,8 +80,8 @@ impl OracleListeners {
         for position in live.state.position()..view.position() {
             oracle.play(live, world, &view.at(position), view.played[position]);
         }
-        let hazard = |place| oracle.hazard(live, view.track(world, place)).probabilities(&oracle.rules);
-        Ok((0..view.pool.len() as u16).map(|place| as_floats(&hazard(place))).collect())
+        let respond = |place| oracle.hazard(live, world, &view, place).probabilities(&oracle.rules);
+        Ok((0..view.pool.len() as u16).map(|place| as_floats(&respond(place))).collect())
     }
 
     fn live(&mut self, view: &SessionView<'_>, index: usize) -> Result<&mut LiveSession> {
@@ -92,21 +96,21 @@ impl Oracle {
         // A step that no play has.
         let mut rng = CounterRng::new(seed, Stream::Response, view.number, u32::MAX);
         let state = self.world.begin_session(listener, *context, &mut rng);
-        LiveSession { number: view.number, start: view.start, state }
+        LiveSession { number: view.number, state }
     }
 
-    fn hazard(&self, live: &LiveSession, track: u32) -> listening_data::SkipHazard {
-        self.world.skip_hazard(&self.starts[live.start].listener, &live.state, track)
+    /// The hazard of skipping a candidate if it were played next.
+    fn hazard(&self, live: &LiveSession, world: &World, view: &SessionView<'_>, place: u16) -> SkipHazard {
+        self.world.skip_hazard(&self.starts[view.start].listener, &live.state, view.track(world, place))
     }
 
     /// Plays a track to the listener of a session that stands at `view`. A track is played once in a session, so that what
     /// the listener remembers of it does not change how the session goes on.
     fn play(&self, live: &mut LiveSession, world: &World, view: &SessionView<'_>, place: u16) -> Answer {
-        let track = view.track(world, place);
-        let hazard = self.hazard(live, track);
+        let hazard = self.hazard(live, world, view, place);
         let mut rng = CounterRng::new(world.seed, Stream::Response, view.number, view.position() as u32);
         let Heard { ms_played, responses } = hazard.draw(&self.rules, &mut rng);
-        self.world.observe(&mut live.state, track, ms_played, responses);
+        self.world.observe(&mut live.state, view.track(world, place), ms_played, responses);
         let given = |response: Option<bool>| response == Some(true);
         Answer {
             responses: PlayResponses {
@@ -155,12 +159,5 @@ impl Listeners for OracleListeners {
 
     fn another(&self) -> Box<dyn Listeners> {
         Box::new(self.shallow_clone())
-    }
-}
-
-impl OracleListeners {
-    /// The same listeners for another batch.
-    pub fn shallow_clone(&self) -> Self {
-        Self { oracle: Arc::clone(&self.oracle), sessions: Vec::new() }
     }
 }
