@@ -7,7 +7,7 @@ mod common;
 use std::sync::Arc;
 
 use common::oracle;
-use listening_data::{Dataset, Silent, SyntheticSource};
+use listening_data::{CounterRng, Dataset, Silent, Stream, SyntheticSource, SyntheticWorld};
 use playlist_envs::{
     EnvError, FinishedSession, Listeners, ModelledListeners, OracleListeners, RewardKind, SavedSession, SimulatedEnv,
     StepBatch, VecEnv, World, WorldSettings, small_moving_world, small_world,
@@ -105,6 +105,43 @@ fn an_oracle_knows_what_the_listeners_will_answer() {
     let [by_chance, greedy] = [mean(&by_chance), mean(&greedy)];
     println!("return by chance {by_chance:.2}, by the oracle {greedy:.2}");
     assert!(greedy > 1.3 * by_chance, "{greedy} {by_chance}");
+}
+
+/// Answers are those of the synthetic world, gone through play by play: each depends on all that was played before.
+#[test]
+fn answers_are_those_of_the_synthetic_world() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut settings = WorldSettings { session_end: false, ..WorldSettings::default() };
+    settings.reward.kind = RewardKind::Expected;
+    let (world, _) = small_world(folder.path(), 40, settings, 7).unwrap();
+    let dataset = Dataset::open(folder.path().join("dataset")).unwrap();
+    let source = SyntheticSource::of(dataset.manifest()).unwrap();
+    let mut starts = Vec::new();
+    let listeners = SyntheticWorld::logged_starts(&source, &Silent, |_, start| {
+        starts.push(start);
+        Ok(())
+    })
+    .unwrap();
+    let (oracle, world) = (oracle(folder.path(), &world), Arc::new(world));
+    let mut env = SimulatedEnv::new(Arc::clone(&world), Box::new(oracle), 8, 0, 1).unwrap();
+    let finished = play(&mut env, 45, arbitrary);
+    assert!(finished.len() >= 16);
+    for session in &finished {
+        let view = session.view();
+        let start = &starts[world.starts.logged_session(view.start) as usize];
+        let mut state = listeners.session_state(&start.listener, start.context, 0.0);
+        for position in 0..view.position() {
+            let track = view.track(&world, view.played[position]);
+            let hazard = listeners.skip_hazard(&start.listener, &state, track);
+            let expected = hazard.probabilities(&source.rules).complete as f32;
+            assert_eq!(session.rewards[position], expected, "session {}, play {position}", view.number);
+            let mut rng = CounterRng::new(world.seed, Stream::Response, view.number, position as u32);
+            let heard = hazard.draw(&source.rules, &mut rng);
+            assert_eq!(Some(view.responses[position].complete), heard.responses.complete);
+            assert_eq!(Some(view.responses[position].skip), heard.responses.skip);
+            listeners.observe(&mut state, track, heard.ms_played, heard.responses);
+        }
+    }
 }
 
 #[test]
