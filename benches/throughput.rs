@@ -11,7 +11,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 use listening_data::Silent;
-use listening_models::user_response::ContextualModel;
+use listening_models::user_response::{ContextualModel, ResponseModel};
 use playlist_agents::{
     AgentSettings, DqnPolicy, GreedyPolicy, Policy, RandomPolicy, Simulation, TrainSettings, Trainer, TrainerSetup,
 };
@@ -52,7 +52,7 @@ struct Row {
 }
 
 fn modelled(user_model: &ContextualModel) -> Box<dyn Listeners> {
-    Box::new(ModelledListeners::new(user_model.shallow_clone()))
+    Box::new(ModelledListeners::new(user_model.another()))
 }
 
 fn step_rate(world: &Arc<World>, user_model: &ContextualModel, policy: &mut dyn Policy, sessions: usize) -> f64 {
@@ -79,7 +79,8 @@ fn trainer(world: &Arc<World>, user_model: &ContextualModel, folder: &std::path:
         TrainSettings { env_steps: 60_000, evaluate_every: 0, checkpoint_every: u64::MAX, ..TrainSettings::default() };
     Trainer::new(TrainerSetup {
         world: Arc::clone(world),
-        user_model: user_model.shallow_clone(),
+        listeners: modelled(user_model),
+        greedy: user_model.shallow_clone(),
         evaluation,
         agent: AgentSettings::default(),
         train,

@@ -2,6 +2,7 @@
 
 pub mod completions;
 pub mod evaluate_policy;
+pub mod evaluate_user_model;
 pub mod evaluate_user_state;
 pub mod generate_playlist;
 pub mod import;
@@ -10,4 +11,5 @@ pub mod show_config;
 pub mod synthesize;
 pub mod train_agent;
 pub mod train_embeddings;
+pub mod train_user_model;
 pub mod train_user_state;

@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 pub use self::arguments::{ConfigArguments, RunArguments};
 pub use self::embeddings::{EmbeddingMethod, EmbeddingsConfig};
 pub use self::load::Override;
-pub use self::sections::{DataConfig, DataSource, UserModelConfig};
+pub use self::sections::{DataConfig, DataSource, UserModelConfig, UserModelKind};
 pub use self::user_states::{UserStateConfig, UserStateModel};
 use crate::failure::UsageError;
 

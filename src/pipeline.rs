@@ -7,6 +7,7 @@
 mod embeddings;
 mod fingerprints;
 mod stage;
+mod user_models;
 mod user_state_source;
 mod user_states;
 mod world;
@@ -14,5 +15,6 @@ mod world;
 pub use embeddings::{EmbeddingsReport, embeddings};
 pub use fingerprints::run_fingerprint;
 pub use stage::read_metrics;
+pub use user_models::ModelReport;
 pub use user_states::ListeningHistories;
-pub use world::{Upstream, dataset, threads};
+pub use world::{PreparedLogs, Upstream, dataset, threads};

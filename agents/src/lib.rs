@@ -16,7 +16,9 @@ pub use action_head_dqn::{AgentModel, DqnPolicy};
 pub use error::{AgentError, Result};
 pub use evaluation::{Comparison, PolicySummary, SessionOutcome, Simulation, compare, simulate};
 pub use off_policy::{LoggedStep, OffPolicyEstimate, OffPolicyEstimator, estimate_off_policy};
-pub use policies::{CosinePolicy, GreedyPolicy, OracleGreedyPolicy, PopularityPolicy, RandomPolicy};
+pub use policies::{
+    CosinePolicy, GreedyPolicy, GreedySequentialPolicy, OracleGreedyPolicy, PopularityPolicy, RandomPolicy,
+};
 pub use policy::Policy;
 pub use recorder::Recorder;
 pub use settings::{AgentSettings, EvaluateSettings, TrainSettings};

@@ -2,12 +2,14 @@
 
 mod cosine;
 mod greedy;
+mod greedy_sequential;
 mod oracle_greedy;
 mod popularity;
 mod random;
 
 pub use cosine::CosinePolicy;
 pub use greedy::GreedyPolicy;
+pub use greedy_sequential::GreedySequentialPolicy;
 pub use oracle_greedy::OracleGreedyPolicy;
 pub use popularity::PopularityPolicy;
 pub use random::RandomPolicy;

@@ -7,6 +7,7 @@
 mod batch;
 mod error;
 mod listeners;
+mod modelled_sessions;
 mod moving_states;
 mod pools;
 mod responses;
@@ -19,6 +20,7 @@ mod world;
 pub use batch::{FinishedSession, SessionBatch, SessionView};
 pub use error::{EnvError, Result};
 pub use listeners::{Answer, Listeners, ModelledListeners, OracleListeners};
+pub use modelled_sessions::ModelledSessions;
 pub use moving_states::MovingStates;
 pub use pools::draw_pool;
 pub use responses::{PlayResponses, consistent_probabilities, sample_responses};

@@ -80,7 +80,7 @@ fn make(
     let catalog = Arc::new(Catalog::new(&tracks, artists, vectors, &totals, threshold_ms));
     let inputs = data.training_starts.session_length() + catalog.feature_width() + RELATION_FEATURES;
     let (user_model, _) = ContextualModel::new(&[32, 16], inputs, seed, device)?;
-    let world = World::new(catalog, Arc::new(data.training_starts), settings, seed)?;
+    let world = World::new(catalog, data.training_starts, settings, seed)?;
     let world = match states {
         Some(states) => world.with_user_state(states)?,
         None => world,

@@ -22,7 +22,7 @@ type Inhabited = (Arc<World>, Box<dyn Listeners>);
 fn world(settings: WorldSettings) -> Inhabited {
     let folder = tempfile::tempdir().unwrap();
     let (world, user_model) = small_world(folder.path(), 40, settings, 7).unwrap();
-    (Arc::new(world), Box::new(ModelledListeners::new(user_model)))
+    (Arc::new(world), Box::new(ModelledListeners::new(Box::new(user_model))))
 }
 
 /// A world whose user states move with every play.
@@ -31,7 +31,7 @@ fn moving_world() -> Inhabited {
     let settings = WorldSettings { pool: pool(5, 60), ..WorldSettings::default() };
     let (world, user_model) = small_moving_world(folder.path(), 40, settings, 7).unwrap();
     assert!(world.user_state_moves());
-    (Arc::new(world), Box::new(ModelledListeners::new(user_model)))
+    (Arc::new(world), Box::new(ModelledListeners::new(Box::new(user_model))))
 }
 
 /// A world in which the synthetic listeners themselves answer.

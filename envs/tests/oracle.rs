@@ -45,7 +45,7 @@ fn sessions_hold_nothing_of_the_listeners_but_their_answers() {
     let mut env = SimulatedEnv::new(Arc::clone(&world), Box::new(listeners), 8, 0, 1).unwrap();
     let finished = play(&mut env, 60, arbitrary);
     assert!(finished.len() > 20);
-    let modelled = ModelledListeners::new(user_model);
+    let modelled = ModelledListeners::new(Box::new(user_model));
     for session in &finished {
         let mut other = SimulatedEnv::new(Arc::clone(&world), modelled.another(), 1, 0, 1).unwrap();
         let bits: Vec<u8> = session.responses.iter().map(|responses| responses.bits()).collect();

@@ -8,24 +8,28 @@
 //! - **relation features** `[relation]` of a user and a track at the start of a session: familiarity with track and
 //!   artist, how often others play the track and how they respond to it, cosine to the user state.
 //!
+//! And for models that see the session as it goes: the plays **so far** and how a track stands to them ([`SessionSoFar`]).
+//!
 //! Beside these, for user states: the **slow features** (aggregates of a history) and **fast features** (the last plays
 //! in order) of a user at any moment, within sessions too ([`MomentFeatures`]).
 //!
-//! Nothing looks past the start of the session: histories take in a session only when it has ended, and the totals of
+//! But for these, nothing looks past the start of the session: histories take in a session only when it has ended, and the totals of
 //! other users' responses come from their training sessions alone, without the user's own.
 
 mod context;
 mod fast_features;
 mod moments;
+mod session_so_far;
 mod slow_features;
 mod tally;
 mod timeline;
 mod tracks;
 mod user_history;
 
-pub use context::{CONTEXT_FEATURES, write_context};
+pub use context::{CONTEXT_FEATURES, hour_and_device, write_context};
 pub use fast_features::{FAST_EXTRAS, FastFeatures};
 pub use moments::MomentFeatures;
+pub use session_so_far::{SO_FAR_FEATURES, SessionSoFar};
 pub use slow_features::{SLOW_FEATURE_NAMES, SlowFeatures};
 pub use tally::{RESPONSES, Tally, TrackTotals};
 pub use timeline::{Event, UserTimeline, for_each_user};

@@ -22,7 +22,7 @@ pub mod user_state;
 pub use columns::{Column, ColumnWriter};
 pub use device::{device_name, find_device};
 pub use error::{ModelError, Result};
-pub use metrics::{BinaryMetrics, log_loss};
+pub use metrics::{BinaryMetrics, ReliabilityBin, log_loss, reliability};
 pub use prepared::{
     EncodedStates, Examples, MeanStates, PrepareSettings, PreparedData, SOURCES, SessionStart, SessionStarts,
     SessionStates, StartBuilder, StartDraw, StateAtStart, prepare, start_after_log,

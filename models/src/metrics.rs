@@ -58,14 +58,34 @@ fn area_under_curve(pairs: &mut [(f32, bool)], positives: usize) -> f64 {
     (rank_sum - positives as f64 * (positives as f64 + 1.0) / 2.0) / (positives as f64 * negatives as f64)
 }
 
-fn calibration_error(pairs: &[(f32, bool)]) -> f64 {
-    let mut bins = [(0.0, 0.0); CALIBRATION_BINS];
+/// Predictions of like size, beside what happened: a bar of the reliability diagram.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ReliabilityBin {
+    /// Plays.
+    pub count: u64,
+    /// Mean of the predictions.
+    pub predicted: f64,
+    /// Share with the response.
+    pub observed: f64,
+}
+
+/// The reliability diagram of `(predicted probability, observed)` pairs over 15 bins of equal width, without empty ones.
+pub fn reliability(pairs: &[(f32, bool)]) -> Vec<ReliabilityBin> {
+    let mut bins = [(0u64, 0.0, 0.0); CALIBRATION_BINS];
     for &(p, observed) in pairs {
-        let bin = ((p * CALIBRATION_BINS as f32) as usize).min(CALIBRATION_BINS - 1);
-        bins[bin].0 += f64::from(p);
-        bins[bin].1 += f64::from(u8::from(observed));
+        let bin = &mut bins[((p * CALIBRATION_BINS as f32) as usize).min(CALIBRATION_BINS - 1)];
+        *bin = (bin.0 + 1, bin.1 + f64::from(p), bin.2 + f64::from(u8::from(observed)));
     }
-    bins.iter().map(|(predicted, observed)| (predicted - observed).abs()).sum::<f64>() / pairs.len().max(1) as f64
+    let means = |&(count, predicted, observed): &(u64, f64, f64)| {
+        let mean = |sum: f64| sum / count as f64;
+        ReliabilityBin { count, predicted: mean(predicted), observed: mean(observed) }
+    };
+    bins.iter().filter(|(count, ..)| *count > 0).map(means).collect()
+}
+
+fn calibration_error(pairs: &[(f32, bool)]) -> f64 {
+    let gap = |bin: &ReliabilityBin| bin.count as f64 * (bin.predicted - bin.observed).abs();
+    reliability(pairs).iter().map(gap).sum::<f64>() / pairs.len().max(1) as f64
 }
 
 #[cfg(test)]
@@ -93,6 +113,8 @@ mod tests {
         let mut pairs = [(0.9, true), (0.9, false), (0.1, false), (0.1, false)];
         let metrics = BinaryMetrics::of(&mut pairs);
         assert!((metrics.calibration_error - (0.4 + 0.1) / 2.0).abs() < 1e-6, "{metrics:?}");
+        let bins: Vec<_> = reliability(&pairs).iter().map(|bin| (bin.count, bin.observed)).collect();
+        assert_eq!(bins, [(2, 0.0), (2, 0.5)]);
         assert_eq!(BinaryMetrics::of(&mut []).count, 0);
     }
 }

@@ -18,6 +18,7 @@ pub use start_builder::{SessionStart, StartBuilder};
 
 use std::collections::HashMap;
 use std::path::Path;
+use std::sync::Arc;
 
 use listening_data::{Dataset, LoggedSession, Progress, Session, write_atomically};
 use serde::{Deserialize, Serialize};
@@ -90,9 +91,9 @@ pub struct PreparedData {
     /// Examples of the test sessions.
     pub test: Examples,
     /// Starts of training sessions.
-    pub training_starts: SessionStarts,
+    pub training_starts: Arc<SessionStarts>,
     /// Starts of held-out sessions.
-    pub held_out_starts: SessionStarts,
+    pub held_out_starts: Arc<SessionStarts>,
     /// Totals of the training sessions.
     pub totals: TrackTotals,
 }
@@ -119,8 +120,8 @@ impl PreparedData {
             train: examples("train", sizes.train)?,
             validation: examples("validation", sizes.validation)?,
             test: examples("test", sizes.test)?,
-            training_starts: starts("training_starts", sizes.training_starts)?,
-            held_out_starts: starts("held_out_starts", sizes.held_out_starts)?,
+            training_starts: Arc::new(starts("training_starts", sizes.training_starts)?),
+            held_out_starts: Arc::new(starts("held_out_starts", sizes.held_out_starts)?),
             totals: TrackTotals::load(folder, tracks)?,
         })
     }

@@ -1,14 +1,25 @@
 //! How a user responds to a track: models learnt from logs, their baselines, and their evaluation.
 
 mod baselines;
+mod batches;
+mod calibration;
 mod contextual;
 mod evaluation;
+mod packed_sequential;
+mod response_model;
+mod rows;
+mod sequential;
 mod training;
 
 pub use baselines::{ConstantBaseline, RateBaseline};
-pub use contextual::{ContextualModel, ContextualSettings, Predictions, Rows};
-pub use evaluation::{Evaluation, HeadReport, evaluate};
-pub use training::{TrackTable, TrainingReport, train};
+pub use batches::UserShare;
+pub use contextual::{ContextualModel, ContextualSettings};
+pub use evaluation::{Evaluation, GroupLoss, HeadReport, evaluate};
+pub use packed_sequential::PackedSequentialModel;
+pub use response_model::{Predictions, ResponseModel, TrackTable};
+pub use rows::Rows;
+pub use sequential::{SequentialModel, SequentialSettings};
+pub use training::{TrainingInput, TrainingReport, train_contextual, train_sequential};
 
 /// The heads of a user-response model: three responses and the end of the session.
 pub const HEADS: [&str; 4] = ["complete", "skip", "past_threshold", "session_end"];

@@ -12,7 +12,7 @@ use playlist_agents::{
     AgentModel, Comparison, CosinePolicy, DqnPolicy, GreedyPolicy, OracleGreedyPolicy, Policy, PopularityPolicy,
     RandomPolicy, SessionOutcome, Simulation, compare, simulate,
 };
-use playlist_envs::{Listeners, ModelledListeners, OracleListeners, World};
+use playlist_envs::{Listeners, OracleListeners, World};
 
 use super::train_agent::{agent_file, check_unchanged, open_run};
 use crate::failure::UsageError;
@@ -107,7 +107,7 @@ pub fn run(options: &Options, progress: &dyn Progress) -> anyhow::Result<()> {
     let oracle = if in_oracle { Some(oracle(&upstream, &world, progress)?) } else { None };
     let listeners: Box<dyn Listeners> = match &oracle {
         Some(oracle) => oracle.another(),
-        None => Box::new(ModelledListeners::new(upstream.user_model.shallow_clone())),
+        None => upstream.listeners(),
     };
     let simulation = Simulation {
         world: Arc::clone(&world),
@@ -143,7 +143,7 @@ pub fn run(options: &Options, progress: &dyn Progress) -> anyhow::Result<()> {
 
 /// The synthetic listeners at the starts of a world.
 fn oracle(upstream: &Upstream, world: &World, progress: &dyn Progress) -> anyhow::Result<OracleListeners> {
-    let source = SyntheticSource::of(upstream.dataset.manifest()).ok_or_else(|| {
+    let source = SyntheticSource::of(upstream.logs.dataset.manifest()).ok_or_else(|| {
         UsageError(
             "--listeners oracle: only synthetic listeners can be asked again, and this run was made from another log"
                 .into(),
@@ -156,10 +156,10 @@ fn policy(name: &str, upstream: &Upstream, world: &Arc<World>, folder: &Path) ->
     Ok(match name {
         "popularity" => Box::new(PopularityPolicy),
         "cosine" => Box::new(CosinePolicy),
-        "greedy" => Box::new(GreedyPolicy::new(upstream.user_model.shallow_clone())),
+        "greedy" => Box::new(GreedyPolicy::new(upstream.contextual.shallow_clone())),
         "action-head-dqn" => {
-            let model = AgentModel::load(world, &agent_file(folder)?, upstream.device)?;
-            Box::new(DqnPolicy::new(Arc::clone(world), model, upstream.device)?)
+            let model = AgentModel::load(world, &agent_file(folder)?, upstream.logs.device)?;
+            Box::new(DqnPolicy::new(Arc::clone(world), model, upstream.logs.device)?)
         }
         _ => Box::new(RandomPolicy),
     })

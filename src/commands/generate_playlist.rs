@@ -87,7 +87,7 @@ pub fn run(options: &Options, progress: &dyn Progress) -> anyhow::Result<()> {
     }
     let upstream = Upstream::open(&config, progress)?;
     check_unchanged(&folder, &config, &upstream)?;
-    let users = upstream.dataset.users()?;
+    let users = upstream.logs.dataset.users()?;
     let user = users.iter().position(|user| user.id == options.user).ok_or_else(|| {
         let some: Vec<&str> = users.iter().take(5).map(|user| user.id.as_str()).collect();
         let near =
@@ -99,12 +99,14 @@ pub fn run(options: &Options, progress: &dyn Progress) -> anyhow::Result<()> {
             some.join(", ")
         ))
     })?;
-    let mut states = upstream.session_states(&config)?;
-    let catalog = &upstream.catalog;
+    let mut states = upstream.logs.session_states(&config)?;
+    let catalog = &upstream.logs.catalog;
     let per_source = config.features.candidates_per_source;
-    let builder = StartBuilder::new(&catalog.vectors, &catalog.artists, &upstream.totals, per_source, options.seed);
+    let builder =
+        StartBuilder::new(&catalog.vectors, &catalog.artists, &upstream.logs.data.totals, per_source, options.seed);
     let next = |last: &Session| next_session(last, options);
-    let start = start_after_log(&upstream.dataset, &upstream.split, user as u32, &next, &mut *states, &builder)?;
+    let start =
+        start_after_log(&upstream.logs.dataset, &upstream.logs.split, user as u32, &next, &mut *states, &builder)?;
     let start = start.context("the listener has no session in the log")?;
     let world = upstream.world(&config, Arc::new(SessionStarts::one(start)), options.seed)?;
     let playlist = playlist(options, &upstream, &world, &folder)?;
@@ -145,12 +147,12 @@ fn playlist(
     world: &Arc<World>,
     folder: &std::path::Path,
 ) -> anyhow::Result<Playlist> {
-    let model = AgentModel::load(world, &agent_file(folder)?, upstream.device)?;
-    let mut agent = DqnPolicy::new(Arc::clone(world), model, upstream.device)?;
+    let model = AgentModel::load(world, &agent_file(folder)?, upstream.logs.device)?;
+    let mut agent = DqnPolicy::new(Arc::clone(world), model, upstream.logs.device)?;
     let mut sessions = SessionBatch::new(world, 1);
     sessions.begin(world, 0, 0);
     let mut moving = MovingStates::new(world, 1)?;
-    let mut user_model = GreedyPolicy::new(upstream.user_model.shallow_clone());
+    let mut user_model = GreedyPolicy::new(upstream.contextual.shallow_clone());
     let predictions = user_model.predictions(world, &sessions.view(0))?.to_vec();
     let mut tracks = Vec::new();
     let pool = sessions.view(0).pool.len();
@@ -163,7 +165,7 @@ fn playlist(
         let longer = world.catalog.longer_than_threshold[track as usize];
         let probabilities = consistent_probabilities(&predictions[usize::from(place)], longer);
         let [complete, skip, past_threshold] = probabilities;
-        let known = &upstream.tracks[track as usize];
+        let known = &upstream.logs.tracks[track as usize];
         tracks.push(Entry {
             position: tracks.len() + 1,
             track_id: known.id.clone(),

@@ -7,7 +7,6 @@ use clap::Args;
 use listening_data::{Progress, write_atomically};
 use listening_models::{device_name, find_device};
 use playlist_agents::{Simulation, Trainer, TrainerSetup, TrainerStop, TrainingMetrics};
-use playlist_envs::ModelledListeners;
 
 use crate::config::{Config, RunArguments};
 use crate::failure::UsageError;
@@ -44,7 +43,7 @@ pub fn run(options: &Options, progress: &dyn Progress) -> anyhow::Result<()> {
     let folder = config.runs.join(&config.name);
     eprintln!("device: {}, threads: {}", device_name(find_device(&config.device)?), threads(&config));
     let upstream = Upstream::open(&config, progress)?;
-    let fingerprint = run_fingerprint(&config, &upstream.fingerprint)?;
+    let fingerprint = run_fingerprint(&config, &upstream.user_model.fingerprint)?;
     match state_of(&folder, &fingerprint)? {
         _ if options.overwrite => remove_run(&folder)?,
         RunState::Absent => {}
@@ -78,18 +77,19 @@ pub fn run(options: &Options, progress: &dyn Progress) -> anyhow::Result<()> {
     write_atomically(folder.join("fingerprint"), fingerprint.as_bytes())?;
     let evaluation = Simulation {
         world: upstream.held_out_world(&config)?,
-        listeners: Box::new(ModelledListeners::new(upstream.user_model.shallow_clone())),
+        listeners: upstream.listeners(),
         sessions: config.train.evaluate_sessions,
         threads: threads(&config),
     };
     let mut trainer = Trainer::new(TrainerSetup {
         world: upstream.training_world(&config)?,
-        user_model: upstream.user_model.shallow_clone(),
+        listeners: upstream.listeners(),
+        greedy: upstream.contextual.shallow_clone(),
         evaluation,
         agent: config.agent.clone(),
         train: config.train.clone(),
         seed: config.seed,
-        device: upstream.device,
+        device: upstream.logs.device,
         threads: threads(&config),
         folder: folder.clone(),
         config_text,
@@ -165,7 +165,7 @@ fn summary(upstream: &Upstream, metrics: &TrainingMetrics, folder: &Path) -> Str
     }
     let mut heads =
         Columns::new(["user-response model", "log loss", "constant", "rates", "AUC", "calibration error", "base rate"]);
-    for head in &upstream.report.test.heads {
+    for head in &upstream.user_model.report.test.heads {
         let four = |value: f64| format!("{value:.4}");
         heads.add([
             head.head.clone(),
@@ -211,7 +211,7 @@ pub fn open_run(folder: &Path) -> anyhow::Result<(PathBuf, Config)> {
 
 /// Refuses a run whose data or models have changed since it was trained: its agent would be measured in another world.
 pub fn check_unchanged(folder: &Path, config: &Config, upstream: &Upstream) -> anyhow::Result<()> {
-    match state_of(folder, &run_fingerprint(config, &upstream.fingerprint)?)? {
+    match state_of(folder, &run_fingerprint(config, &upstream.user_model.fingerprint)?)? {
         RunState::Finished | RunState::Unfinished => Ok(()),
         RunState::Absent | RunState::Other => {
             let path = folder.display();

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use listening_data::{DataError, SessionRules, SyntheticConfig};
-use listening_models::user_response::ContextualSettings;
+use listening_models::user_response::{ContextualSettings, SequentialSettings, UserShare};
 use serde::{Deserialize, Serialize};
 
 use crate::failure::UsageError;
@@ -84,9 +84,11 @@ fn under(section: &str, outcome: listening_data::Result<()>) -> anyhow::Result<(
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct UserModelConfig {
-    /// The model.
+    /// The model by which the listeners of the simulated world answer.
     pub kind: UserModelKind,
-    /// Widths of the hidden layers.
+    /// Whose plays it is trained on; a half leaves the other to an independent world.
+    pub users: UserShare,
+    /// Widths of CWM's hidden layers.
     pub hidden: Vec<usize>,
     /// Step size of Adam.
     pub learning_rate: f64,
@@ -100,15 +102,35 @@ pub struct UserModelConfig {
     pub validations_per_epoch: usize,
     /// Validations without a better loss after which training stops.
     pub patience: usize,
+    /// SWM and its training.
+    pub sequential: SequentialSettings,
 }
 
 /// User-response models.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum UserModelKind {
-    /// The contextual world model: responses from user, context and track.
+    /// Contextual: responses from listener, context and track
     #[default]
     Cwm,
+    /// Sequential: responses also from what happened in the session so far
+    Swm,
+}
+
+impl UserModelKind {
+    /// Its name in the config, in tables and on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Cwm => "cwm",
+            Self::Swm => "swm",
+        }
+    }
+}
+
+impl std::fmt::Display for UserModelKind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name())
+    }
 }
 
 impl Default for UserModelConfig {
@@ -116,6 +138,7 @@ impl Default for UserModelConfig {
         let settings = ContextualSettings::default();
         Self {
             kind: UserModelKind::default(),
+            users: UserShare::default(),
             hidden: settings.hidden,
             learning_rate: settings.learning_rate,
             weight_decay: settings.weight_decay,
@@ -123,6 +146,7 @@ impl Default for UserModelConfig {
             max_epochs: settings.max_epochs,
             validations_per_epoch: settings.validations_per_epoch,
             patience: settings.patience,
+            sequential: SequentialSettings::default(),
         }
     }
 }
@@ -144,6 +168,7 @@ impl From<&UserModelConfig> for ContextualSettings {
 impl UserModelConfig {
     /// Refuses settings that make no sense.
     pub fn validate(&self) -> anyhow::Result<()> {
-        Ok(ContextualSettings::from(self).validate()?)
+        ContextualSettings::from(self).validate()?;
+        Ok(self.sequential.validate()?)
     }
 }

@@ -6,31 +6,22 @@ use std::sync::Arc;
 use listening_data::{
     Content, Dataset, ImportOptions, Progress, Track, artist_numbers, import_spotify_extended, synthesize,
 };
-use listening_models::features::{RELATION_FEATURES, TrackTotals};
+use listening_models::features::TrackTotals;
 use listening_models::track_embeddings::TrackVectors;
-use listening_models::user_response::{ContextualModel, Evaluation, TrackTable, TrainingReport, evaluate, train};
+use listening_models::user_response::{ContextualModel, ResponseModel};
 use listening_models::{PreparedData, SessionStarts, SessionStates, StartBuilder, TimeSplit, find_device, prepare};
-use playlist_envs::{Catalog, World};
-use serde::{Deserialize, Serialize};
+use playlist_envs::{Catalog, Listeners, ModelledListeners, World};
 use tch::Device;
 
 use super::stage::{self, StageNote, fingerprint};
+use super::user_models::{TrainedModel, UserModels};
 use super::user_state_source::UserStateSource;
-use super::{embeddings, fingerprints, stage::read_metrics};
-use crate::config::{Config, DataSource};
+use super::{embeddings, fingerprints};
+use crate::config::{Config, DataSource, UserModelKind};
 use crate::failure::UsageError;
 
-/// The contents of the user model's `metrics.json`.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct ModelReport {
-    /// How training went.
-    pub training: TrainingReport,
-    /// The model and its baselines on the test sessions.
-    pub test: Evaluation,
-}
-
-/// Everything upstream of an agent.
-pub struct Upstream {
+/// Listening logs, prepared for all that is learnt of responses.
+pub struct PreparedLogs {
     /// Where networks run.
     pub device: Device,
     /// The dataset.
@@ -39,21 +30,24 @@ pub struct Upstream {
     pub tracks: Vec<Track>,
     /// The time split.
     pub split: TimeSplit,
-    /// Totals of the training sessions.
-    pub totals: TrackTotals,
     /// What is known of the tracks.
     pub catalog: Arc<Catalog>,
-    /// The user-response model.
-    pub user_model: ContextualModel,
-    /// Its quality.
-    pub report: ModelReport,
-    /// Its fingerprint.
-    pub fingerprint: String,
+    /// Examples and session starts.
+    pub data: PreparedData,
+    fingerprint: String,
+    states: UserStateSource,
+}
+
+/// Everything upstream of an agent.
+pub struct Upstream {
+    /// The logs.
+    pub logs: PreparedLogs,
+    /// CWM, which the policy `greedy` follows.
+    pub contextual: ContextualModel,
+    /// The user-response model by which the listeners of the simulated world answer.
+    pub user_model: TrainedModel<Box<dyn ResponseModel>>,
     /// What became of each stage.
     pub notes: Vec<StageNote>,
-    training_starts: Arc<SessionStarts>,
-    held_out_starts: Arc<SessionStarts>,
-    states: UserStateSource,
 }
 
 /// The number of threads that a config asks for.
@@ -64,12 +58,11 @@ pub fn threads(config: &Config) -> usize {
     }
 }
 
-impl Upstream {
+impl PreparedLogs {
     /// Runs the stages that are missing and opens the results.
-    pub fn open(config: &Config, progress: &dyn Progress) -> anyhow::Result<Self> {
+    pub fn open(config: &Config, notes: &mut Vec<StageNote>, progress: &dyn Progress) -> anyhow::Result<Self> {
         let device = find_device(&config.device)?;
-        let mut notes = Vec::new();
-        let dataset = dataset(config, &mut notes, progress)?;
+        let dataset = dataset(config, notes, progress)?;
         if dataset.manifest().content == Content::Playlists {
             let path = dataset.path().display();
             let problem = format!(
@@ -82,12 +75,12 @@ impl Upstream {
         let artists = artist_numbers(&tracks);
         let split = TimeSplit::new(&dataset, config.splits)?;
 
-        let embeddings = embeddings(config, &dataset, &split, &tracks, &mut notes, progress)?;
+        let embeddings = embeddings(config, &dataset, &split, &tracks, notes, progress)?;
         let vectors = Arc::new(TrackVectors::load(&embeddings.0, tracks.len())?);
 
-        let states = UserStateSource::open(config, &dataset, &split, &embeddings, &mut notes, progress)?;
-        let mark = fingerprint("features-5", &(states.mark(), config.features, config.seed), &embeddings.1)?;
-        let folder = stage::run(&config.artifacts, "features", &mark, &config.features, &mut notes, |folder| {
+        let states = UserStateSource::open(config, &dataset, &split, &embeddings, notes, progress)?;
+        let mark = fingerprint("features-6", &(states.mark(), config.features, config.seed), &embeddings.1)?;
+        let folder = stage::run(&config.artifacts, "features", &mark, &config.features, notes, |folder| {
             let per_source = config.features.candidates_per_source;
             let totals = TrackTotals::count(&dataset, &split)?;
             let builder = StartBuilder::new(&vectors, &artists, &totals, per_source, config.seed);
@@ -98,56 +91,65 @@ impl Upstream {
 
         let threshold_ms = (threshold_seconds(&dataset, config) * 1000.0) as u32;
         let catalog = Arc::new(Catalog::new(&tracks, artists, vectors, &data.totals, threshold_ms));
-        let table = TrackTable { values: catalog.features(), width: catalog.feature_width() };
-        let mark = fingerprint("user-model-3", &(&config.user_model, config.seed), &mark)?;
-        let folder = stage::run(&config.artifacts, "user-model", &mark, &config.user_model, &mut notes, |folder| {
-            let settings = (&config.user_model).into();
-            let (model, parameters, training) =
-                train(&data, &table, &settings, config.seed, device, threads(config), progress)?;
-            model.save(&parameters, folder)?;
-            let test = evaluate(&model, &data, &table, dataset.manifest().users as usize)?;
-            stage::write_metrics(folder, &ModelReport { training, test })
-        })?;
-        let inputs = data.training_starts.session_length() + table.width + RELATION_FEATURES;
-        Ok(Self {
-            device,
-            user_model: ContextualModel::load(&folder, inputs, device)?,
-            report: read_metrics(&folder)?,
-            fingerprint: mark,
-            notes,
-            dataset,
-            tracks,
-            split,
-            totals: data.totals,
-            catalog,
-            training_starts: Arc::new(data.training_starts),
-            held_out_starts: Arc::new(data.held_out_starts),
-            states,
-        })
+        Ok(Self { device, dataset, tracks, split, catalog, data, fingerprint: mark, states })
     }
 
-    /// The world that the agent is trained in: starts of training sessions.
-    pub fn training_world(&self, config: &Config) -> anyhow::Result<Arc<World>> {
-        self.world(config, Arc::clone(&self.training_starts), config.seed)
-    }
-
-    /// The world that policies are compared in: starts of held-out sessions, and other draws than in training.
-    pub fn held_out_world(&self, config: &Config) -> anyhow::Result<Arc<World>> {
-        self.world(config, Arc::clone(&self.held_out_starts), config.evaluate.seed)
-    }
-
-    /// A world over other starts.
-    pub fn world(&self, config: &Config, starts: Arc<SessionStarts>, seed: u64) -> anyhow::Result<Arc<World>> {
-        let world = World::new(Arc::clone(&self.catalog), starts, config.world.clone(), seed)?;
-        Ok(Arc::new(match &self.states {
-            UserStateSource::Mean(_) => world,
-            UserStateSource::Trained { encoders, .. } => world.with_user_state(encoders.another())?,
-        }))
+    /// The stages of user-response models.
+    pub fn user_models<'a>(&'a self, config: &'a Config) -> UserModels<'a> {
+        UserModels {
+            config,
+            data: &self.data,
+            catalog: &self.catalog,
+            users: self.dataset.manifest().users as usize,
+            features: &self.fingerprint,
+            device: self.device,
+        }
     }
 
     /// The user states at the starts of sessions.
     pub fn session_states(&self, config: &Config) -> anyhow::Result<Box<dyn SessionStates + '_>> {
         self.states.session_states(config, &self.catalog.vectors)
+    }
+}
+
+impl Upstream {
+    /// Runs the stages that are missing and opens the results.
+    pub fn open(config: &Config, progress: &dyn Progress) -> anyhow::Result<Self> {
+        let mut notes = Vec::new();
+        let logs = PreparedLogs::open(config, &mut notes, progress)?;
+        let models = logs.user_models(config);
+        let (share, seed) = (config.user_model.users, config.seed);
+        let contextual = models.contextual(share, seed, &mut notes, progress)?.model;
+        let user_model = match config.user_model.kind {
+            // The same as above: made, and noted.
+            UserModelKind::Cwm => models.train(UserModelKind::Cwm, share, seed, &mut Vec::new(), progress)?,
+            kind => models.train(kind, share, seed, &mut notes, progress)?,
+        };
+        Ok(Self { logs, contextual, user_model, notes })
+    }
+
+    /// Listeners who answer by the world's user-response model.
+    pub fn listeners(&self) -> Box<dyn Listeners> {
+        Box::new(ModelledListeners::new(self.user_model.model.another()))
+    }
+
+    /// The world that the agent is trained in: starts of training sessions.
+    pub fn training_world(&self, config: &Config) -> anyhow::Result<Arc<World>> {
+        self.world(config, Arc::clone(&self.logs.data.training_starts), config.seed)
+    }
+
+    /// The world that policies are compared in: starts of held-out sessions, and other draws than in training.
+    pub fn held_out_world(&self, config: &Config) -> anyhow::Result<Arc<World>> {
+        self.world(config, Arc::clone(&self.logs.data.held_out_starts), config.evaluate.seed)
+    }
+
+    /// A world over other starts.
+    pub fn world(&self, config: &Config, starts: Arc<SessionStarts>, seed: u64) -> anyhow::Result<Arc<World>> {
+        let world = World::new(Arc::clone(&self.logs.catalog), starts, config.world.clone(), seed)?;
+        Ok(Arc::new(match &self.logs.states {
+            UserStateSource::Mean(_) => world,
+            UserStateSource::Trained { encoders, .. } => world.with_user_state(encoders.another())?,
+        }))
     }
 }
 

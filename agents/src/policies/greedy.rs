@@ -29,7 +29,7 @@ impl GreedyPolicy {
         let session = world.starts.session_features(view.start);
         for place in 0..view.pool.len() as u16 {
             let relation = world.starts.relation(view.start, usize::from(view.pool[usize::from(place)]));
-            self.rows.push(session, world.catalog.row(view.track(world, place)), relation, 0);
+            self.rows.push(session, world.catalog.row(view.track(world, place)), relation, &[], 0);
         }
         self.predictions.clear();
         self.user_model.predict(&self.rows, &mut self.predictions)?;

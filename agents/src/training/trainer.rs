@@ -15,7 +15,7 @@ use crossbeam::channel::{Receiver, Sender, unbounded};
 use listening_data::{Progress, Silent, write_atomically};
 use listening_models::user_response::ContextualModel;
 use listening_models::{TensorFile, save_tensors};
-use playlist_envs::{ModelledListeners, World};
+use playlist_envs::{Listeners, World};
 use serde::{Deserialize, Serialize};
 use tch::Device;
 
@@ -37,7 +37,9 @@ pub struct TrainerSetup {
     /// The world that the agent is trained in.
     pub world: Arc<World>,
     /// Its listeners.
-    pub user_model: ContextualModel,
+    pub listeners: Box<dyn Listeners>,
+    /// The contextual model that the greedy policy follows, with which the agent is compared.
+    pub greedy: ContextualModel,
     /// Sessions on held-out starts, for evaluations in between.
     pub evaluation: Simulation,
     /// The agent.
@@ -101,7 +103,7 @@ impl Trainer {
         setup.train.validate()?;
         let learner = Learner::new(&setup.world, &setup.agent, setup.seed, setup.device, setup.threads)?;
         let actors = (0..setup.train.actors).map(|number| {
-            let listeners = Box::new(ModelledListeners::new(setup.user_model.shallow_clone()));
+            let listeners = setup.listeners.another();
             let place = (number, setup.train.actors);
             let world = Arc::clone(&setup.world);
             Actor::new(world, listeners, &setup.agent, setup.train.sessions, place, setup.device).map(Some)
@@ -283,7 +285,7 @@ impl Trainer {
         if self.setup.train.evaluate_every == 0 {
             return Ok(());
         }
-        let greedy = GreedyPolicy::new(self.setup.user_model.shallow_clone());
+        let greedy = GreedyPolicy::new(self.setup.greedy.shallow_clone());
         for policy in [&RandomPolicy as &dyn Policy, &greedy] {
             let outcomes = simulate(policy, &self.setup.evaluation, &Silent)?;
             self.state.metrics.references.insert(policy.name().to_owned(), mean_return(&outcomes));

@@ -1,28 +1,28 @@
 //! Listeners who answer by a learnt user-response model.
 
 use listening_data::{CounterRng, Stream};
-use listening_models::user_response::{ContextualModel, Predictions, Rows};
+use listening_models::user_response::{Predictions, ResponseModel, Rows};
 
 use super::{Answer, Listeners};
-use crate::{Result, SessionBatch, World, consistent_probabilities, sample_responses};
+use crate::{ModelledSessions, Result, SessionBatch, World, consistent_probabilities, sample_responses};
 
 /// Listeners who answer by a user-response model.
 pub struct ModelledListeners {
-    user_model: ContextualModel,
+    sessions: ModelledSessions,
     rows: Rows,
     predictions: Vec<Predictions>,
 }
 
 impl ModelledListeners {
     /// Listeners of this model.
-    pub fn new(user_model: ContextualModel) -> Self {
-        Self { user_model, rows: Rows::default(), predictions: Vec::new() }
+    pub fn new(user_model: Box<dyn ResponseModel>) -> Self {
+        Self { sessions: ModelledSessions::new(user_model), rows: Rows::default(), predictions: Vec::new() }
     }
 }
 
 impl Listeners for ModelledListeners {
-    /// The model's listeners carry nothing but what the session holds.
-    fn begin(&mut self, _world: &World, _sessions: &SessionBatch, _index: usize) -> Result<()> {
+    fn begin(&mut self, _world: &World, _sessions: &SessionBatch, index: usize) -> Result<()> {
+        self.sessions.begin(index);
         Ok(())
     }
 
@@ -37,13 +37,9 @@ impl Listeners for ModelledListeners {
         self.predictions.clear();
         answers.clear();
         for (index, &action) in actions.iter().enumerate() {
-            let view = sessions.view(index);
-            let slot = usize::from(view.pool[action as usize]);
-            let track = world.catalog.row(world.starts.tracks(view.start)[slot]);
-            let session = world.starts.session_features(view.start);
-            self.rows.push(session, track, world.starts.relation(view.start, slot), view.position() as u32);
+            self.sessions.push_row(world, &sessions.view(index), index, action as u16, &mut self.rows);
         }
-        self.user_model.predict(&self.rows, &mut self.predictions)?;
+        self.sessions.play(0..actions.len(), &self.rows, &mut self.predictions)?;
         for (index, (&action, predicted)) in actions.iter().zip(&self.predictions).enumerate() {
             let view = sessions.view(index);
             let longer = world.catalog.longer_than_threshold[view.track(world, action as u16) as usize];
@@ -55,11 +51,14 @@ impl Listeners for ModelledListeners {
         Ok(())
     }
 
-    fn recall(&mut self, _world: &World, _sessions: &SessionBatch, _index: usize, _action: u32) -> Result<()> {
-        Ok(())
+    fn recall(&mut self, world: &World, sessions: &SessionBatch, index: usize, action: u32) -> Result<()> {
+        self.rows.clear();
+        self.predictions.clear();
+        self.sessions.push_row(world, &sessions.view(index), index, action as u16, &mut self.rows);
+        self.sessions.play(index..index + 1, &self.rows, &mut self.predictions)
     }
 
     fn another(&self) -> Box<dyn Listeners> {
-        Box::new(Self::new(self.user_model.shallow_clone()))
+        Box::new(Self::new(self.sessions.user_model().another()))
     }
 }

@@ -36,6 +36,15 @@ pub fn write_context(context: &Context, features: &mut [f32]) {
     rest.copy_from_slice(&[sign(context.premium), sign(context.shuffle)]);
 }
 
+/// The hour and the device that [`write_context`] has written, where known.
+pub fn hour_and_device(features: &[f32]) -> (Option<u8>, Option<Device>) {
+    let [known, sine, cosine, ..] = features else { return (None, None) };
+    let hour = sine.atan2(*cosine) / std::f32::consts::TAU * 24.0;
+    let hour = (*known > 0.0).then(|| hour.round().rem_euclid(24.0) as u8);
+    let device = features[5 + 7..][..DEVICES].iter().position(|&mark| mark > 0.0);
+    (hour, device.map(|code| Device::ALL[code]))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -55,6 +64,13 @@ mod tests {
         };
         write_context(&context, &mut features);
         assert_eq!(features[..2], [1.0, 1.0]);
+        assert_eq!(hour_and_device(&features), (Some(6), Some(Device::Car)));
+        assert_eq!(hour_and_device(&[0.0; CONTEXT_FEATURES]), (None, None));
+        for hour in 0..24 {
+            write_context(&Context { hour: Some(hour), ..Context::default() }, &mut features);
+            assert_eq!(hour_and_device(&features), (Some(hour), None));
+        }
+        write_context(&context, &mut features);
         assert_eq!(features[5 + 6], 1.0);
         assert_eq!(features[12 + DEVICES - 1], 1.0);
         assert_eq!(features[12 + DEVICES], 1.0);

@@ -82,9 +82,32 @@ impl Recurrent {
         Ok(state.f_narrow(1, ((self.layers - 1) * self.units) as i64, self.units as i64)?)
     }
 
+    /// The weights of the one layer of LSTM that this is: of inputs, of the state, and their biases.
+    pub(super) fn only_lstm_layer(&self) -> [&Tensor; 4] {
+        assert!(self.cell == Cell::Lstm && self.layers == 1, "one layer of LSTM");
+        let [inputs, state, input_bias, state_bias] = self.weights.as_slice() else {
+            unreachable!("four tensors make a layer")
+        };
+        [inputs, state, input_bias, state_bias]
+    }
+
     /// Takes one step: `[rows, inputs]` and the state before it to the state after it.
     pub fn step(&self, inputs: &Tensor, state: &Tensor) -> Result<Tensor> {
         Ok(self.forward(&inputs.f_unsqueeze(0)?, state)?.1)
+    }
+
+    /// The outputs `[rows, units]` of one step from the same state `[1, state_length]`, for inputs `[rows, inputs]` of which
+    /// one may be the next. For one layer of LSTM; the state's product is computed once.
+    pub fn alternatives(&self, inputs: &Tensor, state: &Tensor) -> Result<Tensor> {
+        let [of_inputs, of_state, input_bias, state_bias] = self.only_lstm_layer();
+        let units = self.units as i64;
+        let of_inputs = inputs.f_linear(of_inputs, Some(input_bias))?;
+        let of_state = state.f_narrow(1, 0, units)?.f_linear(of_state, Some(state_bias))?;
+        let gates = of_inputs.f_add(&of_state)?;
+        let gate = |number: i64| gates.f_narrow(1, number * units, units);
+        let kept = state.f_narrow(1, units, units)?.f_mul(&gate(1)?.f_sigmoid()?)?;
+        let cell = kept.f_add(&gate(0)?.f_sigmoid()?.f_mul(&gate(2)?.f_tanh()?)?)?;
+        Ok(gate(3)?.f_sigmoid()?.f_mul(&cell.f_tanh()?)?)
     }
 
     /// Runs over a chunk: `[steps, rows, inputs]` and the state before it, `[rows, state_length]`, to the outputs of the

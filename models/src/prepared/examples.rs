@@ -16,6 +16,8 @@ pub const LABELS: usize = 4;
 pub struct Examples {
     session_length: usize,
     session_features: Column<f32>,
+    /// Per session, its first play; its plays follow each other.
+    first_play: Column<u32>,
     /// Per play, its session's row in `session_features`.
     pub session: Column<u32>,
     /// Per play, its user.
@@ -35,6 +37,7 @@ impl Examples {
         Ok(Self {
             session_length,
             session_features: Column::open(folder, "session_features.f32", sessions * session_length)?,
+            first_play: Column::open(folder, "first_play.u32", sessions)?,
             session: Column::open(folder, "session.u32", plays)?,
             user: Column::open(folder, "user.u32", plays)?,
             track: Column::open(folder, "track.u32", plays)?,
@@ -52,6 +55,17 @@ impl Examples {
     /// Whether there are no plays.
     pub fn is_empty(&self) -> bool {
         self.labels.is_empty()
+    }
+
+    /// Number of sessions.
+    pub fn sessions(&self) -> usize {
+        self.first_play.len()
+    }
+
+    /// The plays of a session, in order.
+    pub fn plays(&self, session: usize) -> std::ops::Range<usize> {
+        let end = self.first_play.get(session + 1).map_or(self.len(), |&play| play as usize);
+        self.first_play[session] as usize..end
     }
 
     /// The session features of a play.
@@ -75,6 +89,7 @@ pub(super) struct ExamplesWriter {
     sessions: usize,
     plays: usize,
     session_features: ColumnWriter<f32>,
+    first_play: ColumnWriter<u32>,
     session: ColumnWriter<u32>,
     user: ColumnWriter<u32>,
     track: ColumnWriter<u32>,
@@ -90,6 +105,7 @@ impl ExamplesWriter {
             sessions: 0,
             plays: 0,
             session_features: ColumnWriter::create(folder, "session_features.f32")?,
+            first_play: ColumnWriter::create(folder, "first_play.u32")?,
             session: ColumnWriter::create(folder, "session.u32")?,
             user: ColumnWriter::create(folder, "user.u32")?,
             track: ColumnWriter::create(folder, "track.u32")?,
@@ -101,6 +117,7 @@ impl ExamplesWriter {
 
     pub(super) fn write_session(&mut self, session: &Session, moment: &Moment<'_>) -> Result<()> {
         self.session_features.push(&moment.session_features())?;
+        self.first_play.push(&[self.plays as u32])?;
         let mut relation = [0.0; RELATION_FEATURES];
         for (position, play) in session.plays.iter().enumerate() {
             moment.relations.write(play.track, &mut relation);
@@ -126,7 +143,7 @@ impl ExamplesWriter {
     /// Flushes; returns the numbers of sessions and plays.
     pub(super) fn finish(self) -> Result<(usize, usize)> {
         self.session_features.finish()?;
-        for column in [self.session, self.user, self.track, self.position] {
+        for column in [self.first_play, self.session, self.user, self.track, self.position] {
             column.finish()?;
         }
         self.relations.finish()?;

@@ -10,13 +10,11 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use tch::{Device, Tensor};
 
-use super::HEADS;
+use super::rows::POSITION_FEATURES;
+use super::{HEADS, Predictions, ResponseModel, Rows};
 use crate::network::{Dense, DenseStack, Parameters};
 use crate::tensors::{SavedTensor, TensorFile, save_tensors};
 use crate::{ModelError, Result};
-
-/// Position features of the end-of-session head.
-const POSITION_FEATURES: usize = 2;
 
 /// Rows that go through the network at once: enough to keep the products efficient, few enough to stay in cache. A
 /// constant, so that results do not depend on the number of threads.
@@ -77,58 +75,6 @@ impl ContextualSettings {
         )
     }
 }
-
-/// Input rows of the model, gathered on the host.
-#[derive(Clone, Debug, Default)]
-pub struct Rows {
-    features: Vec<f32>,
-    positions: Vec<f32>,
-    count: usize,
-}
-
-impl Rows {
-    /// Forgets all rows and keeps the memory.
-    pub fn clear(&mut self) {
-        self.features.clear();
-        self.positions.clear();
-        self.count = 0;
-    }
-
-    /// Adds the row of one track at one place (from 0) of one session.
-    pub fn push(&mut self, session: &[f32], track: &[f32], relation: &[f32], position: u32) {
-        self.features.extend_from_slice(session);
-        self.features.extend_from_slice(track);
-        self.features.extend_from_slice(relation);
-        let place = position as f32;
-        // Scaled so that weights well below 1 suffice: they start at 0 and must get there in few steps.
-        self.positions.extend_from_slice(&[3.0 * place.ln_1p(), 15.0 / (1.0 + place)]);
-        self.count += 1;
-    }
-
-    /// Number of rows.
-    pub fn len(&self) -> usize {
-        self.count
-    }
-
-    /// Whether there are no rows.
-    pub fn is_empty(&self) -> bool {
-        self.count == 0
-    }
-
-    /// Rows `range` as tensors `[rows, features]` and `[rows, POSITION_FEATURES]`.
-    pub(super) fn tensors(&self, range: std::ops::Range<usize>, device: Device) -> Result<(Tensor, Tensor)> {
-        let rows = range.len() as i64;
-        let part = |values: &[f32]| -> Result<Tensor> {
-            let width = values.len() / self.count;
-            let values = &values[range.start * width..range.end * width];
-            Ok(Tensor::f_from_slice(values)?.f_reshape([rows, width as i64])?.f_to_device(device)?)
-        };
-        Ok((part(&self.features)?, part(&self.positions)?))
-    }
-}
-
-/// Probabilities of one row: the three responses and the end of the session, in the order of [`HEADS`].
-pub type Predictions = [f32; HEADS.len()];
 
 /// The network.
 pub struct ContextualModel {
@@ -240,6 +186,32 @@ impl ContextualModel {
     }
 }
 
+impl ResponseModel for ContextualModel {
+    fn sees_session(&self) -> bool {
+        false
+    }
+
+    fn memory_length(&self) -> usize {
+        0
+    }
+
+    fn play(&self, rows: &Rows, _memories: &mut [f32], predictions: &mut Vec<Predictions>) -> Result<()> {
+        self.predict(rows, predictions)
+    }
+
+    fn candidates(&self, rows: &Rows, _memory: &[f32], predictions: &mut Vec<Predictions>) -> Result<()> {
+        self.predict(rows, predictions)
+    }
+
+    fn inverse_temperature(&mut self) -> &mut Predictions {
+        &mut self.inverse_temperature
+    }
+
+    fn another(&self) -> Box<dyn ResponseModel> {
+        Box::new(self.shallow_clone())
+    }
+}
+
 pub(super) fn sigmoid(logit: f32) -> f32 {
     1.0 / (1.0 + (-logit).exp())
 }
@@ -252,7 +224,7 @@ mod tests {
         let mut rows = Rows::default();
         for row in 0..count {
             let x = row as f32;
-            rows.push(&[x.sin(), x.cos()], &[(2.0 * x).sin()], &[(3.0 * x).cos()], row as u32 % 20);
+            rows.push(&[x.sin(), x.cos()], &[(2.0 * x).sin()], &[(3.0 * x).cos()], &[], row as u32 % 20);
         }
         rows
     }
@@ -285,7 +257,7 @@ mod tests {
         let _ = tch::no_grad(|| model.end_position.fill_(0.1));
         let mut rows = Rows::default();
         for position in [0, 9] {
-            rows.push(&[0.1, 0.2], &[0.3], &[0.4], position);
+            rows.push(&[0.1, 0.2], &[0.3], &[0.4], &[], position);
         }
         let predictions = predict(&model, &rows);
         assert_eq!(predictions[0][..3], predictions[1][..3]);

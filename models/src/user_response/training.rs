@@ -1,16 +1,22 @@
-//! Trains CWM on plays: binary cross-entropy per head, early stopping and calibration on the validation sessions.
+//! Trains user-response models: binary cross-entropy per head, early stopping and calibration on the validation sessions.
 
 use serde::{Deserialize, Serialize};
 use tch::{Device, Tensor};
 
 use listening_data::Progress;
 
-use super::contextual::{ContextualModel, ContextualSettings, Predictions, Rows, sigmoid};
-use super::{ConstantBaseline, HEADS};
+use super::batches::{TrainableModel, UserShare};
+use super::calibration::calibrate;
+use super::response_model::for_each_prediction;
+use super::{
+    ConstantBaseline, ContextualModel, ContextualSettings, HEADS, ResponseModel, SequentialModel, SequentialSettings,
+    TrackTable,
+};
+use crate::features::SO_FAR_FEATURES;
 use crate::metrics::log_loss;
 use crate::network::{Adam, AdamSettings, Parameters};
 use crate::permutation::Permutation;
-use crate::prepared::{Examples, PreparedData};
+use crate::prepared::PreparedData;
 use crate::shards::{in_threads, sum_gradients};
 use crate::{ModelError, Result};
 
@@ -18,8 +24,11 @@ use crate::{ModelError, Result};
 /// result, does not depend on the number of threads.
 const SHARDS: usize = 2;
 
+/// Batches that are drawn at once, so that they can be made of sessions of like length.
+const BATCHES_AT_ONCE: usize = 16;
+
 /// Plays of the validation sessions looked at after each epoch, evenly spaced; bounds time and memory.
-const MOST_VALIDATION_PLAYS: usize = 200_000;
+pub(super) const MOST_VALIDATION_PLAYS: usize = 200_000;
 
 /// How training went.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -36,168 +45,190 @@ pub struct TrainingReport {
     pub temperature: Vec<f32>,
 }
 
-/// Trains a model on the training examples.
-///
-/// `track_table` holds the track features, row by row. `threads` changes the time taken, not the result.
-pub fn train(
-    data: &PreparedData,
-    track_table: &TrackTable<'_>,
+/// What a training is made from.
+#[derive(Clone, Copy)]
+pub struct TrainingInput<'a> {
+    /// The examples.
+    pub data: &'a PreparedData,
+    /// What is known of the tracks.
+    pub tracks: TrackTable<'a>,
+    /// Whose plays are trained on; validation looks at those of the same users.
+    pub users: UserShare,
+    /// Seed of initial weights and of the order of plays.
+    pub seed: u64,
+    /// Where the network runs.
+    pub device: Device,
+    /// Threads; they change the time taken, not the result.
+    pub threads: usize,
+}
+
+/// Trains CWM on the plays of the training sessions.
+pub fn train_contextual(
+    input: &TrainingInput<'_>,
     settings: &ContextualSettings,
-    seed: u64,
-    device: Device,
-    threads: usize,
     progress: &dyn Progress,
 ) -> Result<(ContextualModel, Parameters, TrainingReport)> {
     settings.validate()?;
-    if data.train.is_empty() || data.validation.is_empty() {
-        return Err(ModelError::TooLittleData(format!(
-            "the user-response model needs training and validation plays, found {} and {}; import more logs",
-            data.train.len(),
-            data.validation.len()
-        )));
-    }
-    let inputs = row_length(&data.train, track_table);
-    let (mut model, mut parameters) = ContextualModel::new(&settings.hidden, inputs, seed, device)?;
-    model.set_base_rates(&ConstantBaseline::new(&data.train).predict())?;
-    let adam =
-        AdamSettings { learning_rate: settings.learning_rate, weight_decay: settings.weight_decay, gradient_norm: 0.0 };
-    let mut adam = Adam::new(&parameters, adam);
-    let mut shards: Vec<Shard> = (0..SHARDS).map(|_| Shard::new(&model, &parameters)).collect();
-    let plays = data.train.len();
-    let mut best = (f64::INFINITY, 0, parameters.snapshot());
-    let mut losses = Vec::new();
-    progress.begin("user-response model", (plays * settings.max_epochs) as u64, "plays");
-    let batches_per_validation = plays.div_ceil(settings.batch * settings.validations_per_epoch).max(1);
-    'training: for epoch in 1..=settings.max_epochs {
-        let order = Permutation::new(plays, seed, epoch as u32);
-        let starts: Vec<usize> = (0..plays).step_by(settings.batch).collect();
-        for part in starts.chunks(batches_per_validation) {
-            for &start in part {
-                let end = plays.min(start + settings.batch);
-                let batch: Vec<usize> = (start..end).map(|place| order.at(place)).collect();
-                let gradients = batch_gradients(&mut shards, &batch, &data.train, track_table, threads)?;
-                adam.apply(&mut parameters, &gradients, 1.0)?;
-                progress.advance(((epoch - 1) * plays + end) as u64);
-            }
-            let loss = validation_loss(&model, &data.validation, track_table)?;
-            if !loss.is_finite() {
-                return Err(ModelError::Diverged(format!(
-                    "the user-response model diverged in epoch {epoch} (validation loss {loss}); lower \
-                     user_model.learning_rate"
-                )));
-            }
-            progress.remark(&format!("epoch {epoch}, validation loss {loss:.4}"));
-            losses.push(loss);
-            if loss < best.0 {
-                best = (loss, losses.len(), parameters.snapshot());
-            } else if losses.len() - best.1 >= settings.patience.max(1) {
-                break 'training;
-            }
-        }
-    }
-    progress.end();
-    parameters.restore(&best.2)?;
-    calibrate(&mut model, &data.validation, track_table)?;
-    let report = TrainingReport {
-        plays: plays as u64,
-        parameters: parameters.count() as u64,
-        validation_loss: losses,
-        best_validation: best.1,
-        temperature: model.inverse_temperature.iter().map(|inverse| 1.0 / inverse).collect(),
+    let inputs = row_length(input)?;
+    let (mut model, mut parameters) = ContextualModel::new(&settings.hidden, inputs, input.seed, input.device)?;
+    model.set_base_rates(&ConstantBaseline::new(&input.data.train).predict())?;
+    let fit = Fit {
+        learning_rate: settings.learning_rate,
+        weight_decay: settings.weight_decay,
+        batch: settings.batch,
+        max_epochs: settings.max_epochs,
+        validations_per_epoch: settings.validations_per_epoch,
+        patience: settings.patience,
     };
+    let report = fit.run(&mut model, &mut parameters, input, progress)?;
     Ok((model, parameters, report))
 }
 
-/// The features of all tracks, row by row.
-#[derive(Clone, Copy, Debug)]
-pub struct TrackTable<'a> {
-    /// Values, `[tracks, width]`.
-    pub values: &'a [f32],
-    /// Features per track.
-    pub width: usize,
+/// Trains SWM on the training sessions.
+pub fn train_sequential(
+    input: &TrainingInput<'_>,
+    settings: &SequentialSettings,
+    progress: &dyn Progress,
+) -> Result<(SequentialModel, Parameters, TrainingReport)> {
+    settings.validate()?;
+    let inputs = row_length(input)? + SO_FAR_FEATURES;
+    let (mut model, mut parameters) = SequentialModel::new(&settings.lstm, inputs, input.seed, input.device)?;
+    model.set_base_rates(&ConstantBaseline::new(&input.data.train).predict())?;
+    let fit = Fit {
+        learning_rate: settings.learning_rate,
+        weight_decay: settings.weight_decay,
+        batch: settings.batch,
+        max_epochs: settings.max_epochs,
+        validations_per_epoch: settings.validations_per_epoch,
+        patience: settings.patience,
+    };
+    let report = fit.run(&mut model, &mut parameters, input, progress)?;
+    Ok((model, parameters, report))
 }
 
-impl TrackTable<'_> {
-    /// The features of one track.
-    pub fn row(&self, track: u32) -> &[f32] {
-        &self.values[track as usize * self.width..][..self.width]
+/// Features per row without the session so far.
+fn row_length(input: &TrainingInput<'_>) -> Result<usize> {
+    let (train, validation) = (&input.data.train, &input.data.validation);
+    if train.is_empty() || validation.is_empty() {
+        return Err(ModelError::TooLittleData(format!(
+            "the user-response model needs training and validation plays, found {} and {}; import more logs",
+            train.len(),
+            validation.len()
+        )));
     }
+    Ok(train.session_features(0).len() + input.tracks.width + train.relation(0).len())
 }
 
-fn row_length(examples: &Examples, track_table: &TrackTable<'_>) -> usize {
-    examples.session_features(0).len() + track_table.width + examples.relation(0).len()
+/// The loop that all user-response models are trained by.
+struct Fit {
+    learning_rate: f64,
+    weight_decay: f64,
+    batch: usize,
+    max_epochs: usize,
+    validations_per_epoch: usize,
+    patience: usize,
 }
 
-/// A part of a batch, with its own handles on the network.
-struct Shard {
-    model: ContextualModel,
-    parameters: Vec<Tensor>,
-    rows: Rows,
-}
-
-impl Shard {
-    fn new(model: &ContextualModel, parameters: &Parameters) -> Self {
-        let parameters = parameters.tensors().map(Tensor::shallow_clone).collect();
-        Self { model: model.shallow_clone(), parameters, rows: Rows::default() }
-    }
-
-    /// Gradients of the summed loss of `plays`, divided by `batch`.
-    fn gradients(
-        &mut self,
-        plays: &[usize],
-        batch: usize,
-        examples: &Examples,
-        table: &TrackTable<'_>,
-    ) -> Result<Vec<Tensor>> {
-        gather(examples, table, plays.iter().copied(), &mut self.rows);
-        let (mut targets, mut known) = (Vec::new(), Vec::new());
-        for label in plays.iter().flat_map(|&play| examples.labels(play)) {
-            targets.push(if label == Some(true) { 1.0f32 } else { 0.0 });
-            known.push(if label.is_some() { 1.0f32 } else { 0.0 });
-        }
-        let device = self.model.device();
-        let labels = |values: &[f32]| -> Result<Tensor> {
-            Ok(Tensor::f_from_slice(values)?.f_reshape([-1, HEADS.len() as i64])?.f_to_device(device)?)
+impl Fit {
+    fn run<M: TrainableModel>(
+        &self,
+        model: &mut M,
+        parameters: &mut Parameters,
+        input: &TrainingInput<'_>,
+        progress: &dyn Progress,
+    ) -> Result<TrainingReport> {
+        let examples = &input.data.train;
+        let items = M::items(examples);
+        let is_chosen = |&item: &usize| input.users.holds(examples.user[M::first_play(examples, item)]);
+        let chosen = match input.users {
+            UserShare::All => items,
+            _ => (0..items).filter(is_chosen).count(),
         };
-        let (features, positions) = self.rows.tensors(0..self.rows.len(), device)?;
-        let logits = self.model.logits(&features, &positions)?;
-        let weight = labels(&known)?;
-        let loss = logits.f_binary_cross_entropy_with_logits(
-            &labels(&targets)?,
-            Some(&weight),
-            None::<&Tensor>,
-            tch::Reduction::Sum,
-        )?;
-        let loss = loss.f_div_scalar(batch as f64)?;
-        Ok(Tensor::f_run_backward(&[loss], &self.parameters, false, false)?)
+        if chosen == 0 {
+            let problem = "no training play is of this half of the users; import logs of more people";
+            return Err(ModelError::TooLittleData(problem.into()));
+        }
+        let adam =
+            AdamSettings { learning_rate: self.learning_rate, weight_decay: self.weight_decay, gradient_norm: 0.0 };
+        let mut adam = Adam::new(parameters, adam);
+        let mut shards: Vec<(M, Vec<Tensor>)> =
+            (0..SHARDS).map(|_| (model.handle(), parameters.tensors().map(Tensor::shallow_clone).collect())).collect();
+        let mut best = (f64::INFINITY, 0, parameters.snapshot());
+        let mut losses = Vec::new();
+        progress.begin("user-response model", (chosen * self.max_epochs) as u64, M::ITEMS);
+        let batches_per_validation = chosen.div_ceil(self.batch * self.validations_per_epoch).max(1);
+        'training: for epoch in 1..=self.max_epochs {
+            let order = Permutation::new(items, input.seed, epoch as u32);
+            let mut in_order = (0..items).map(|place| order.at(place)).filter(is_chosen);
+            let (mut batches, mut done) = (0, 0);
+            loop {
+                let mut drawn: Vec<usize> = in_order.by_ref().take(self.batch * BATCHES_AT_ONCE).collect();
+                if drawn.is_empty() {
+                    break;
+                }
+                M::arrange(examples, &mut drawn);
+                for batch in drawn.chunks(self.batch) {
+                    let gradients = batch_gradients(&mut shards, batch, input)?;
+                    adam.apply(parameters, &gradients, 1.0)?;
+                    (batches, done) = (batches + 1, done + batch.len());
+                    progress.advance(((epoch - 1) * chosen + done) as u64);
+                    if batches % batches_per_validation != 0 && done < chosen {
+                        continue;
+                    }
+                    let loss = validation_loss(model, input)?;
+                    if !loss.is_finite() {
+                        return Err(ModelError::Diverged(format!(
+                            "the user-response model diverged in epoch {epoch} (validation loss {loss}); lower its \
+                             learning_rate (user_model.learning_rate or user_model.sequential.learning_rate)"
+                        )));
+                    }
+                    progress.remark(&format!("epoch {epoch}, validation loss {loss:.4}"));
+                    losses.push(loss);
+                    if loss < best.0 {
+                        best = (loss, losses.len(), parameters.snapshot());
+                    } else if losses.len() - best.1 >= self.patience.max(1) {
+                        break 'training;
+                    }
+                }
+            }
+        }
+        progress.end();
+        parameters.restore(&best.2)?;
+        calibrate(model, input)?;
+        let plays = (0..items).filter(is_chosen).map(|item| M::plays(examples, item)).sum::<usize>();
+        Ok(TrainingReport {
+            plays: plays as u64,
+            parameters: parameters.count() as u64,
+            validation_loss: losses,
+            best_validation: best.1,
+            temperature: model.inverse_temperature().iter().map(|inverse| 1.0 / inverse).collect(),
+        })
     }
 }
 
-fn gather(examples: &Examples, table: &TrackTable<'_>, plays: impl Iterator<Item = usize>, rows: &mut Rows) {
-    rows.clear();
-    for play in plays {
-        let track = table.row(examples.track[play]);
-        rows.push(examples.session_features(play), track, examples.relation(play), examples.position[play]);
-    }
-}
-
-fn batch_gradients(
-    shards: &mut [Shard],
+fn batch_gradients<M: TrainableModel>(
+    shards: &mut [(M, Vec<Tensor>)],
     batch: &[usize],
-    examples: &Examples,
-    table: &TrackTable<'_>,
-    threads: usize,
+    input: &TrainingInput<'_>,
 ) -> Result<Vec<Tensor>> {
+    let examples = &input.data.train;
+    let divisor = batch.iter().map(|&item| M::plays(examples, item)).sum::<usize>() as f64;
     let parts = batch.chunks(batch.len().div_ceil(shards.len()));
-    let gradients = |(shard, part): (&mut Shard, &[usize])| shard.gradients(part, batch.len(), examples, table);
-    let results = in_threads(shards.iter_mut().zip(parts).collect(), threads, &gradients);
+    let gradients = |((model, parameters), part): (&mut (M, Vec<Tensor>), &[usize])| {
+        model.gradients(parameters, part, divisor, examples, &input.tracks)
+    };
+    let results = in_threads(shards.iter_mut().zip(parts).collect(), input.threads, &gradients);
     sum_gradients(results.into_iter().collect::<Result<Vec<_>>>()?)
 }
 
 /// Sum over the heads of the mean log loss.
-fn validation_loss(model: &ContextualModel, examples: &Examples, table: &TrackTable<'_>) -> Result<f64> {
+fn validation_loss(model: &dyn ResponseModel, input: &TrainingInput<'_>) -> Result<f64> {
     let mut sums = [(0.0, 0u64); HEADS.len()];
-    for_each_prediction(model, examples, table, MOST_VALIDATION_PLAYS, |_, predicted, labels| {
+    let examples = &input.data.validation;
+    for_each_prediction(model, examples, &input.tracks, MOST_VALIDATION_PLAYS, |play, predicted, labels| {
+        if !input.users.holds(examples.user[play]) {
+            return;
+        }
         for (head, sum) in sums.iter_mut().enumerate() {
             if let Some(label) = labels[head] {
                 *sum = (sum.0 + log_loss(predicted[head], label), sum.1 + 1);
@@ -205,76 +236,4 @@ fn validation_loss(model: &ContextualModel, examples: &Examples, table: &TrackTa
         }
     })?;
     Ok(sums.iter().map(|(sum, count)| sum / (*count).max(1) as f64).sum())
-}
-
-/// Calls `each` with play number, prediction and labels, for at most `most` evenly spaced plays.
-pub(super) fn for_each_prediction(
-    model: &ContextualModel,
-    examples: &Examples,
-    table: &TrackTable<'_>,
-    most: usize,
-    mut each: impl FnMut(usize, &Predictions, [Option<bool>; HEADS.len()]),
-) -> Result<()> {
-    const BLOCK: usize = 4096;
-    let stride = examples.len().div_ceil(most.max(1)).max(1);
-    let plays: Vec<usize> = (0..examples.len()).step_by(stride).collect();
-    let (mut rows, mut predictions) = (Rows::default(), Vec::new());
-    for block in plays.chunks(BLOCK) {
-        gather(examples, table, block.iter().copied(), &mut rows);
-        predictions.clear();
-        model.predict(&rows, &mut predictions)?;
-        block.iter().zip(&predictions).for_each(|(&play, predicted)| each(play, predicted, examples.labels(play)));
-    }
-    Ok(())
-}
-
-/// Finds the temperature of each head that minimises the validation log loss (Guo et al. 2017, section 4.2), by
-/// golden-section search over ln(1 / temperature) in -1..1; the loss is convex in the inverse temperature.
-fn calibrate(model: &mut ContextualModel, examples: &Examples, table: &TrackTable<'_>) -> Result<()> {
-    let mut logits: [Vec<(f32, bool)>; HEADS.len()] = Default::default();
-    for_each_prediction(model, examples, table, MOST_VALIDATION_PLAYS, |_, predicted, labels| {
-        for (head, pairs) in logits.iter_mut().enumerate() {
-            let p = predicted[head].clamp(1e-7, 1.0 - 1e-7);
-            pairs.extend(labels[head].map(|label| ((p / (1.0 - p)).ln(), label)));
-        }
-    })?;
-    // A head whose response is never known stays as it is.
-    let known = model.inverse_temperature.iter_mut().zip(&logits).filter(|(_, pairs)| !pairs.is_empty());
-    for (inverse_temperature, pairs) in known {
-        let loss = |log_scale: f64| -> f64 {
-            let scale = log_scale.exp() as f32;
-            pairs.iter().map(|&(logit, label)| log_loss(sigmoid(logit * scale), label)).sum()
-        };
-        *inverse_temperature = golden_section(loss, -1.0, 1.0).exp() as f32;
-    }
-    Ok(())
-}
-
-/// The minimum of a unimodal function.
-fn golden_section(function: impl Fn(f64) -> f64, mut low: f64, mut high: f64) -> f64 {
-    let ratio = (5f64.sqrt() - 1.0) / 2.0;
-    let (mut a, mut b) = (high - ratio * (high - low), low + ratio * (high - low));
-    let (mut at_a, mut at_b) = (function(a), function(b));
-    for _ in 0..20 {
-        if at_a < at_b {
-            (high, b, at_b) = (b, a, at_a);
-            a = high - ratio * (high - low);
-            at_a = function(a);
-        } else {
-            (low, a, at_a) = (a, b, at_b);
-            b = low + ratio * (high - low);
-            at_b = function(b);
-        }
-    }
-    (low + high) / 2.0
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn golden_section_finds_the_minimum() {
-        assert!((golden_section(|x| (x - 0.3).powi(2), -1.0, 1.0) - 0.3).abs() < 1e-4);
-    }
 }

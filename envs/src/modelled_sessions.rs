@@ -1,0 +1,114 @@
+//! A user-response model that goes along with a batch of sessions.
+
+use std::ops::Range;
+
+use listening_models::features::SessionSoFar;
+use listening_models::user_response::{Predictions, ResponseModel, Rows};
+
+use crate::{Result, SessionBatch, SessionView, World};
+
+/// A user-response model with what it remembers of each session of a batch.
+///
+/// Plays go in as rows; the responses to a play are taken from the session when the next row of it is made.
+pub struct ModelledSessions {
+    user_model: Box<dyn ResponseModel>,
+    /// Per session, one after another.
+    memories: Vec<f32>,
+    so_far: Vec<SessionSoFar>,
+    /// Per session, its number and the plays taken in by [`Self::follow`].
+    followed: Vec<(u64, usize)>,
+    features: Vec<f32>,
+}
+
+impl ModelledSessions {
+    /// No session has begun.
+    pub fn new(user_model: Box<dyn ResponseModel>) -> Self {
+        Self { user_model, memories: Vec::new(), so_far: Vec::new(), followed: Vec::new(), features: Vec::new() }
+    }
+
+    /// The model.
+    pub fn user_model(&self) -> &dyn ResponseModel {
+        self.user_model.as_ref()
+    }
+
+    /// A new session has begun at a place of the batch.
+    pub fn begin(&mut self, index: usize) {
+        let length = self.user_model.memory_length();
+        if self.so_far.len() <= index {
+            self.so_far.resize_with(index + 1, SessionSoFar::default);
+            self.memories.resize((index + 1) * length, 0.0);
+            self.followed.resize(index + 1, (u64::MAX, 0));
+        }
+        self.so_far[index].clear();
+        self.memories[index * length..][..length].fill(0.0);
+    }
+
+    /// Appends the row of a candidate that may be played next in the session at `index`.
+    pub fn push_row(&mut self, world: &World, view: &SessionView<'_>, index: usize, place: u16, rows: &mut Rows) {
+        let (vectors, artists) = (&world.catalog.vectors, &world.catalog.artists);
+        let slot = usize::from(view.pool[usize::from(place)]);
+        let track = view.track(world, place);
+        self.features.clear();
+        if self.user_model.sees_session() {
+            let so_far = &mut self.so_far[index];
+            for position in so_far.len()..view.position() {
+                let responses = view.responses[position];
+                let known = [responses.complete, responses.skip, responses.past_threshold].map(Some);
+                so_far.push(vectors, artists, view.track(world, view.played[position]), known);
+            }
+            so_far.write(vectors, artists, track, &mut self.features);
+        }
+        let session = world.starts.session_features(view.start);
+        let relation = world.starts.relation(view.start, slot);
+        rows.push(session, world.catalog.row(track), relation, &self.features, view.position() as u32);
+    }
+
+    /// Takes in a play of each of the sessions in `range`, a row each, and appends what is predicted of it.
+    pub fn play(&mut self, range: Range<usize>, rows: &Rows, predictions: &mut Vec<Predictions>) -> Result<()> {
+        let length = self.user_model.memory_length();
+        Ok(self.user_model.play(rows, &mut self.memories[range.start * length..range.end * length], predictions)?)
+    }
+
+    /// Brings the model to where the sessions stand: takes in the plays that it has not seen, for all sessions at once.
+    pub fn follow(&mut self, world: &World, sessions: &SessionBatch) -> Result<()> {
+        for index in 0..sessions.len() {
+            let view = sessions.view(index);
+            let known = self.followed.get(index);
+            if known.is_none_or(|&(number, position)| number != view.number || position > view.position()) {
+                self.begin(index);
+                self.followed[index] = (view.number, 0);
+            }
+        }
+        let length = self.user_model.memory_length();
+        if length == 0 {
+            return Ok(());
+        }
+        let (mut rows, mut memories, mut predictions) = (Rows::default(), Vec::new(), Vec::new());
+        loop {
+            let behind: Vec<usize> =
+                (0..sessions.len()).filter(|&index| self.followed[index].1 < sessions.view(index).position()).collect();
+            if behind.is_empty() {
+                return Ok(());
+            }
+            rows.clear();
+            memories.clear();
+            for &index in &behind {
+                let view = sessions.view(index);
+                let position = self.followed[index].1;
+                self.push_row(world, &view.at(position), index, view.played[position], &mut rows);
+                memories.extend_from_slice(&self.memories[index * length..][..length]);
+            }
+            self.user_model.play(&rows, &mut memories, &mut predictions)?;
+            for (&index, memory) in behind.iter().zip(memories.chunks_exact(length)) {
+                self.memories[index * length..][..length].copy_from_slice(memory);
+                self.followed[index].1 += 1;
+            }
+        }
+    }
+
+    /// Appends what is predicted of candidates of the session at `index`, a row each.
+    pub fn candidates(&self, index: usize, rows: &Rows, predictions: &mut Vec<Predictions>) -> Result<()> {
+        let length = self.user_model.memory_length();
+        Ok(self.user_model.candidates(rows, &self.memories[index * length..][..length], predictions)?)
+    }
+}

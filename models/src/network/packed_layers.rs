@@ -1,0 +1,104 @@
+//! Layers with their weights laid out once, for answers one step at a time on the CPU. A row's answer is the same bits
+//! whatever rows stand beside it.
+
+use tch::{Device, Tensor};
+
+use super::activations::CellStep;
+use super::packed_weights::PackedWeights;
+use super::{Dense, Recurrent};
+use crate::Result;
+use crate::simd::vectorised;
+
+/// An affine layer.
+pub struct PackedDense {
+    weights: PackedWeights,
+    bias: Vec<f32>,
+}
+
+impl PackedDense {
+    /// Of a layer's present weights.
+    pub fn new(layer: &Dense) -> Result<Self> {
+        let (weight, bias) = layer.parameters();
+        Ok(Self { weights: packed(weight)?, bias: values(bias)? })
+    }
+
+    /// Replaces `outputs` by those of `rows` `[n, inputs]`.
+    pub fn forward(&self, rows: &[f32], count: usize, outputs: &mut Vec<f32>) {
+        repeat(&self.bias, count, outputs);
+        self.weights.add_products(rows, outputs);
+    }
+}
+
+/// One LSTM layer.
+pub struct PackedLstm {
+    units: usize,
+    of_inputs: PackedWeights,
+    of_state: PackedWeights,
+    bias: Vec<f32>,
+}
+
+impl PackedLstm {
+    /// Of the present weights of a network of one LSTM layer.
+    pub fn new(layer: &Recurrent) -> Result<Self> {
+        let [inputs, state, input_bias, state_bias] = layer.only_lstm_layer();
+        let bias = tch::no_grad(|| values(&input_bias.f_add(state_bias)?))?;
+        Ok(Self { units: layer.units(), of_inputs: packed(inputs)?, of_state: packed(state)?, bias })
+    }
+
+    /// Units: the width of the output.
+    pub fn units(&self) -> usize {
+        self.units
+    }
+
+    /// One step of many sessions: replaces `outputs` by those of `inputs` `[n, inputs]` and advances the states, of which
+    /// each row holds output and cell one after the other, at `[at, at + 2 units)` of the rows of `states`.
+    pub fn step(&self, inputs: &[f32], states: &mut [f32], length: usize, at: usize, outputs: &mut Vec<f32>) {
+        let (count, units) = (states.len() / length, self.units);
+        let before: Vec<f32> = states.chunks_exact(length).flat_map(|state| &state[at..at + units]).copied().collect();
+        let mut gates = Vec::new();
+        repeat(&self.bias, count, &mut gates);
+        self.of_inputs.add_products(inputs, &mut gates);
+        self.of_state.add_products(&before, &mut gates);
+        outputs.clear();
+        outputs.resize(count * units, 0.0);
+        let mut after = vec![0.0; units];
+        let rows = gates.chunks_exact_mut(4 * units).zip(outputs.chunks_exact_mut(units));
+        for ((gates, output), state) in rows.zip(states.chunks_exact_mut(length)) {
+            let (of_output, cell) = state[at..at + 2 * units].split_at_mut(units);
+            vectorised(CellStep { gates, before: cell, cell: &mut after, output });
+            cell.copy_from_slice(&after);
+            of_output.copy_from_slice(output);
+        }
+    }
+
+    /// One step from the same state, output and cell, for many inputs of which one may be the next: replaces `outputs`.
+    pub fn alternatives(&self, inputs: &[f32], count: usize, state: &[f32], outputs: &mut Vec<f32>) {
+        let (output, cell) = state.split_at(self.units);
+        let mut shared = self.bias.clone();
+        self.of_state.add_products(output, &mut shared);
+        let mut gates = Vec::new();
+        repeat(&shared, count, &mut gates);
+        self.of_inputs.add_products(inputs, &mut gates);
+        outputs.clear();
+        outputs.resize(count * self.units, 0.0);
+        let mut after = vec![0.0; self.units];
+        for (gates, output) in gates.chunks_exact_mut(4 * self.units).zip(outputs.chunks_exact_mut(self.units)) {
+            vectorised(CellStep { gates, before: cell, cell: &mut after, output });
+        }
+    }
+}
+
+fn repeat(row: &[f32], count: usize, rows: &mut Vec<f32>) {
+    rows.clear();
+    (0..count).for_each(|_| rows.extend_from_slice(row));
+}
+
+/// A weight `[outputs, inputs]`.
+fn packed(weight: &Tensor) -> Result<PackedWeights> {
+    Ok(PackedWeights::transposed(&values(weight)?, weight.size()[1] as usize))
+}
+
+fn values(tensor: &Tensor) -> Result<Vec<f32>> {
+    let flat = tensor.f_detach()?.f_reshape([-1])?.f_to_device(Device::Cpu)?;
+    Ok(Vec::<f32>::try_from(flat)?)
+}

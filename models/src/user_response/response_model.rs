@@ -1,0 +1,127 @@
+//! What a user-response model is, and how it goes through logged sessions.
+
+use super::{HEADS, Rows};
+use crate::Result;
+use crate::features::{SO_FAR_FEATURES, SessionSoFar};
+use crate::prepared::Examples;
+use crate::track_embeddings::TrackVectors;
+
+/// Probabilities of one row: the three responses and the end of the session, in the order of [`HEADS`].
+pub type Predictions = [f32; HEADS.len()];
+
+/// What is known of all tracks.
+#[derive(Clone, Copy)]
+pub struct TrackTable<'a> {
+    /// Track features, `[tracks, width]`, row by row.
+    pub values: &'a [f32],
+    /// Features per track.
+    pub width: usize,
+    /// Track vectors.
+    pub vectors: &'a TrackVectors,
+    /// Each track's artist, by number.
+    pub artists: &'a [u32],
+}
+
+impl TrackTable<'_> {
+    /// The features of one track.
+    pub fn row(&self, track: u32) -> &[f32] {
+        &self.values[track as usize * self.width..][..self.width]
+    }
+}
+
+/// A model of how listeners respond to tracks.
+///
+/// It carries nothing of its own from play to play: what it remembers of a session is a row of numbers that the caller
+/// keeps, zeros at the beginning of a session. So any number of sessions go side by side.
+pub trait ResponseModel: Send {
+    /// Whether the answer depends on the session so far: then rows must hold it.
+    fn sees_session(&self) -> bool;
+
+    /// Numbers of memory per session; 0 where nothing is remembered.
+    fn memory_length(&self) -> usize;
+
+    /// The next play of many sessions, a row each, with their memories, which are advanced. Appends to `predictions`. What a
+    /// session is told does not depend on the others.
+    fn play(&self, rows: &Rows, memories: &mut [f32], predictions: &mut Vec<Predictions>) -> Result<()>;
+
+    /// Answers to several tracks, a row each, of which one may be the next play of the session with this memory. Appends to
+    /// `predictions`.
+    fn candidates(&self, rows: &Rows, memory: &[f32], predictions: &mut Vec<Predictions>) -> Result<()>;
+
+    /// The factors on the logits that calibrate each head (1 / temperature; Guo et al. 2017).
+    fn inverse_temperature(&mut self) -> &mut Predictions;
+
+    /// Another handle on the same model, for use on another thread.
+    fn another(&self) -> Box<dyn ResponseModel>;
+}
+
+/// Appends the row of a logged play.
+pub(super) fn push_play(examples: &Examples, table: &TrackTable<'_>, play: usize, so_far: &[f32], rows: &mut Rows) {
+    let track = table.row(examples.track[play]);
+    rows.push(examples.session_features(play), track, examples.relation(play), so_far, examples.position[play]);
+}
+
+/// The session so far, gone through one logged play after the other.
+#[derive(Default)]
+pub(super) struct Walk {
+    session: SessionSoFar,
+    features: Vec<f32>,
+}
+
+impl Walk {
+    pub(super) fn begin(&mut self) {
+        self.session.clear();
+    }
+
+    /// Appends the row of the next play, with the session before it, and takes the play in.
+    pub(super) fn push(&mut self, examples: &Examples, table: &TrackTable<'_>, play: usize, rows: &mut Rows) {
+        let track = examples.track[play];
+        self.features.clear();
+        self.session.write(table.vectors, table.artists, track, &mut self.features);
+        debug_assert_eq!(self.features.len(), SO_FAR_FEATURES);
+        push_play(examples, table, play, &self.features, rows);
+        let [complete, skip, past, _] = examples.labels(play);
+        self.session.push(table.vectors, table.artists, track, [complete, skip, past]);
+    }
+}
+
+/// Calls `each` with play number, prediction and labels, for the plays of evenly spaced sessions, about `most` plays.
+pub(super) fn for_each_prediction(
+    model: &dyn ResponseModel,
+    examples: &Examples,
+    table: &TrackTable<'_>,
+    most: usize,
+    mut each: impl FnMut(usize, &Predictions, [Option<bool>; HEADS.len()]),
+) -> Result<()> {
+    /// Sessions that go side by side.
+    const BLOCK: usize = 512;
+    let stride = examples.len().div_ceil(most.max(1)).max(1);
+    let sessions: Vec<usize> = (0..examples.sessions()).step_by(stride).collect();
+    let (mut rows, mut predictions) = (Rows::default(), Vec::new());
+    let mut walks: Vec<Walk> = Vec::new();
+    walks.resize_with(BLOCK, Walk::default);
+    for block in sessions.chunks(BLOCK) {
+        // The longest first, so that those still under way stand in front.
+        let mut block: Vec<_> = block.iter().map(|&session| examples.plays(session)).collect();
+        block.sort_by_key(|plays| std::cmp::Reverse(plays.len()));
+        let mut memories = vec![0.0; block.len() * model.memory_length()];
+        walks.iter_mut().for_each(Walk::begin);
+        let mut found = Vec::new();
+        for place in 0..block.first().map_or(0, |plays| plays.len()) {
+            let under_way = block.partition_point(|plays| plays.len() > place);
+            rows.clear();
+            for (plays, walk) in block[..under_way].iter().zip(&mut walks) {
+                match model.sees_session() {
+                    true => walk.push(examples, table, plays.start + place, &mut rows),
+                    false => push_play(examples, table, plays.start + place, &[], &mut rows),
+                }
+            }
+            predictions.clear();
+            model.play(&rows, &mut memories[..under_way * model.memory_length()], &mut predictions)?;
+            found.extend(block[..under_way].iter().map(|plays| plays.start + place).zip(predictions.iter().copied()));
+        }
+        found.sort_unstable_by_key(|(play, _)| *play);
+        found.iter().for_each(|(play, predicted)| each(*play, predicted, examples.labels(*play)));
+    }
+    Ok(())
+}

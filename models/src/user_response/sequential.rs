@@ -1,0 +1,380 @@
+//! SWM, the sequential user model p(y_t | y_<t, i_<=t, u, c) (Tomasi et al., KDD 2023): LSTM layers over the plays of a
+//! session, each with the responses to the one before, then one logit per response, and one for the end of the session.
+
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+use tch::{Device, Kind, Tensor};
+
+use super::contextual::sigmoid;
+use super::{HEADS, PackedSequentialModel, Predictions, ResponseModel, Rows};
+use crate::network::{Cell, Dense, Parameters, Recurrent};
+use crate::tensors::{SavedTensor, TensorFile, save_tensors};
+use crate::{ModelError, Result};
+
+/// Sessions that take a step together.
+const BLOCK_ROWS: usize = 64;
+
+const FILE: &str = "sequential_model.safetensors";
+
+/// Settings of SWM and its training.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SequentialSettings {
+    /// Units of the LSTM layers (Tomasi et al. 2023: 500, 200, 200).
+    pub lstm: Vec<usize>,
+    /// Step size of Adam.
+    pub learning_rate: f64,
+    /// Decoupled weight decay of Adam.
+    pub weight_decay: f64,
+    /// Sessions per gradient step.
+    pub batch: usize,
+    /// Largest number of passes over the training sessions.
+    pub max_epochs: usize,
+    /// Validations per pass.
+    pub validations_per_epoch: usize,
+    /// Validations without a better loss after which training stops.
+    pub patience: usize,
+}
+
+impl Default for SequentialSettings {
+    fn default() -> Self {
+        Self {
+            lstm: vec![500, 200, 200],
+            learning_rate: 3e-4,
+            weight_decay: 1.0,
+            batch: 32,
+            max_epochs: 15,
+            validations_per_epoch: 2,
+            patience: 4,
+        }
+    }
+}
+
+impl SequentialSettings {
+    /// Refuses settings that make no sense.
+    pub fn validate(&self) -> Result<()> {
+        let check =
+            |holds, setting, problem: &str| if holds { Ok(()) } else { Err(ModelError::setting(setting, problem)) };
+        let units = self.lstm.iter().all(|units| (1..=1 << 14).contains(units));
+        let layers = "needs at least one layer, each of 1..=16384 units";
+        check(!self.lstm.is_empty() && units, "user_model.sequential.lstm", layers)?;
+        check(self.learning_rate > 0.0, "user_model.sequential.learning_rate", "must be above 0")?;
+        check(self.weight_decay >= 0.0, "user_model.sequential.weight_decay", "must not be negative")?;
+        check((1..=1 << 16).contains(&self.batch), "user_model.sequential.batch", "must be in 1..=65536")?;
+        check(self.max_epochs > 0, "user_model.sequential.max_epochs", "must be at least 1")?;
+        let validations = (1..=1000).contains(&self.validations_per_epoch);
+        check(validations, "user_model.sequential.validations_per_epoch", "must be in 1..=1000")
+    }
+}
+
+/// The network.
+pub struct SequentialModel {
+    device: Device,
+    inputs: usize,
+    units: Vec<usize>,
+    layers: Vec<Recurrent>,
+    heads: Dense,
+    inverse_temperature: Predictions,
+}
+
+impl SequentialModel {
+    /// A new network for rows of `inputs` features, and its parameters.
+    pub fn new(units: &[usize], inputs: usize, seed: u64, device: Device) -> Result<(Self, Parameters)> {
+        let mut parameters = Parameters::new(seed, device);
+        let mut layers = Vec::with_capacity(units.len());
+        let mut width = inputs;
+        for (number, &units) in units.iter().enumerate() {
+            layers.push(Recurrent::new(&mut parameters, &format!("lstm{number}"), Cell::Lstm, width, units, 1)?);
+            width = units;
+        }
+        let heads = Dense::new(&mut parameters, "heads", width, HEADS.len())?;
+        let inverse_temperature = [1.0; HEADS.len()];
+        Ok((Self { device, inputs, units: units.to_vec(), layers, heads, inverse_temperature }, parameters))
+    }
+
+    /// Another handle on the same network, for use on another thread.
+    pub fn shallow_clone(&self) -> Self {
+        Self {
+            device: self.device,
+            inputs: self.inputs,
+            units: self.units.clone(),
+            layers: self.layers.iter().map(Recurrent::shallow_clone).collect(),
+            heads: self.heads.shallow_clone(),
+            inverse_temperature: self.inverse_temperature,
+        }
+    }
+
+    /// The device it runs on.
+    pub fn device(&self) -> Device {
+        self.device
+    }
+
+    /// Features per row.
+    pub fn inputs(&self) -> usize {
+        self.inputs
+    }
+
+    /// The LSTM layers and the heads.
+    pub(super) fn layers(&self) -> (&[Recurrent], &Dense) {
+        (&self.layers, &self.heads)
+    }
+
+    /// The factors on the logits.
+    pub(super) fn temperature(&self) -> Predictions {
+        self.inverse_temperature
+    }
+
+    /// The same model for use in simulation: with weights laid out on the CPU, as it is on a GPU.
+    pub fn for_simulation(&self) -> Result<Box<dyn ResponseModel>> {
+        Ok(match self.device {
+            Device::Cpu => Box::new(PackedSequentialModel::new(self)?),
+            _ => self.another(),
+        })
+    }
+
+    /// Starts the heads at given base rates.
+    pub(super) fn set_base_rates(&mut self, rates: &Predictions) -> Result<()> {
+        self.heads.set_bias(&rates.map(|rate| (rate / (1.0 - rate)).ln()))
+    }
+
+    /// Memory of `rows` sessions that have just begun, `[rows, memory_length]`.
+    pub(super) fn no_memory(&self, rows: usize) -> Result<Tensor> {
+        Ok(Tensor::f_zeros([rows as i64, self.memory_length() as i64], (Kind::Float, self.device))?)
+    }
+
+    /// Uncalibrated logits `[steps, rows, 4]` of plays `[steps, rows, inputs]`, and the memory after them.
+    pub(super) fn logits(&self, plays: &Tensor, memory: &Tensor) -> Result<(Tensor, Tensor)> {
+        let mut outputs = plays.shallow_clone();
+        let mut after = Vec::with_capacity(self.layers.len());
+        for (layer, state) in self.layers.iter().zip(self.states(memory)?) {
+            let (above, state) = layer.forward(&outputs, &state)?;
+            outputs = above;
+            after.push(state);
+        }
+        Ok((self.heads.forward(&outputs)?, Tensor::f_cat(&after, 1)?))
+    }
+
+    /// The layers' parts of a memory.
+    fn states(&self, memory: &Tensor) -> Result<Vec<Tensor>> {
+        let mut start = 0;
+        let part = |layer: &Recurrent| {
+            let length = layer.state_length() as i64;
+            start += length;
+            Ok(memory.f_narrow(1, start - length, length)?)
+        };
+        self.layers.iter().map(part).collect()
+    }
+
+    fn probabilities(&self, logits: &Tensor, count: usize, predictions: &mut Vec<Predictions>) -> Result<()> {
+        let logits = Vec::<f32>::try_from(logits.f_reshape([-1])?)?;
+        predictions.extend(
+            logits
+                .chunks_exact(HEADS.len())
+                .take(count)
+                .map(|row| std::array::from_fn(|head| sigmoid(row[head] * self.inverse_temperature[head]))),
+        );
+        Ok(())
+    }
+
+    /// `values` as rows of a tensor.
+    fn block(&self, values: &[f32], width: usize) -> Result<Tensor> {
+        Ok(Tensor::f_from_slice(values)?.f_reshape([-1, width as i64])?.f_to_device(self.device)?)
+    }
+
+    /// Writes the network into a folder.
+    pub fn save(&self, parameters: &Parameters, folder: &Path) -> Result<()> {
+        let units: Vec<u32> = self.units.iter().map(|&units| units as u32).collect();
+        let mut tensors = parameters.saved("parameters.")?;
+        tensors.push(("inputs".into(), SavedTensor::number(self.inputs as u32)));
+        tensors.push(("lstm_units".into(), SavedTensor::integers(&[units.len()], &units)));
+        let temperature = SavedTensor::floats(&[HEADS.len()], &self.inverse_temperature);
+        tensors.push(("inverse_temperature".into(), temperature));
+        save_tensors(&folder.join(FILE), &tensors)
+    }
+
+    /// Reads what [`Self::save`] wrote, for rows of `inputs` features.
+    pub fn load(folder: &Path, inputs: usize, device: Device) -> Result<Self> {
+        let path = folder.join(FILE);
+        let file = TensorFile::open(&path)?;
+        let found = file.integers("inputs")?;
+        if found != [inputs as u32] {
+            let problem = format!("expects rows of {found:?} features, but the features have {inputs}");
+            return Err(ModelError::bad_file(&path, problem));
+        }
+        let units: Vec<usize> = file.integers("lstm_units")?.iter().map(|&units| units as usize).collect();
+        let (mut model, mut parameters) = Self::new(&units, inputs, 0, device)?;
+        parameters.load(&file, "parameters.")?;
+        let (_, temperature) = file.floats("inverse_temperature")?;
+        let heads = |_| ModelError::bad_file(&path, "does not have four heads");
+        model.inverse_temperature = temperature.try_into().map_err(heads)?;
+        Ok(model)
+    }
+}
+
+impl ResponseModel for SequentialModel {
+    fn sees_session(&self) -> bool {
+        true
+    }
+
+    fn memory_length(&self) -> usize {
+        self.layers.iter().map(Recurrent::state_length).sum()
+    }
+
+    fn play(&self, rows: &Rows, memories: &mut [f32], predictions: &mut Vec<Predictions>) -> Result<()> {
+        let length = self.memory_length();
+        tch::no_grad(|| {
+            for (block, memories) in memories.chunks_mut(BLOCK_ROWS * length).enumerate() {
+                let start = block * BLOCK_ROWS;
+                let count = memories.len() / length;
+                let plays = self.block(rows.features(start..start + count), self.inputs)?;
+                let (logits, after) = self.logits(&plays.f_unsqueeze(0)?, &self.block(memories, length)?)?;
+                self.probabilities(&logits, count, predictions)?;
+                after
+                    .f_reshape([-1])?
+                    .f_narrow(0, 0, memories.len() as i64)?
+                    .f_to_device(Device::Cpu)?
+                    .f_copy_data(memories, memories.len())?;
+            }
+            Ok(())
+        })
+    }
+
+    fn candidates(&self, rows: &Rows, memory: &[f32], predictions: &mut Vec<Predictions>) -> Result<()> {
+        tch::no_grad(|| {
+            let memory = Tensor::f_from_slice(memory)?.f_unsqueeze(0)?.f_to_device(self.device)?;
+            let (mut outputs, _) = rows.tensors(0..rows.len(), self.device)?;
+            for (layer, state) in self.layers.iter().zip(self.states(&memory)?) {
+                outputs = layer.alternatives(&outputs, &state)?;
+            }
+            self.probabilities(&self.heads.forward(&outputs)?, rows.len(), predictions)
+        })
+    }
+
+    fn inverse_temperature(&mut self) -> &mut Predictions {
+        &mut self.inverse_temperature
+    }
+
+    fn another(&self) -> Box<dyn ResponseModel> {
+        Box::new(self.shallow_clone())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::test_values::{assert_near, fill, filled, gradient_sums, values};
+
+    fn rows(count: usize, inputs: usize, start: f32) -> Rows {
+        let mut rows = Rows::default();
+        for row in 0..count {
+            let features: Vec<f32> = (0..inputs).map(|k| (start + (row * inputs + k) as f32 * 0.7).sin()).collect();
+            rows.push(&features, &[], &[], &[], 0);
+        }
+        rows
+    }
+
+    /// The numbers are PyTorch's:
+    /// ```python
+    /// import torch
+    /// def fill(shape, start):
+    ///     n = torch.Size(shape).numel()
+    ///     return (torch.sin(torch.arange(n, dtype=torch.float64) * .7 + start)).float().reshape(shape) * .5
+    /// a, b, heads = torch.nn.LSTM(3, 4), torch.nn.LSTM(4, 2), torch.nn.Linear(2, 4)
+    /// parameters = [*a.parameters(), *b.parameters(), *heads.parameters()]
+    /// with torch.no_grad():
+    ///     for place, p in enumerate(parameters): p.copy_(fill(p.shape, place))
+    /// logits = heads(b(a(fill((5, 2, 3), 9.))[0])[0])
+    /// y = (fill((5, 2, 4), 3.) > 0).float()
+    /// torch.nn.functional.binary_cross_entropy_with_logits(logits, y, reduction="sum").backward()
+    /// print(logits[-1].flatten().tolist(), [p.grad.sum().item() for p in parameters])
+    /// ```
+    #[test]
+    fn agrees_with_pytorch() {
+        let (model, mut parameters) = SequentialModel::new(&[4, 2], 3, 0, Device::Cpu).unwrap();
+        fill(&mut parameters);
+        let (logits, _) = model.logits(&filled(&[5, 2, 3], 9.0), &model.no_memory(2).unwrap()).unwrap();
+        assert_near(
+            &values(&logits.select(0, 4)),
+            &[0.205891, -0.070873, -0.391647, -0.554715, 0.197532, -0.069101, -0.382685, -0.553441],
+        );
+        let targets = filled(&[5, 2, 4], 3.0).gt(0.0).to_kind(Kind::Float);
+        let loss =
+            logits.binary_cross_entropy_with_logits(&targets, None::<&Tensor>, None::<&Tensor>, tch::Reduction::Sum);
+        assert_near(
+            &gradient_sums(&parameters, &loss),
+            &[0.014966, -0.000248, -0.019352, -0.019352, 0.00978, -0.003834, 0.128828, 0.128828, 0.221245, -2.989728],
+        );
+    }
+
+    fn small_model() -> (SequentialModel, Parameters) {
+        let (mut model, parameters) = SequentialModel::new(&[20, 5], 3, 1, Device::Cpu).unwrap();
+        model.inverse_temperature = [0.5, 1.0, 2.0, 1.5];
+        (model, parameters)
+    }
+
+    /// One play at a time, by libtorch and by hand, against one run over each whole session.
+    #[test]
+    fn carried_memories_give_what_one_run_gives() {
+        let (model, _) = small_model();
+        let packed = PackedSequentialModel::new(&model).unwrap();
+        assert_eq!(packed.memory_length(), model.memory_length());
+        let sessions = BLOCK_ROWS + 7;
+        let length = model.memory_length();
+        let [found, by_hand] = [&model as &dyn ResponseModel, &packed].map(|model| {
+            let (mut memories, mut predictions) = (vec![0.0; sessions * length], Vec::new());
+            (0..4).for_each(|step| {
+                model.play(&rows(sessions, 3, step as f32), &mut memories, &mut predictions).unwrap();
+            });
+            predictions
+        });
+        for session in [0, 3, BLOCK_ROWS, sessions - 1] {
+            let features: Vec<f32> = (0..4)
+                .flat_map(|step| rows(sessions, 3, step as f32).features(session..session + 1).to_vec())
+                .collect();
+            let plays = Tensor::from_slice(&features).reshape([4, 1, 3]);
+            let (logits, _) = model.logits(&plays, &model.no_memory(1).unwrap()).unwrap();
+            let (mut alone, mut alone_found) = (vec![0.0; length], Vec::new());
+            for (step, expected) in values(&logits).chunks(4).enumerate() {
+                let place = step * sessions + session;
+                for head in 0..4 {
+                    let expected = sigmoid(expected[head] as f32 * model.inverse_temperature[head]);
+                    assert!((found[place][head] - expected).abs() < 1e-6);
+                    assert!((by_hand[place][head] - expected).abs() < 1e-6);
+                }
+                let mut row = Rows::default();
+                row.push(&features[step * 3..][..3], &[], &[], &[], 0);
+                packed.play(&row, &mut alone, &mut alone_found).unwrap();
+                assert_eq!(alone_found[step], by_hand[place], "no bit depends on the other sessions");
+            }
+        }
+    }
+
+    #[test]
+    fn candidates_are_told_what_they_would_be_told_if_played() {
+        let (model, parameters) = small_model();
+        let packed = PackedSequentialModel::new(&model).unwrap();
+        let mut memory = vec![0.0; model.memory_length()];
+        model.play(&rows(1, 3, 2.0), &mut memory, &mut Vec::new()).unwrap();
+        let candidates = rows(BLOCK_ROWS + 9, 3, 4.0);
+        let (mut found, mut by_hand) = (Vec::new(), Vec::new());
+        model.candidates(&candidates, &memory, &mut found).unwrap();
+        packed.candidates(&candidates, &memory, &mut by_hand).unwrap();
+        for (candidate, (found, by_hand)) in found.iter().zip(&by_hand).enumerate() {
+            let mut row = Rows::default();
+            row.push(candidates.features(candidate..candidate + 1), &[], &[], &[], 0);
+            let mut played = Vec::new();
+            model.play(&row, &mut memory.clone(), &mut played).unwrap();
+            assert!(found.iter().zip(played[0]).all(|(a, b)| (a - b).abs() < 1e-6));
+            assert!(by_hand.iter().zip(played[0]).all(|(a, b)| (a - b).abs() < 1e-6));
+        }
+        let folder = tempfile::tempdir().unwrap();
+        model.save(&parameters, folder.path()).unwrap();
+        let mut loaded = Vec::new();
+        let model = SequentialModel::load(folder.path(), 3, Device::Cpu).unwrap();
+        model.candidates(&candidates, &memory, &mut loaded).unwrap();
+        assert_eq!(loaded, found);
+        let message = SequentialModel::load(folder.path(), 4, Device::Cpu).err().unwrap().to_string();
+        assert!(message.contains("features"), "{message}");
+    }
+}

@@ -1,0 +1,166 @@
+//! `sim evaluate-user-model`.
+
+use std::path::PathBuf;
+
+use anyhow::Context;
+use clap::Args;
+use listening_data::{Progress, write_atomically};
+use listening_models::device_name;
+use listening_models::user_response::{HEADS, HeadReport};
+use playlist_pictures::{LineChart, Page, Series};
+use serde::Serialize;
+
+use super::train_user_state::CommonOptions;
+use crate::config::UserModelKind;
+use crate::output;
+use crate::pipeline::{ModelReport, PreparedLogs, threads};
+use crate::tables::{Columns, count, section};
+
+/// Measure how well user models foretell responses
+///
+/// On the test sessions, which neither training nor calibration has seen: log loss, AUC and calibration error per head,
+/// beside the share of each response (constant) and smoothed rates of user and track (rates); log loss by place in the
+/// session, part of the day and device. Models that are not trained yet are trained first.
+///
+/// user-models.json and user-models.html, with the reliability diagrams, go to the folder of --out.
+#[derive(Args)]
+#[command(after_help = "Example:
+  sim evaluate-user-model --config configs/demo.toml
+  sim evaluate-user-model --dataset datasets/mine --seeds 5 --out results/user-models")]
+pub struct Options {
+    /// The models, separated by commas
+    #[arg(long, value_enum, value_delimiter = ',', default_values_t = [UserModelKind::Cwm, UserModelKind::Swm])]
+    model: Vec<UserModelKind>,
+    /// Number of seeds, counted from --seed on
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=1000))]
+    seeds: u64,
+    /// Folder for the results
+    #[arg(long, value_name = "FOLDER", default_value = "results/user-models")]
+    out: PathBuf,
+    #[command(flatten)]
+    common: CommonOptions,
+}
+
+#[derive(Serialize)]
+struct Measured {
+    model: UserModelKind,
+    seed: u64,
+    report: ModelReport,
+}
+
+/// Trains what is missing, and prints the tables.
+pub fn run(options: &Options, progress: &dyn Progress) -> anyhow::Result<()> {
+    let config = options.common.load()?;
+    let logs = PreparedLogs::open(&config, &mut Vec::new(), progress)?;
+    eprintln!("device: {}, threads: {}", device_name(logs.device), threads(&config));
+    let models = logs.user_models(&config);
+    let mut measured = Vec::new();
+    for &model in &options.model {
+        for seed in config.seed..config.seed + options.seeds {
+            let report = models.train(model, config.user_model.users, seed, &mut Vec::new(), progress)?.report;
+            measured.push(Measured { model, seed, report });
+        }
+    }
+    let out = &options.out;
+    std::fs::create_dir_all(out).with_context(|| format!("cannot create {}", out.display()))?;
+    let json = serde_json::to_string_pretty(&measured)?;
+    write_atomically(out.join("user-models.json"), json.as_bytes())?;
+    write_atomically(out.join("user-models.html"), page(options, &measured).html().as_bytes())?;
+    let plays = measured.first().map_or(0, |first| first.report.test.plays);
+    output::print(&format!(
+        "{}{}{} test plays, means over {} seed{}\n\nThe results lie in {}.",
+        section("Log loss on the test sessions, with the lowest and highest of the seeds", losses(options, &measured)),
+        section("Log loss by group", groups(options, &measured)),
+        count(plays),
+        options.seeds,
+        if options.seeds == 1 { "" } else { "s" },
+        out.display()
+    ))
+}
+
+/// The reports of a model on one head, over the seeds.
+fn of_head(measured: &[Measured], model: UserModelKind, head: usize) -> impl Iterator<Item = &HeadReport> + Clone {
+    measured.iter().filter(move |measured| measured.model == model).map(move |m| &m.report.test.heads[head])
+}
+
+fn mean(values: impl Iterator<Item = f64> + Clone) -> f64 {
+    values.clone().sum::<f64>() / values.count().max(1) as f64
+}
+
+fn losses(options: &Options, measured: &[Measured]) -> Columns {
+    let mut table = Columns::new([
+        "head",
+        "model",
+        "log loss",
+        "lowest",
+        "highest",
+        "constant",
+        "rates",
+        "AUC",
+        "calibration error",
+    ]);
+    for (head, name) in HEADS.iter().enumerate() {
+        for &model in &options.model {
+            let reports = of_head(measured, model, head);
+            let losses = reports.clone().map(|report| report.model.log_loss);
+            let four = |value: f64| format!("{value:.4}");
+            table.add([
+                (*name).to_owned(),
+                model.name().to_owned(),
+                four(mean(losses.clone())),
+                four(losses.clone().fold(f64::INFINITY, f64::min)),
+                four(losses.fold(0.0, f64::max)),
+                four(mean(reports.clone().map(|report| report.constant_log_loss))),
+                four(mean(reports.clone().map(|report| report.rates_log_loss))),
+                format!("{:.3}", mean(reports.clone().map(|report| report.model.auc))),
+                four(mean(reports.map(|report| report.model.calibration_error))),
+            ]);
+        }
+    }
+    table
+}
+
+fn groups(options: &Options, measured: &[Measured]) -> Columns {
+    let mut table = Columns::new(["group", "model", "plays", "complete", "skip", "past_threshold", "session_end"]);
+    let Some(first) = measured.first() else { return table };
+    for group in &first.report.test.heads[HEADS.len() - 1].groups {
+        for &model in &options.model {
+            let loss = |head: usize| {
+                let found = of_head(measured, model, head)
+                    .filter_map(|report| report.groups.iter().find(|other| other.group == group.group))
+                    .map(|group| group.log_loss);
+                if found.clone().next().is_none() { "-".to_owned() } else { format!("{:.4}", mean(found)) }
+            };
+            table.add([
+                group.group.clone(),
+                model.name().to_owned(),
+                count(group.count),
+                loss(0),
+                loss(1),
+                loss(2),
+                loss(3),
+            ]);
+        }
+    }
+    table
+}
+
+fn page(options: &Options, measured: &[Measured]) -> Page {
+    let mut page = Page::new("User models on the test sessions");
+    for (head, name) in HEADS.iter().enumerate() {
+        let diagonal = Series { name: "perfect".into(), points: vec![(0.0, 0.0), (1.0, 1.0)], band: Vec::new() };
+        let of_models = options.model.iter().filter_map(|&model| {
+            let report = of_head(measured, model, head).next()?;
+            let points = report.reliability.iter().map(|bin| (bin.predicted, bin.observed)).collect();
+            Some(Series { name: model.name().to_owned(), points, band: Vec::new() })
+        });
+        let chart = LineChart {
+            title: format!("Reliability: {name}"),
+            x_label: "predicted probability".into(),
+            y_label: "share of plays".into(),
+            series: std::iter::once(diagonal).chain(of_models).collect(),
+        };
+        page = page.picture(&chart.svg(), "Plays of like prediction, in 15 bins; first seed.");
+    }
+    page
+}
