@@ -13,3 +13,4 @@ pub mod train_agent;
 pub mod train_embeddings;
 pub mod train_user_model;
 pub mod train_user_state;
+pub mod validate_simulator;

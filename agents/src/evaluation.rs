@@ -17,6 +17,8 @@ const PARALLEL_SESSIONS: usize = 128;
 /// How one session went.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct SessionOutcome {
+    /// The user.
+    pub user: u32,
     /// Sum of rewards.
     pub total_reward: f64,
     /// Tracks played.
@@ -105,6 +107,7 @@ fn play_part(
                     session.responses.iter().filter(|responses| get(responses)).count() as u32
                 };
                 *outcome = SessionOutcome {
+                    user: world.starts.user(session.start as usize),
                     total_reward: session.total_reward(),
                     length: session.played.len() as u32,
                     completions: share(|r| r.complete),

@@ -11,16 +11,19 @@ mod recorder;
 mod settings;
 mod statistics;
 mod training;
+mod validation;
 
 pub use action_head_dqn::{AgentModel, DqnPolicy};
 pub use error::{AgentError, Result};
 pub use evaluation::{Comparison, PolicySummary, SessionOutcome, Simulation, compare, simulate};
 pub use off_policy::{LoggedStep, OffPolicyEstimate, OffPolicyEstimator, estimate_off_policy};
 pub use policies::{
-    CosinePolicy, GreedyPolicy, GreedySequentialPolicy, OracleGreedyPolicy, PopularityPolicy, RandomPolicy,
+    CosinePolicy, GreedyPolicy, GreedySequentialPolicy, LeastExpectedPolicy, MixedPolicy, OracleGreedyPolicy,
+    PopularityPolicy, RandomPolicy,
 };
 pub use policy::Policy;
 pub use recorder::Recorder;
 pub use settings::{AgentSettings, EvaluateSettings, TrainSettings};
 pub use statistics::Estimate;
 pub use training::{Checkpoints, Trainer, TrainerSetup, TrainerStop, TrainingMetrics};
+pub use validation::{PlayedTwice, PolicyReturns, SelectionRegret, SimulatorValidation, validate_simulator};

@@ -36,6 +36,8 @@ pub enum Stream {
     Replay = 11,
     /// The choices of the random policy.
     Policy = 12,
+    /// Where a mixed policy is random.
+    PolicyMixture = 13,
     /// Assignment to samples, such as which session starts a world keeps.
     Sampling = 14,
     /// Which sessions are held out of a log without users.

@@ -5,16 +5,18 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use listening_models::user_response::Rows;
 use listening_models::user_state::CarriedStates;
 use playlist_envs::{
-    EnvError, FinishedSession, Listeners, ModelledListeners, PlayResponses, PoolSettings, RewardKind, SavedSession,
-    SimulatedEnv, StepBatch, VecEnv, World, WorldSettings, check_env, draw_pool, small_moving_world, small_world,
+    EnvError, FinishedSession, Listeners, ModelledListeners, ModelledSessions, PlayResponses, PoolSettings, RewardKind,
+    SavedSession, SimulatedEnv, StepBatch, VecEnv, World, WorldSettings, check_env, consistent_probabilities,
+    draw_pool, small_moving_world, small_world,
 };
 use proptest::prelude::*;
 
 mod common;
 
-use common::oracle;
+use common::{oracle, sequential_model};
 
 /// A world and those who answer in it.
 type Inhabited = (Arc<World>, Box<dyn Listeners>);
@@ -34,12 +36,25 @@ fn moving_world() -> Inhabited {
     (Arc::new(world), Box::new(ModelledListeners::new(Box::new(user_model))))
 }
 
+/// A world whose listeners remember the session.
+fn sequential_world(settings: WorldSettings) -> Inhabited {
+    let folder = tempfile::tempdir().unwrap();
+    let (world, _) = small_world(folder.path(), 40, settings, 7).unwrap();
+    let listeners = ModelledListeners::new(sequential_model(&world));
+    (Arc::new(world), Box::new(listeners))
+}
+
 /// A world in which the synthetic listeners themselves answer.
 fn oracle_world(settings: WorldSettings) -> Inhabited {
     let folder = tempfile::tempdir().unwrap();
     let (world, _) = small_world(folder.path(), 40, settings, 7).unwrap();
     let listeners = oracle(folder.path(), &world);
     (Arc::new(world), Box::new(listeners))
+}
+
+fn all_worlds() -> [Inhabited; 4] {
+    let settings = WorldSettings::default;
+    [world(settings()), moving_world(), sequential_world(settings()), oracle_world(settings())]
 }
 
 fn pool(min_size: usize, max_size: usize) -> PoolSettings {
@@ -53,7 +68,8 @@ fn the_contract_holds_whatever_ends_the_sessions() {
     let fed_up = WorldSettings { skips_in_a_row: 2, ..staying.clone() };
     let exhausted = WorldSettings { pool: pool(1, 4), ..staying.clone() };
     for settings in [leaving, staying, fed_up, exhausted] {
-        for (world, listeners) in [world(settings.clone()), oracle_world(settings)] {
+        for (world, listeners) in [world(settings.clone()), sequential_world(settings.clone()), oracle_world(settings)]
+        {
             let mut env = SimulatedEnv::new(world, listeners, 16, 0, 1).unwrap();
             check_env(&mut env, 120).unwrap();
         }
@@ -84,8 +100,7 @@ fn play(world: &Arc<World>, listeners: &dyn Listeners, parallel: usize, count: u
 
 #[test]
 fn a_session_does_not_depend_on_how_many_run_beside_it() {
-    for (world, listeners) in [world(WorldSettings::default()), moving_world(), oracle_world(WorldSettings::default())]
-    {
+    for (world, listeners) in all_worlds() {
         let alone = play(&world, &*listeners, 1, 60);
         for parallel in [2, 8, 64, 70] {
             assert!(alone == play(&world, &*listeners, parallel, 60), "{parallel} sessions in parallel");
@@ -127,9 +142,42 @@ fn the_states_of_a_session_are_those_of_its_plays() {
 
 #[test]
 fn a_saved_environment_goes_on_as_if_nothing_had_happened() {
-    [world(WorldSettings::default()), moving_world(), oracle_world(WorldSettings::default())]
-        .into_iter()
-        .for_each(goes_on_when_saved);
+    all_worlds().into_iter().for_each(goes_on_when_saved);
+}
+
+/// One who follows the sessions from outside foretells the probabilities by which the listeners answer.
+#[test]
+fn what_a_sequential_model_says_of_candidates_is_what_its_listeners_do() {
+    let mut settings = WorldSettings { session_end: false, ..WorldSettings::default() };
+    settings.reward.kind = RewardKind::Expected;
+    let (world, listeners) = sequential_world(settings);
+    let mut env = SimulatedEnv::new(Arc::clone(&world), listeners, 9, 0, 1).unwrap();
+    let mut follower = ModelledSessions::new(sequential_model(&world));
+    let (mut rows, mut step) = (Rows::default(), StepBatch::default());
+    for number in 0..50 {
+        let actions: Vec<u32> = (0..9).map(|index| arbitrary_action(&env, index)).collect();
+        // Now and then it looks away, and catches up.
+        let looks = number % 3 != 1;
+        let mut expected = Vec::new();
+        if looks {
+            follower.follow(&world, env.sessions()).unwrap();
+            for (index, &action) in actions.iter().enumerate() {
+                let view = env.sessions().view(index);
+                rows.clear();
+                let mut predictions = Vec::new();
+                follower.push_row(&world, &view, index, action as u16, &mut rows);
+                follower.candidates(index, &rows, &mut predictions).unwrap();
+                let longer = world.catalog.longer_than_threshold[view.track(&world, action as u16) as usize];
+                expected.push(consistent_probabilities(&predictions[0], longer)[0]);
+            }
+        }
+        env.step(&actions, &mut step).unwrap();
+        assert!(
+            expected.iter().zip(&step.rewards).all(|(a, b)| (a - b).abs() < 1e-6),
+            "{expected:?} {:?}",
+            step.rewards
+        );
+    }
 }
 
 fn goes_on_when_saved((world, listeners): Inhabited) {

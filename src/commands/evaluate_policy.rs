@@ -9,19 +9,22 @@ use clap::{Args, ValueEnum};
 use listening_data::{Progress, SyntheticSource, write_atomically};
 use listening_models::{device_name, find_device};
 use playlist_agents::{
-    AgentModel, Comparison, CosinePolicy, DqnPolicy, GreedyPolicy, OracleGreedyPolicy, Policy, PopularityPolicy,
-    RandomPolicy, SessionOutcome, Simulation, compare, simulate,
+    AgentModel, Comparison, CosinePolicy, DqnPolicy, GreedyPolicy, GreedySequentialPolicy, OracleGreedyPolicy, Policy,
+    PopularityPolicy, RandomPolicy, SessionOutcome, Simulation, compare, simulate,
 };
-use playlist_envs::{Listeners, OracleListeners, World};
+use playlist_envs::{Listeners, ModelledListeners, OracleListeners, World};
 
 use super::train_agent::{agent_file, check_unchanged, open_run};
+use crate::config::{Config, UserModelConfig, UserModelKind};
 use crate::failure::UsageError;
 use crate::output;
 use crate::pipeline::{Upstream, threads};
 use crate::tables::{Columns, count, estimate};
 
 /// Names of the policies, in the order of the table.
-const POLICIES: [&str; 6] = ["random", "popularity", "cosine", "greedy", "action-head-dqn", ORACLE_GREEDY];
+const POLICIES: [&str; 7] = ["random", "popularity", "cosine", "greedy", GREEDY_SWM, "action-head-dqn", ORACLE_GREEDY];
+/// Greedy by the sequential model.
+const GREEDY_SWM: &str = "greedy-swm";
 /// The policy that knows the synthetic listeners' minds.
 const ORACLE_GREEDY: &str = "oracle-greedy";
 
@@ -30,8 +33,21 @@ const ORACLE_GREEDY: &str = "oracle-greedy";
 enum ListenersKind {
     /// Listeners who answer by the run's user model
     Simulated,
+    /// Listeners who answer by a model of the same kind, trained on the other users with another seed
+    Independent,
     /// The synthetic listeners themselves, of whose log the run was made: "online"
     Oracle,
+}
+
+impl ListenersKind {
+    /// Where in the run's folder the results lie.
+    fn folder(self) -> &'static str {
+        match self {
+            Self::Simulated => "evaluation",
+            Self::Independent => "evaluation-independent",
+            Self::Oracle => "evaluation-oracle",
+        }
+    }
 }
 
 /// Compare policies on the same simulated sessions
@@ -41,16 +57,21 @@ enum ListenersKind {
 /// and each policy's return minus the random policy's, paired by session. The intervals speak of sessions in this
 /// simulated world; they say nothing of how far the world is from real listeners.
 ///
+/// With --listeners independent those answer who were no part of the agent's world: the same kind of user model, trained on
+/// the users that the run's model was not trained on (key `user_model.users` of the run), with another seed. What an agent
+/// gains there too is no fault of its own world that it has found and used.
+///
 /// With --listeners oracle the synthetic listeners themselves answer, where the run was made from their log: what the
 /// policies would do "online". oracle-greedy is then among the policies: it knows how each listener will answer, and
 /// plays the best next track.
 ///
-/// policies.json, policies.csv and sessions.csv go to evaluation/ in the run's folder (evaluation-oracle/ for the
-/// oracle), or to --out.
+/// policies.json, policies.csv and sessions.csv go to evaluation/ in the run's folder (evaluation-independent/ and
+/// evaluation-oracle/ for other listeners), or to --out.
 #[derive(Args)]
 #[command(after_help = "Example:
   sim evaluate-policy --run runs/demo
   sim evaluate-policy --run runs/demo --policies random,greedy,action-head-dqn --sessions 10000
+  sim evaluate-policy --run runs/demo --listeners independent
   sim evaluate-policy --run runs/demo --listeners oracle")]
 pub struct Options {
     /// The run's folder
@@ -105,9 +126,10 @@ pub fn run(options: &Options, progress: &dyn Progress) -> anyhow::Result<()> {
     check_unchanged(&folder, &trained, &upstream)?;
     let world = upstream.held_out_world(&config)?;
     let oracle = if in_oracle { Some(oracle(&upstream, &world, progress)?) } else { None };
-    let listeners: Box<dyn Listeners> = match &oracle {
-        Some(oracle) => oracle.another(),
-        None => upstream.listeners(),
+    let listeners: Box<dyn Listeners> = match (&oracle, options.listeners) {
+        (Some(oracle), _) => oracle.another(),
+        (None, ListenersKind::Independent) => independent(&config, &upstream, progress)?,
+        (None, _) => upstream.listeners(),
     };
     let simulation = Simulation {
         world: Arc::clone(&world),
@@ -117,20 +139,23 @@ pub fn run(options: &Options, progress: &dyn Progress) -> anyhow::Result<()> {
     };
     let mut outcomes: Vec<(String, Vec<SessionOutcome>)> = Vec::new();
     // Random comes first: the others are paired with it.
-    let asked =
-        |name: &str| options.policies.is_empty() || name == "random" || options.policies.iter().any(|p| p == name);
+    let asked = |name: &str| match options.policies.as_slice() {
+        // The sequential model is not trained for this alone.
+        [] => name != GREEDY_SWM || config.user_model.kind == UserModelKind::Swm,
+        names => name == "random" || names.iter().any(|asked| asked == name),
+    };
     for name in POLICIES.iter().filter(|name| asked(name)) {
         let policy: Box<dyn Policy> = match (&oracle, *name) {
             (Some(oracle), ORACLE_GREEDY) => Box::new(OracleGreedyPolicy::new(oracle.shallow_clone())),
             (None, ORACLE_GREEDY) => continue,
+            (_, GREEDY_SWM) => Box::new(greedy_swm(&config, &upstream, progress)?),
             _ => policy(name, &upstream, &world, &folder)?,
         };
         outcomes.push(((*name).to_owned(), simulate(policy.as_ref(), &simulation, progress)?));
     }
     let random = outcomes.first().map(|(_, outcomes)| outcomes.clone()).unwrap_or_default();
     let comparison = compare(&outcomes, &random);
-    let out =
-        options.out.clone().unwrap_or_else(|| folder.join(if in_oracle { "evaluation-oracle" } else { "evaluation" }));
+    let out = options.out.clone().unwrap_or_else(|| folder.join(options.listeners.folder()));
     write_results(&out, &comparison, &outcomes)?;
     output::print(&format!(
         "{}\nmeans over {} sessions with 95 % confidence intervals; completed and skipped are shares of the tracks \
@@ -141,18 +166,45 @@ pub fn run(options: &Options, progress: &dyn Progress) -> anyhow::Result<()> {
     ))
 }
 
+/// Greedy by the sequential model of the run's users.
+pub fn greedy_swm(
+    config: &Config,
+    upstream: &Upstream,
+    progress: &dyn Progress,
+) -> anyhow::Result<GreedySequentialPolicy> {
+    let models = upstream.logs.user_models(config);
+    let (users, seed) = (config.user_model.users, config.seed);
+    let model = models.train(UserModelKind::Swm, users, seed, &mut Vec::new(), progress)?.model;
+    Ok(GreedySequentialPolicy::new(model))
+}
+
+/// Listeners by a model of the users that the run's own model was not trained on.
+fn independent(config: &Config, upstream: &Upstream, progress: &dyn Progress) -> anyhow::Result<Box<dyn Listeners>> {
+    let UserModelConfig { kind, users, .. } = config.user_model;
+    let Some(others) = users.others() else {
+        let problem = "--listeners independent: the run's user model was trained on all users, so none are left; train a \
+                       run with user_model.users = \"even\"";
+        return Err(UsageError(problem.into()).into());
+    };
+    let models = upstream.logs.user_models(config);
+    let trained = models.train(kind, others, config.seed + 1, &mut Vec::new(), progress)?;
+    Ok(Box::new(ModelledListeners::new(trained.model)))
+}
+
 /// The synthetic listeners at the starts of a world.
-fn oracle(upstream: &Upstream, world: &World, progress: &dyn Progress) -> anyhow::Result<OracleListeners> {
+pub fn oracle(upstream: &Upstream, world: &World, progress: &dyn Progress) -> anyhow::Result<OracleListeners> {
     let source = SyntheticSource::of(upstream.logs.dataset.manifest()).ok_or_else(|| {
         UsageError(
-            "--listeners oracle: only synthetic listeners can be asked again, and this run was made from another log"
+            "the oracle is the synthetic listeners themselves: only they can be asked again, and this run was made from \
+             another log"
                 .into(),
         )
     })?;
     Ok(OracleListeners::new(&source, &world.starts, progress)?)
 }
 
-fn policy(name: &str, upstream: &Upstream, world: &Arc<World>, folder: &Path) -> anyhow::Result<Box<dyn Policy>> {
+/// A policy by its name.
+pub fn policy(name: &str, upstream: &Upstream, world: &Arc<World>, folder: &Path) -> anyhow::Result<Box<dyn Policy>> {
     Ok(match name {
         "popularity" => Box::new(PopularityPolicy),
         "cosine" => Box::new(CosinePolicy),

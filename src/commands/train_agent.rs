@@ -141,7 +141,9 @@ fn remove_run(folder: &Path) -> anyhow::Result<()> {
         let path = entry?.path();
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let removed = match name.as_str() {
-            "checkpoints" | "evaluation" => std::fs::remove_dir_all(&path),
+            "checkpoints" | "evaluation" | "evaluation-independent" | "evaluation-oracle" => {
+                std::fs::remove_dir_all(&path)
+            }
             "config.toml" | "fingerprint" | "metrics.json" | "agent.safetensors" => std::fs::remove_file(&path),
             _ if name.starts_with("events.out.tfevents.") => std::fs::remove_file(&path),
             _ => Ok(()),

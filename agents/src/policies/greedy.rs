@@ -36,6 +36,21 @@ impl GreedyPolicy {
         Ok(&self.predictions)
     }
 
+    /// The same policy, for use on another thread.
+    pub(super) fn copy(&self) -> Self {
+        Self::new(self.user_model.shallow_clone())
+    }
+
+    /// The expected reward of every candidate of a session of the batch, computed when it has begun.
+    pub(super) fn expected_of(&mut self, world: &World, sessions: &SessionBatch, index: usize) -> Result<&[f32]> {
+        self.expected.resize(sessions.len(), (u64::MAX, Vec::new()));
+        let view = sessions.view(index);
+        if self.expected[index].0 != view.number {
+            self.expected[index] = (view.number, self.expected_rewards(world, &view)?);
+        }
+        Ok(&self.expected[index].1)
+    }
+
     /// The expected reward of every candidate of a session.
     pub fn expected_rewards(&mut self, world: &World, view: &SessionView<'_>) -> Result<Vec<f32>> {
         let reward = world.settings.reward;
@@ -53,20 +68,16 @@ impl Policy for GreedyPolicy {
     }
 
     fn choose(&mut self, world: &World, sessions: &SessionBatch, actions: &mut Vec<u32>) -> Result<()> {
-        self.expected.resize(sessions.len(), (u64::MAX, Vec::new()));
         actions.clear();
         for index in 0..sessions.len() {
             let view = sessions.view(index);
-            if self.expected[index].0 != view.number {
-                self.expected[index] = (view.number, self.expected_rewards(world, &view)?);
-            }
-            let expected = &self.expected[index].1;
+            let expected = self.expected_of(world, sessions, index)?;
             actions.push(best_remaining(view.remaining().map(|place| (place, expected[usize::from(place)]))));
         }
         Ok(())
     }
 
     fn fork(&self) -> Result<Box<dyn Policy>> {
-        Ok(Box::new(Self::new(self.user_model.shallow_clone())))
+        Ok(Box::new(self.copy()))
     }
 }

@@ -3,10 +3,21 @@
 use std::path::Path;
 
 use listening_data::{Dataset, Silent, SyntheticSource};
+use listening_models::features::{RELATION_FEATURES, SO_FAR_FEATURES};
+use listening_models::user_response::{ResponseModel, SequentialModel};
 use playlist_envs::{OracleListeners, World};
+use tch::Device;
 
 /// The synthetic listeners of a small world that was made in `folder`.
 pub fn oracle(folder: &Path, world: &World) -> OracleListeners {
     let dataset = Dataset::open(folder.join("dataset")).unwrap();
     OracleListeners::new(&SyntheticSource::of(dataset.manifest()).unwrap(), &world.starts, &Silent).unwrap()
+}
+
+/// A sequential user model of a world, with initial weights.
+#[allow(dead_code, reason = "not every file of tests needs it")]
+pub fn sequential_model(world: &World) -> Box<dyn ResponseModel> {
+    let features = world.starts.session_length() + world.catalog.feature_width() + RELATION_FEATURES + SO_FAR_FEATURES;
+    let (model, _) = SequentialModel::new(&[20, 12], features, 7, Device::Cpu).unwrap();
+    model.for_simulation().unwrap()
 }

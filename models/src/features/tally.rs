@@ -64,6 +64,8 @@ pub struct TrackTotals {
     pub all: Tally,
     /// Training sessions.
     pub sessions: u32,
+    /// Those whose tracks were chosen with known probability.
+    pub with_propensity: u32,
 }
 
 impl TrackTotals {
@@ -71,15 +73,17 @@ impl TrackTotals {
     pub fn count(dataset: &Dataset, split: &TimeSplit) -> Result<Self> {
         let mut tracks = vec![Tally::default(); dataset.manifest().tracks as usize];
         let mut all = Tally::default();
-        let mut sessions = 0;
+        let (mut sessions, mut with_propensity) = (0, 0);
         for logged in split.training_sessions(dataset)? {
+            let plays = logged?.session.plays;
             sessions += 1;
-            for play in &logged?.session.plays {
+            with_propensity += u32::from(plays.iter().any(|play| play.propensity.is_some()));
+            for play in &plays {
                 tracks[play.track as usize].add(&play.responses);
                 all.add(&play.responses);
             }
         }
-        Ok(Self { tracks, all, sessions })
+        Ok(Self { tracks, all, sessions, with_propensity })
     }
 
     /// Share of all plays with each response; 0.5 where none is known.
@@ -96,6 +100,7 @@ impl TrackTotals {
         let tensors = [
             ("tallies".to_owned(), SavedTensor::integers(&[self.tracks.len() + 1, 7], &rows)),
             ("sessions".to_owned(), SavedTensor::number(self.sessions)),
+            ("with_propensity".to_owned(), SavedTensor::number(self.with_propensity)),
         ];
         save_tensors(&folder.join(FILE), &tensors)
     }
@@ -110,7 +115,8 @@ impl TrackTotals {
         }
         let mut tracks: Vec<Tally> = rows.chunks_exact(7).map(tally).collect();
         let all = tracks.pop().unwrap_or_default();
-        Ok(Self { tracks, all, sessions: file.integers("sessions")?.first().copied().unwrap_or(0) })
+        let number = |name: &str| Ok::<_, ModelError>(file.integers(name)?.first().copied().unwrap_or(0));
+        Ok(Self { tracks, all, sessions: number("sessions")?, with_propensity: number("with_propensity")? })
     }
 }
 

@@ -169,6 +169,7 @@ mod tests {
         let totals = TrackTotals {
             tracks: vec![total; 3],
             all: Tally { plays: 2, given: [1, 1, 1], known: [2; 3] },
+            with_propensity: 0,
             sessions: 1,
         };
         let vectors = TrackVectors::new(2, vec![1.0, 0.0, 0.0, 1.0, 0.0, 0.0]);

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use listening_data::{CounterRng, Session, Stream};
+use listening_data::{Context, CounterRng, Session, Source, Stream};
 
 use super::{SOURCES, StateAtStart};
 use crate::features::{
@@ -42,6 +42,15 @@ pub struct SessionStart {
     pub(super) gap_hours: f32,
     pub(super) tracks: Vec<u32>,
     pub(super) relations: Vec<f32>,
+}
+
+/// The context of a session whose tracks somebody else chooses.
+///
+/// What listeners chose themselves they like better than the model can tell, as it does not know what they are after. Where
+/// part of the log was shuffled, its marks tell the model how tracks are taken that were not chosen: a simulated session
+/// carries them.
+fn chosen_for(context: &Context) -> Context {
+    Context { shuffle: Some(true), source: Some(Source::Playlist), ..*context }
 }
 
 /// Chooses candidates: a theme, the user's library, and the nearest to the user state.
@@ -134,11 +143,16 @@ impl<'a> StartBuilder<'a> {
         for (&track, features) in tracks.iter().zip(relations.chunks_exact_mut(RELATION_FEATURES)) {
             moment.relations.write(track, features);
         }
+        let mut session_features = moment.session_features();
+        if self.totals.with_propensity > 0 {
+            let at = session_features.len() - CONTEXT_FEATURES;
+            write_context(&chosen_for(&moment.session.context), &mut session_features[at..]);
+        }
         let state = &moment.state;
         SessionStart {
             user,
             logged_session: number as u32,
-            session_features: moment.session_features(),
+            session_features,
             track_direction: state.direction.to_vec(),
             memory: state.memory.to_vec(),
             gap_hours: state.gap_hours,

@@ -26,6 +26,15 @@ pub enum UserShare {
 }
 
 impl UserShare {
+    /// The users that are not among them, where there are any.
+    pub fn others(self) -> Option<Self> {
+        match self {
+            Self::All => None,
+            Self::Even => Some(Self::Odd),
+            Self::Odd => Some(Self::Even),
+        }
+    }
+
     /// Whether a user is among them.
     pub fn holds(self, user: u32) -> bool {
         match self {

@@ -23,7 +23,7 @@ const FILE: &str = "sequential_model.safetensors";
 pub struct SequentialSettings {
     /// Units of the LSTM layers (Tomasi et al. 2023: 500, 200, 200).
     pub lstm: Vec<usize>,
-    /// Step size of Adam.
+    /// Step size of Adam at the beginning; it falls evenly to 0 at the end of the last epoch.
     pub learning_rate: f64,
     /// Decoupled weight decay of Adam.
     pub weight_decay: f64,
@@ -41,10 +41,10 @@ impl Default for SequentialSettings {
     fn default() -> Self {
         Self {
             lstm: vec![500, 200, 200],
-            learning_rate: 3e-4,
-            weight_decay: 1.0,
-            batch: 32,
-            max_epochs: 15,
+            learning_rate: 1e-3,
+            weight_decay: 0.3,
+            batch: 64,
+            max_epochs: 6,
             validations_per_epoch: 2,
             patience: 4,
         }

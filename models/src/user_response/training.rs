@@ -74,6 +74,7 @@ pub fn train_contextual(
     model.set_base_rates(&ConstantBaseline::new(&input.data.train).predict())?;
     let fit = Fit {
         learning_rate: settings.learning_rate,
+        falls: false,
         weight_decay: settings.weight_decay,
         batch: settings.batch,
         max_epochs: settings.max_epochs,
@@ -96,6 +97,7 @@ pub fn train_sequential(
     model.set_base_rates(&ConstantBaseline::new(&input.data.train).predict())?;
     let fit = Fit {
         learning_rate: settings.learning_rate,
+        falls: true,
         weight_decay: settings.weight_decay,
         batch: settings.batch,
         max_epochs: settings.max_epochs,
@@ -122,6 +124,8 @@ fn row_length(input: &TrainingInput<'_>) -> Result<usize> {
 /// The loop that all user-response models are trained by.
 struct Fit {
     learning_rate: f64,
+    /// Whether the step size falls evenly to 0 at the end of the last epoch.
+    falls: bool,
     weight_decay: f64,
     batch: usize,
     max_epochs: usize,
@@ -169,6 +173,10 @@ impl Fit {
                 M::arrange(examples, &mut drawn);
                 for batch in drawn.chunks(self.batch) {
                     let gradients = batch_gradients(&mut shards, batch, input)?;
+                    if self.falls {
+                        let gone = (epoch - 1) as f64 + done as f64 / chosen as f64;
+                        adam.set_learning_rate(self.learning_rate * (1.0 - gone / self.max_epochs as f64));
+                    }
                     adam.apply(parameters, &gradients, 1.0)?;
                     (batches, done) = (batches + 1, done + batch.len());
                     progress.advance(((epoch - 1) * chosen + done) as u64);

@@ -1,0 +1,169 @@
+//! User models through the binary: training, measuring, and worlds whose listeners answer by them.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod support;
+
+use std::fs;
+use std::path::Path;
+
+use serde_json::Value;
+use support::sim;
+use tempfile::{TempDir, tempdir};
+
+/// Listeners who are fed up after a skip: what they do next depends on the session.
+const TINY: &str = r#"
+name = "tiny"
+device = "cpu"
+
+[data.synthetic.size]
+users = 100
+
+[data.synthetic.catalog]
+tracks = 300
+artists = 60
+
+[embeddings.cbow]
+dimension = 16
+epochs = 2
+
+[features]
+training_starts = 200
+held_out_starts = 100
+candidates_per_source = 32
+
+[user_model]
+kind = "swm"
+users = "even"
+hidden = [32, 16]
+max_epochs = 2
+
+[user_model.sequential]
+lstm = [24, 12]
+batch = 16
+learning_rate = 3e-3
+max_epochs = 3
+
+[world]
+max_length = 10
+
+[world.reward]
+kind = "expected"
+
+[world.pool]
+min_size = 12
+max_size = 30
+
+[agent]
+hidden = [32, 16]
+batch = 64
+replay_capacity = 3000
+learning_starts = 300
+
+[train]
+env_steps = 6_000
+sessions = 32
+evaluate_every = 3_000
+evaluate_sessions = 64
+checkpoint_every = 20
+
+[evaluate]
+sessions = 300
+"#;
+
+fn folder() -> TempDir {
+    let folder = tempdir().unwrap();
+    fs::write(folder.path().join("tiny.toml"), TINY).unwrap();
+    folder
+}
+
+fn json(path: &Path) -> Value {
+    serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap()
+}
+
+#[test]
+fn the_sequential_model_foretells_better_than_the_contextual_one_on_any_number_of_threads() {
+    let folder = folder();
+    let folder = folder.path();
+    let evaluate = "evaluate-user-model --config tiny.toml --set user_model.users=all";
+    sim(folder, &format!("{evaluate} --threads 1 --out one")).expect(0).prints(&[
+        "session_end",
+        "place: 2 to 3",
+        "device: ",
+        "cwm",
+        "swm",
+    ]);
+    fs::remove_dir_all(folder.join("artifacts")).unwrap();
+    sim(folder, &format!("{evaluate} --threads 2 --out two")).expect(0);
+    let one = json(&folder.join("one/user-models.json"));
+    assert_eq!(one, json(&folder.join("two/user-models.json")), "threads change nothing");
+    assert!(fs::read_to_string(folder.join("one/user-models.html")).unwrap().contains("Reliability: skip"));
+    let head = |model: usize, head: usize| one[model]["report"]["test"]["heads"][head].clone();
+    let loss = |report: &Value| report["model"]["log_loss"].as_f64().unwrap();
+    for response in 0..3 {
+        let (cwm, swm) = (head(0, response), head(1, response));
+        assert!(loss(&swm) < 0.99 * loss(&cwm), "{} {}", loss(&swm), loss(&cwm));
+        assert!(loss(&swm) < swm["rates_log_loss"].as_f64().unwrap());
+    }
+    // Groups and reliability divide the same plays.
+    let skip = head(1, 1);
+    let sum = |values: &Value| values.as_array().unwrap().iter().map(|x| x["count"].as_u64().unwrap()).sum::<u64>();
+    assert_eq!(sum(&skip["reliability"]), skip["model"]["count"].as_u64().unwrap());
+    let places: Vec<Value> = skip["groups"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|group| group["group"].as_str().unwrap().starts_with("place: "))
+        .cloned()
+        .collect();
+    assert_eq!(sum(&Value::Array(places)), skip["model"]["count"].as_u64().unwrap());
+}
+
+#[test]
+fn worlds_of_sequential_listeners_can_be_trained_in_left_and_judged() {
+    let folder = folder();
+    let folder = folder.path();
+    let train = "train-agent --config tiny.toml --threads 2";
+    sim(folder, train).expect(0).prints(&["user-response model", "skip"]);
+    let agent = fs::read(folder.join("runs/tiny/agent.safetensors")).unwrap();
+
+    sim(folder, "train-agent --config tiny.toml --name whole --threads 1").expect(0);
+    assert_eq!(agent, fs::read(folder.join("runs/whole/agent.safetensors")).unwrap(), "threads change nothing");
+
+    sim(folder, "evaluate-policy --run runs/tiny").expect(0).prints(&["greedy-swm", "action-head-dqn"]);
+    sim(folder, "evaluate-policy --run runs/tiny --listeners independent --policies greedy,greedy-swm").expect(0);
+    let of = |folder_name: &str, policy: usize| {
+        let comparison = json(&folder.join("runs/tiny").join(folder_name).join("policies.json"));
+        comparison["policies"][policy].clone()
+    };
+    assert_eq!(of("evaluation-independent", 2)["policy"], "greedy-swm");
+    let mean = |report: Value| report["return"]["mean"].as_f64().unwrap();
+    assert_ne!(mean(of("evaluation", 0)), mean(of("evaluation-independent", 0)), "other listeners");
+    let better = of("evaluation", 4)["return_minus_random"]["low"].as_f64().unwrap();
+    assert!(better > 0.0, "greedy-swm against random: {better}");
+
+    sim(folder, "validate-simulator --run runs/tiny --threads 1").expect(0).prints(&["Spearman", "least-expected"]);
+    let path = folder.join("runs/tiny/validation/validation.json");
+    let validation = json(&path);
+    assert_eq!(validation["policies"].as_array().unwrap().len(), 15);
+    assert!(validation["spearman"]["value"].as_f64().unwrap() > 0.5, "{}", validation["spearman"]);
+    assert!(fs::read_to_string(folder.join("runs/tiny/validation/validation.html")).unwrap().contains("<svg"));
+    sim(folder, "validate-simulator --run runs/tiny --threads 2").expect(0);
+    assert_eq!(validation, json(&path), "threads change nothing");
+}
+
+#[test]
+fn what_makes_no_sense_is_refused() {
+    let folder = folder();
+    let folder = folder.path();
+    let refuse = |setting: &str, says: &str| {
+        sim(folder, &format!("train-user-model --config tiny.toml --set {setting}")).expect(2).says(&[says]);
+    };
+    refuse("user_model.sequential.lstm=[]", "user_model.sequential.lstm");
+    refuse("user_model.sequential.batch=0", "user_model.sequential.batch");
+    refuse("user_model.users=half", "user_model.users");
+    refuse("user_model.kind=rnn", "user_model.kind");
+    sim(folder, "train-agent --config tiny.toml --name all --set user_model.users=all --set train.env_steps=400 --set user_model.kind=cwm").expect(0);
+    sim(folder, "evaluate-policy --run runs/all --listeners independent").expect(2).says(&["user_model.users"]);
+    sim(folder, "validate-simulator --run nowhere").expect(2).says(&["nowhere", "train-agent"]);
+}
