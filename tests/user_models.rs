@@ -105,6 +105,17 @@ fn the_sequential_model_foretells_better_than_the_contextual_one_on_any_number_o
         assert!(loss(&swm) < 0.99 * loss(&cwm), "{} {}", loss(&swm), loss(&cwm));
         assert!(loss(&swm) < swm["rates_log_loss"].as_f64().unwrap());
     }
+    // The same models, asked to go on by themselves.
+    for task in ["roll-outs", "skip-challenge"] {
+        sim(folder, &format!("{evaluate} --threads 1 --out one --task {task}")).expect(0).prints(&["cwm", "swm"]);
+    }
+    let challenge = json(&folder.join("one/skip-challenge.json"));
+    let accuracy = |model: usize, score: usize| {
+        challenge[model]["report"]["scores"][score]["mean_average_accuracy"].as_f64().unwrap()
+    };
+    assert!(accuracy(1, 0) > accuracy(1, 1), "swm {} against the last response {}", accuracy(1, 0), accuracy(1, 1));
+    let rolled = json(&folder.join("one/roll-outs.json"));
+    assert!(rolled[1]["report"]["place_error"].as_f64().unwrap() < 0.15, "{}", rolled[1]["report"]);
     // Groups and reliability divide the same plays.
     let skip = head(1, 1);
     let sum = |values: &Value| values.as_array().unwrap().iter().map(|x| x["count"].as_u64().unwrap()).sum::<u64>();

@@ -19,6 +19,12 @@ pub struct PolicyReturns {
     pub oracle: Interval,
     /// Simulated less oracle, paired by session.
     pub error: Interval,
+    /// Share of the plays that are skipped in the simulated world.
+    pub simulated_skip_rate: f64,
+    /// And with the oracle's listeners.
+    pub oracle_skip_rate: f64,
+    /// Kolmogorov-Smirnov distance of the session lengths in both worlds.
+    pub length_distance: f64,
 }
 
 /// What a choice by simulation costs.
@@ -93,6 +99,9 @@ pub fn validate_simulator(played: &[PlayedTwice], resamples: u32, seed: u64) -> 
         simulated: interval(&|drawn| mean(&sums[0], drawn)),
         oracle: interval(&|drawn| mean(&sums[1], drawn)),
         error: interval(&|drawn| mean(&sums[0], drawn) - mean(&sums[1], drawn)),
+        simulated_skip_rate: skip_rate(&policy.simulated),
+        oracle_skip_rate: skip_rate(&policy.oracle),
+        length_distance: length_distance(&policy.simulated, &policy.oracle),
     });
     let everybody: Vec<usize> = (0..users).collect();
     let name = |place: usize| played.get(place).map_or_else(String::new, |policy| policy.policy.clone());
@@ -117,6 +126,20 @@ pub fn validate_simulator(played: &[PlayedTwice], resamples: u32, seed: u64) -> 
 
 fn highest(values: &[f64]) -> usize {
     (0..values.len()).max_by(|&a, &b| values[a].total_cmp(&values[b])).unwrap_or(0)
+}
+
+fn skip_rate(outcomes: &[SessionOutcome]) -> f64 {
+    let total = |count: fn(&SessionOutcome) -> u32| outcomes.iter().map(|o| f64::from(count(o))).sum::<f64>();
+    total(|o| o.skips) / total(|o| o.length).max(1.0)
+}
+
+/// The largest difference of the shares of sessions that are no longer than a length.
+fn length_distance(a: &[SessionOutcome], b: &[SessionOutcome]) -> f64 {
+    let longest = a.iter().chain(b).map(|outcome| outcome.length).max().unwrap_or(0);
+    let share = |of: &[SessionOutcome], length: u32| {
+        of.iter().filter(|outcome| outcome.length <= length).count() as f64 / of.len().max(1) as f64
+    };
+    (0..=longest).map(|length| (share(a, length) - share(b, length)).abs()).fold(0.0, f64::max)
 }
 
 /// Pearson's correlation.
@@ -187,6 +210,17 @@ mod tests {
             returns.into_iter().zip(users).map(outcome).collect()
         };
         PlayedTwice { policy: policy.into(), simulated: outcomes(simulated), oracle: outcomes(oracle) }
+    }
+
+    #[test]
+    fn lengths_and_skips_are_compared_as_by_hand() {
+        let outcomes = |lengths: [u32; 4], skips: u32| {
+            lengths.map(|length| SessionOutcome { length, skips, ..SessionOutcome::default() })
+        };
+        let (a, b) = (outcomes([2, 2, 5, 7], 1), outcomes([2, 5, 5, 5], 2));
+        // Up to 2: 2 of 4 against 1; up to 5: 3 against 4.
+        assert_eq!(length_distance(&a, &b), 0.25);
+        assert_eq!((skip_rate(&a), skip_rate(&b)), (4.0 / 16.0, 8.0 / 17.0));
     }
 
     #[test]

@@ -1,9 +1,11 @@
 //! `sim evaluate-user-model`.
 
+mod rolled;
+
 use std::path::PathBuf;
 
 use anyhow::Context;
-use clap::Args;
+use clap::{Args, ValueEnum};
 use listening_data::{Progress, write_atomically};
 use listening_models::device_name;
 use listening_models::user_response::{HEADS, HeadReport};
@@ -16,18 +18,37 @@ use crate::output;
 use crate::pipeline::{ModelReport, PreparedLogs, threads};
 use crate::tables::{Columns, count, section};
 
+/// What is measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Task {
+    /// Log loss, AUC and calibration of each response to the next play
+    Responses,
+    /// Sessions continued after their first tracks, beside what happened
+    RollOuts,
+    /// Skips in the second half of sessions, as in the WSDM Cup 2019
+    SkipChallenge,
+}
+
 /// Measure how well user models foretell responses
 ///
 /// On the test sessions, which neither training nor calibration has seen: log loss, AUC and calibration error per head,
 /// beside the share of each response (constant) and smoothed rates of user and track (rates); log loss by place in the
-/// session, part of the day and device. Models that are not trained yet are trained first.
+/// session, part of the day and device. Models that are not trained yet are trained first. user-models.json and
+/// user-models.html, with the reliability diagrams, go to the folder of --out.
 ///
-/// user-models.json and user-models.html, with the reliability diagrams, go to the folder of --out.
+/// --task roll-outs observes the first tracks of each session (five, as Tomasi et al. 2023), lets the model respond to the
+/// rest of its tracks, and compares skips by place and after skips with what happened. --task skip-challenge tells the model
+/// the first half of a session, and asks which tracks of the second half were skipped: mean average accuracy, as in the WSDM
+/// Cup 2019 (.651 won it). Both write their own JSON file.
 #[derive(Args)]
 #[command(after_help = "Example:
   sim evaluate-user-model --config configs/demo.toml
-  sim evaluate-user-model --dataset datasets/mine --seeds 5 --out results/user-models")]
+  sim evaluate-user-model --dataset datasets/mine --seeds 5 --out results/user-models
+  sim evaluate-user-model --dataset datasets/mine --task skip-challenge")]
 pub struct Options {
+    /// What is measured
+    #[arg(long, value_enum, default_value = "responses")]
+    task: Task,
     /// The models, separated by commas
     #[arg(long, value_enum, value_delimiter = ',', default_values_t = [UserModelKind::Cwm, UserModelKind::Swm])]
     model: Vec<UserModelKind>,
@@ -54,6 +75,9 @@ pub fn run(options: &Options, progress: &dyn Progress) -> anyhow::Result<()> {
     let logs = PreparedLogs::open(&config, &mut Vec::new(), progress)?;
     eprintln!("device: {}, threads: {}", device_name(logs.device), threads(&config));
     let models = logs.user_models(&config);
+    if options.task != Task::Responses {
+        return rolled::run(options, &config, &models, progress);
+    }
     let mut measured = Vec::new();
     for &model in &options.model {
         for seed in config.seed..config.seed + options.seeds {

@@ -37,7 +37,7 @@ const POLICIES: [(&str, &[f32]); 5] = [
 ///
 /// Plays a dozen policies of different quality in a run's simulated world and to the synthetic listeners of whose log the
 /// run was made (the oracle), on the same session starts, held out from training. Prints the return of each in both, their
-/// correlation over the policies, and what one loses who chooses the best policy by simulation. So it needs a run on
+/// correlation over the policies, how far skip rates and session lengths (Kolmogorov-Smirnov) are apart, and what one loses who chooses the best policy by simulation. So it needs a run on
 /// synthetic listeners; what it says of a simulator of real ones is as good as the likeness of both.
 ///
 /// validation.json and validation.html, with a picture, go to validation/ in the run's folder, or to --out.
@@ -132,13 +132,15 @@ fn with_interval(interval: &Interval) -> String {
 }
 
 fn returns(validation: &SimulatorValidation) -> Columns {
-    let mut table = Columns::new(["policy", "simulated", "oracle", "error"]);
+    let mut table = Columns::new(["policy", "simulated", "oracle", "error", "skipped, both", "distance of lengths"]);
     let mut policies: Vec<_> = validation.policies.iter().collect();
     policies.sort_by(|a, b| b.oracle.value.total_cmp(&a.oracle.value));
     for policy in policies {
         let cells = [&policy.simulated, &policy.oracle, &policy.error].map(with_interval);
         let [simulated, oracle, error] = cells;
-        table.add([policy.policy.clone(), simulated, oracle, error]);
+        let skipped = format!("{:.3} {:.3}", policy.simulated_skip_rate, policy.oracle_skip_rate);
+        let lengths = format!("{:.3}", policy.length_distance);
+        table.add([policy.policy.clone(), simulated, oracle, error, skipped, lengths]);
     }
     table
 }

@@ -118,7 +118,8 @@ impl UserModels<'_> {
         })
     }
 
-    fn table(&self) -> TrackTable<'_> {
+    /// What is known of all tracks.
+    pub fn table(&self) -> TrackTable<'_> {
         TrackTable {
             values: self.catalog.features(),
             width: self.catalog.feature_width(),

@@ -85,6 +85,35 @@ impl Examples {
     }
 }
 
+#[cfg(test)]
+impl Examples {
+    /// Sessions of one user, in which track 0 is played with these labels, and nothing else is known.
+    pub(crate) fn of_labels(sessions: &[Vec<[Option<bool>; LABELS]>]) -> Self {
+        let plays =
+            || sessions.iter().enumerate().flat_map(|(session, plays)| (0..plays.len()).map(move |at| (session, at)));
+        let count = plays().count();
+        let bits =
+            |label: usize, value: Option<bool>| value.map_or(0u8, |yes| u8::from(yes) << label | 1 << (LABELS + label));
+        let labels =
+            plays().map(|(session, at)| (0..LABELS).map(|label| bits(label, sessions[session][at][label])).sum());
+        let first = sessions.iter().scan(0, |next, plays| {
+            *next += plays.len() as u32;
+            Some(*next - plays.len() as u32)
+        });
+        Self {
+            session_length: CONTEXT_FEATURES,
+            session_features: Column::Owned(vec![0.0; sessions.len() * CONTEXT_FEATURES]),
+            first_play: Column::Owned(first.collect()),
+            session: Column::Owned(plays().map(|(session, _)| session as u32).collect()),
+            user: Column::Owned(vec![0; count]),
+            track: Column::Owned(vec![0; count]),
+            position: Column::Owned(plays().map(|(_, at)| at as u32).collect()),
+            relations: Column::Owned(vec![0.0; count * RELATION_FEATURES]),
+            labels: Column::Owned(labels.collect()),
+        }
+    }
+}
+
 pub(super) struct ExamplesWriter {
     sessions: usize,
     plays: usize,

@@ -168,7 +168,8 @@ impl TrainableModel for SequentialModel {
                     continue;
                 }
                 row.clear();
-                walks[session].push(examples, table, play, &mut row);
+                walks[session].push_row(self, examples, table, play, &mut row);
+                walks[session].take_in(examples, table, play);
                 slot.copy_from_slice(row.features(0..1));
                 labels.push(examples, play);
             }

@@ -2,7 +2,7 @@
 
 use super::{HEADS, Rows};
 use crate::Result;
-use crate::features::{SO_FAR_FEATURES, SessionSoFar};
+use crate::features::SessionSoFar;
 use crate::prepared::Examples;
 use crate::track_embeddings::TrackVectors;
 
@@ -73,15 +73,37 @@ impl Walk {
         self.session.clear();
     }
 
-    /// Appends the row of the next play, with the session before it, and takes the play in.
-    pub(super) fn push(&mut self, examples: &Examples, table: &TrackTable<'_>, play: usize, rows: &mut Rows) {
-        let track = examples.track[play];
+    /// Appends the row of the next play, with the session before it where the model sees it.
+    pub(super) fn push_row(
+        &mut self,
+        model: &dyn ResponseModel,
+        examples: &Examples,
+        table: &TrackTable<'_>,
+        play: usize,
+        rows: &mut Rows,
+    ) {
         self.features.clear();
-        self.session.write(table.vectors, table.artists, track, &mut self.features);
-        debug_assert_eq!(self.features.len(), SO_FAR_FEATURES);
+        if model.sees_session() {
+            self.session.write(table.vectors, table.artists, examples.track[play], &mut self.features);
+        }
         push_play(examples, table, play, &self.features, rows);
+    }
+
+    /// Takes in a play with its logged responses.
+    pub(super) fn take_in(&mut self, examples: &Examples, table: &TrackTable<'_>, play: usize) {
         let [complete, skip, past, _] = examples.labels(play);
-        self.session.push(table.vectors, table.artists, track, [complete, skip, past]);
+        self.take_in_as(examples, table, play, [complete, skip, past]);
+    }
+
+    /// Takes in a play with responses of somebody's choice.
+    pub(super) fn take_in_as(
+        &mut self,
+        examples: &Examples,
+        table: &TrackTable<'_>,
+        play: usize,
+        responses: [Option<bool>; 3],
+    ) {
+        self.session.push(table.vectors, table.artists, examples.track[play], responses);
     }
 }
 
@@ -111,10 +133,8 @@ pub(super) fn for_each_prediction(
             let under_way = block.partition_point(|plays| plays.len() > place);
             rows.clear();
             for (plays, walk) in block[..under_way].iter().zip(&mut walks) {
-                match model.sees_session() {
-                    true => walk.push(examples, table, plays.start + place, &mut rows),
-                    false => push_play(examples, table, plays.start + place, &[], &mut rows),
-                }
+                walk.push_row(model, examples, table, plays.start + place, &mut rows);
+                walk.take_in(examples, table, plays.start + place);
             }
             predictions.clear();
             model.play(&rows, &mut memories[..under_way * model.memory_length()], &mut predictions)?;
