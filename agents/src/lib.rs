@@ -18,8 +18,8 @@ pub use error::{AgentError, Result};
 pub use evaluation::{Comparison, PolicySummary, SessionOutcome, Simulation, compare, simulate};
 pub use off_policy::{LoggedStep, OffPolicyEstimate, OffPolicyEstimator, estimate_off_policy};
 pub use policies::{
-    CosinePolicy, GreedyPolicy, GreedySequentialPolicy, LeastExpectedPolicy, MixedPolicy, OracleGreedyPolicy,
-    PopularityPolicy, RandomPolicy,
+    BeamPolicy, CosinePolicy, GreedyPolicy, GreedySequentialPolicy, LeastExpectedPolicy, MixedPolicy,
+    OracleGreedyPolicy, PopularityPolicy, RandomPolicy,
 };
 pub use policy::Policy;
 pub use recorder::Recorder;

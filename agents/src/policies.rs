@@ -1,5 +1,6 @@
 //! Policies that need no training of their own.
 
+mod beam;
 mod cosine;
 mod greedy;
 mod greedy_sequential;
@@ -9,6 +10,7 @@ mod oracle_greedy;
 mod popularity;
 mod random;
 
+pub use beam::BeamPolicy;
 pub use cosine::CosinePolicy;
 pub use greedy::GreedyPolicy;
 pub use greedy_sequential::GreedySequentialPolicy;

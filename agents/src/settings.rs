@@ -170,17 +170,23 @@ pub struct EvaluateSettings {
     pub sessions: u64,
     /// Seed of the evaluation's draws; differs from the training's, so that no session was trained on.
     pub seed: u64,
+    /// Plans that a planning policy goes on with at each step.
+    pub beam_width: usize,
+    /// Tracks that it looks ahead.
+    pub beam_depth: usize,
 }
 
 impl Default for EvaluateSettings {
     fn default() -> Self {
-        Self { sessions: 2000, seed: 1_000_003 }
+        Self { sessions: 2000, seed: 1_000_003, beam_width: 4, beam_depth: 3 }
     }
 }
 
 impl EvaluateSettings {
     /// Refuses settings that make no sense.
     pub fn validate(&self) -> Result<()> {
-        check(self.sessions >= 2, "evaluate.sessions", "must be at least 2")
+        check(self.sessions >= 2, "evaluate.sessions", "must be at least 2")?;
+        check((1..=1000).contains(&self.beam_width), "evaluate.beam_width", "must be in 1..=1000")?;
+        check((1..=1000).contains(&self.beam_depth), "evaluate.beam_depth", "must be in 1..=1000")
     }
 }

@@ -4,7 +4,7 @@ mod modelled;
 mod oracle;
 
 pub use modelled::ModelledListeners;
-pub use oracle::OracleListeners;
+pub use oracle::{OracleListeners, OracleState};
 
 use crate::{PlayResponses, Result, SessionBatch, World};
 

@@ -5,7 +5,9 @@ use std::ops::Range;
 use listening_models::features::SessionSoFar;
 use listening_models::user_response::{Predictions, ResponseModel, Rows};
 
-use crate::{Result, SessionBatch, SessionView, World};
+use crate::{
+    Outlook, PlanningModel, PlayResponses, Result, SessionBatch, SessionView, World, consistent_probabilities,
+};
 
 /// A user-response model with what it remembers of each session of a batch.
 ///
@@ -45,22 +47,20 @@ impl ModelledSessions {
 
     /// Appends the row of a candidate that may be played next in the session at `index`.
     pub fn push_row(&mut self, world: &World, view: &SessionView<'_>, index: usize, place: u16, rows: &mut Rows) {
-        let (vectors, artists) = (&world.catalog.vectors, &world.catalog.artists);
-        let slot = usize::from(view.pool[usize::from(place)]);
-        let track = view.track(world, place);
-        self.features.clear();
-        if self.user_model.sees_session() {
-            let so_far = &mut self.so_far[index];
-            for position in so_far.len()..view.position() {
-                let responses = view.responses[position];
-                let known = [responses.complete, responses.skip, responses.past_threshold].map(Some);
-                so_far.push(vectors, artists, view.track(world, view.played[position]), known);
-            }
-            so_far.write(vectors, artists, track, &mut self.features);
+        self.catch_up(world, view, index);
+        let features = &mut self.features;
+        push_row(self.user_model.as_ref(), world, view, &self.so_far[index], place, features, rows);
+    }
+
+    /// Takes in the responses that the session at `index` has meanwhile.
+    fn catch_up(&mut self, world: &World, view: &SessionView<'_>, index: usize) {
+        if !self.user_model.sees_session() {
+            return;
         }
-        let session = world.starts.session_features(view.start);
-        let relation = world.starts.relation(view.start, slot);
-        rows.push(session, world.catalog.row(track), relation, &self.features, view.position() as u32);
+        let so_far = &mut self.so_far[index];
+        for position in so_far.len()..view.position() {
+            push_play(world, view, so_far, view.played[position], view.responses[position]);
+        }
     }
 
     /// Takes in a play of each of the sessions in `range`, a row each, and appends what is predicted of it.
@@ -110,5 +110,103 @@ impl ModelledSessions {
     pub fn candidates(&self, index: usize, rows: &Rows, predictions: &mut Vec<Predictions>) -> Result<()> {
         let length = self.user_model.memory_length();
         Ok(self.user_model.candidates(rows, &self.memories[index * length..][..length], predictions)?)
+    }
+}
+
+fn push_play(world: &World, view: &SessionView<'_>, so_far: &mut SessionSoFar, place: u16, responses: PlayResponses) {
+    let known = [responses.complete, responses.skip, responses.past_threshold].map(Some);
+    so_far.push(&world.catalog.vectors, &world.catalog.artists, view.track(world, place), known);
+}
+
+/// Appends the row of a candidate after the plays of `so_far`.
+fn push_row(
+    user_model: &dyn ResponseModel,
+    world: &World,
+    view: &SessionView<'_>,
+    so_far: &SessionSoFar,
+    place: u16,
+    features: &mut Vec<f32>,
+    rows: &mut Rows,
+) {
+    let slot = usize::from(view.pool[usize::from(place)]);
+    let track = view.track(world, place);
+    features.clear();
+    let mut position = view.position();
+    if user_model.sees_session() {
+        so_far.write(&world.catalog.vectors, &world.catalog.artists, track, features);
+        position = so_far.len();
+    }
+    let session = world.starts.session_features(view.start);
+    let relation = world.starts.relation(view.start, slot);
+    rows.push(session, world.catalog.row(track), relation, features, position as u32);
+}
+
+/// Where a session stands for a user-response model.
+#[derive(Clone)]
+pub struct ModelledState {
+    memory: Vec<f32>,
+    so_far: SessionSoFar,
+}
+
+impl PlanningModel for ModelledSessions {
+    type State = ModelledState;
+
+    fn stand(&mut self, world: &World, sessions: &SessionBatch) -> Result<Vec<ModelledState>> {
+        self.follow(world, sessions)?;
+        let length = self.user_model.memory_length();
+        let state = |index: usize| {
+            self.catch_up(world, &sessions.view(index), index);
+            let memory = self.memories[index * length..][..length].to_vec();
+            ModelledState { memory, so_far: self.so_far[index].clone() }
+        };
+        Ok((0..sessions.len()).map(state).collect())
+    }
+
+    fn outlook(
+        &mut self,
+        world: &World,
+        view: &SessionView<'_>,
+        state: &ModelledState,
+        places: &[u16],
+    ) -> Result<Vec<Outlook>> {
+        let (mut rows, mut predictions) = (Rows::default(), Vec::new());
+        for &place in places {
+            let features = &mut self.features;
+            push_row(self.user_model.as_ref(), world, view, &state.so_far, place, features, &mut rows);
+        }
+        self.user_model.candidates(&rows, &state.memory, &mut predictions)?;
+        let settings = &world.settings;
+        let outlook = |(&place, predicted): (&u16, &Predictions)| {
+            let longer = world.catalog.longer_than_threshold[view.track(world, place) as usize];
+            let reward = settings.reward.of(consistent_probabilities(predicted, longer));
+            Outlook { reward, stays: if settings.session_end { 1.0 - predicted[3] } else { 1.0 } }
+        };
+        Ok(places.iter().zip(&predictions).map(outlook).collect())
+    }
+
+    fn after(
+        &mut self,
+        world: &World,
+        view: &SessionView<'_>,
+        state: &ModelledState,
+        place: u16,
+    ) -> Result<ModelledState> {
+        let (mut rows, mut predictions) = (Rows::default(), Vec::new());
+        push_row(self.user_model.as_ref(), world, view, &state.so_far, place, &mut self.features, &mut rows);
+        let mut after = state.clone();
+        self.user_model.play(&rows, &mut after.memory, &mut predictions)?;
+        let [complete, skip, past, _] = predictions[0];
+        let complete_first = complete >= skip;
+        let responses = PlayResponses {
+            complete: complete_first && complete >= 0.5,
+            skip: !complete_first && skip >= 0.5,
+            past_threshold: past >= 0.5,
+        };
+        push_play(world, view, &mut after.so_far, place, responses);
+        Ok(after)
+    }
+
+    fn another(&self) -> Self {
+        Self::new(self.user_model.another())
     }
 }

@@ -14,6 +14,7 @@ mod training;
 
 pub use baselines::{ConstantBaseline, RateBaseline};
 pub use batches::UserShare;
+pub use calibration::{Calibration, Calibrations};
 pub use contextual::{ContextualModel, ContextualSettings};
 pub use evaluation::{Evaluation, GroupLoss, HeadReport, evaluate};
 pub use packed_sequential::PackedSequentialModel;

@@ -7,12 +7,14 @@ use std::sync::Arc;
 use anyhow::Context;
 use clap::{Args, ValueEnum};
 use listening_data::{Progress, SyntheticSource, write_atomically};
+use listening_models::user_response::ResponseModel;
 use listening_models::{device_name, find_device};
 use playlist_agents::{
-    AgentModel, Comparison, CosinePolicy, DqnPolicy, GreedyPolicy, GreedySequentialPolicy, OracleGreedyPolicy, Policy,
-    PopularityPolicy, RandomPolicy, SessionOutcome, Simulation, compare, simulate,
+    AgentModel, BeamPolicy, Comparison, CosinePolicy, DqnPolicy, EvaluateSettings, GreedyPolicy,
+    GreedySequentialPolicy, OracleGreedyPolicy, Policy, PopularityPolicy, RandomPolicy, SessionOutcome, Simulation,
+    compare, simulate,
 };
-use playlist_envs::{Listeners, ModelledListeners, OracleListeners, World};
+use playlist_envs::{Listeners, ModelledListeners, ModelledSessions, OracleListeners, World};
 
 use super::train_agent::{agent_file, check_unchanged, open_run};
 use crate::config::{Config, UserModelConfig, UserModelKind};
@@ -22,11 +24,16 @@ use crate::pipeline::{Upstream, threads};
 use crate::tables::{Columns, count, estimate};
 
 /// Names of the policies, in the order of the table.
-const POLICIES: [&str; 7] = ["random", "popularity", "cosine", "greedy", GREEDY_SWM, "action-head-dqn", ORACLE_GREEDY];
+const POLICIES: [&str; 9] =
+    ["random", "popularity", "cosine", "greedy", GREEDY_SWM, BEAM, "action-head-dqn", ORACLE_GREEDY, ORACLE_BEAM];
 /// Greedy by the sequential model.
 const GREEDY_SWM: &str = "greedy-swm";
+/// Planning through the sequential model.
+const BEAM: &str = "beam";
 /// The policy that knows the synthetic listeners' minds.
 const ORACLE_GREEDY: &str = "oracle-greedy";
+/// Planning with this knowledge.
+const ORACLE_BEAM: &str = "oracle-beam";
 
 /// Who answers the policies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -63,7 +70,10 @@ impl ListenersKind {
 ///
 /// With --listeners oracle the synthetic listeners themselves answer, where the run was made from their log: what the
 /// policies would do "online". oracle-greedy is then among the policies: it knows how each listener will answer, and
-/// plays the best next track.
+/// plays the best next track; and oracle-beam, which plans some tracks ahead with that knowledge.
+///
+/// beam plans through the sequential model (keys `evaluate.beam_width`, `evaluate.beam_depth`); it takes long, and must be
+/// named.
 ///
 /// policies.json, policies.csv and sessions.csv go to evaluation/ in the run's folder (evaluation-independent/ and
 /// evaluation-oracle/ for other listeners), or to --out.
@@ -109,9 +119,9 @@ pub fn run(options: &Options, progress: &dyn Progress) -> anyhow::Result<()> {
         }
     }
     let in_oracle = options.listeners == ListenersKind::Oracle;
-    if !in_oracle && options.policies.iter().any(|name| name == ORACLE_GREEDY) {
-        let problem =
-            format!("--policies: `{ORACLE_GREEDY}` knows the oracle's listeners alone; add --listeners oracle");
+    let knowing = |name: &&String| [ORACLE_GREEDY, ORACLE_BEAM].contains(&name.as_str());
+    if let Some(name) = options.policies.iter().find(knowing).filter(|_| !in_oracle) {
+        let problem = format!("--policies: `{name}` knows the oracle's listeners alone; add --listeners oracle");
         return Err(UsageError(problem).into());
     }
     let (folder, mut config) = open_run(&options.run)?;
@@ -140,15 +150,24 @@ pub fn run(options: &Options, progress: &dyn Progress) -> anyhow::Result<()> {
     let mut outcomes: Vec<(String, Vec<SessionOutcome>)> = Vec::new();
     // Random comes first: the others are paired with it.
     let asked = |name: &str| match options.policies.as_slice() {
-        // The sequential model is not trained for this alone.
-        [] => name != GREEDY_SWM || config.user_model.kind == UserModelKind::Swm,
+        // The sequential model is not trained for this alone, and to plan by it takes long.
+        [] => name != BEAM && (name != GREEDY_SWM || config.user_model.kind == UserModelKind::Swm),
         names => name == "random" || names.iter().any(|asked| asked == name),
     };
     for name in POLICIES.iter().filter(|name| asked(name)) {
         let policy: Box<dyn Policy> = match (&oracle, *name) {
             (Some(oracle), ORACLE_GREEDY) => Box::new(OracleGreedyPolicy::new(oracle.shallow_clone())),
-            (None, ORACLE_GREEDY) => continue,
-            (_, GREEDY_SWM) => Box::new(greedy_swm(&config, &upstream, progress)?),
+            (Some(oracle), ORACLE_BEAM) => {
+                let EvaluateSettings { beam_width, beam_depth, .. } = config.evaluate;
+                Box::new(BeamPolicy::new(ORACLE_BEAM, oracle.shallow_clone(), beam_width, beam_depth))
+            }
+            (None, ORACLE_GREEDY | ORACLE_BEAM) => continue,
+            (_, BEAM) => {
+                let EvaluateSettings { beam_width, beam_depth, .. } = config.evaluate;
+                let model = ModelledSessions::new(sequential(&config, &upstream, progress)?);
+                Box::new(BeamPolicy::new(BEAM, model, beam_width, beam_depth))
+            }
+            (_, GREEDY_SWM) => Box::new(GreedySequentialPolicy::new(sequential(&config, &upstream, progress)?)),
             _ => policy(name, &upstream, &world, &folder)?,
         };
         outcomes.push(((*name).to_owned(), simulate(policy.as_ref(), &simulation, progress)?));
@@ -166,16 +185,15 @@ pub fn run(options: &Options, progress: &dyn Progress) -> anyhow::Result<()> {
     ))
 }
 
-/// Greedy by the sequential model of the run's users.
-pub fn greedy_swm(
+/// The sequential model of the run's users.
+pub fn sequential(
     config: &Config,
     upstream: &Upstream,
     progress: &dyn Progress,
-) -> anyhow::Result<GreedySequentialPolicy> {
+) -> anyhow::Result<Box<dyn ResponseModel>> {
     let models = upstream.logs.user_models(config);
     let (users, seed) = (config.user_model.users, config.seed);
-    let model = models.train(UserModelKind::Swm, users, seed, &mut Vec::new(), progress)?.model;
-    Ok(GreedySequentialPolicy::new(model))
+    Ok(models.train(UserModelKind::Swm, users, seed, &mut Vec::new(), progress)?.model)
 }
 
 /// Listeners by a model of the users that the run's own model was not trained on.

@@ -1,15 +1,14 @@
 //! What the agent sees: features of the state, and of each candidate relative to it.
 
-use listening_models::features::RELATION_FEATURES;
-use listening_models::track_embeddings::dot;
+use listening_models::features::{RELATION_FEATURES, SO_FAR_FEATURES, SessionSoFar};
 use playlist_envs::{SessionView, World};
 
 /// Features of the session so far beside the two vectors: position (2), last responses (3), response rates (3).
 const PROGRESS_FEATURES: usize = 8;
 
-/// Features of a candidate beside its track features: relation to the user at the start of the session, cosine to the
-/// last track and to the mean of the tracks so far, artist already heard.
-pub(super) const CANDIDATE_FEATURES: usize = RELATION_FEATURES + 3;
+/// Features of a candidate beside its track features: relation to the user at the start of the session, and to the session so
+/// far, as the sequential user model sees it.
+pub(super) const CANDIDATE_FEATURES: usize = RELATION_FEATURES + SO_FAR_FEATURES;
 
 /// Length of the state features in a world.
 pub(super) fn state_length(world: &World) -> usize {
@@ -21,7 +20,7 @@ pub(super) fn state_length(world: &World) -> usize {
 pub(super) struct Observer {
     mean: Vec<f32>,
     last: Vec<f32>,
-    artists: Vec<u32>,
+    so_far: SessionSoFar,
 }
 
 impl Observer {
@@ -31,13 +30,14 @@ impl Observer {
         self.mean.clear();
         self.mean.resize(vectors.dimension(), 0.0);
         self.last.clone_from(&self.mean);
-        self.artists.clear();
-        for &place in view.played {
+        self.so_far.clear();
+        for (&place, responses) in view.played.iter().zip(view.responses) {
             let track = view.track(world, place);
             let vector = vectors.vector(track);
             self.mean.iter_mut().zip(vector).for_each(|(mean, x)| *mean += x / view.position() as f32);
             self.last.copy_from_slice(vector);
-            self.artists.push(world.catalog.artists[track as usize]);
+            let given = [responses.complete, responses.skip, responses.past_threshold].map(Some);
+            self.so_far.push(vectors, &world.catalog.artists, track, given);
         }
     }
 
@@ -64,9 +64,7 @@ impl Observer {
     /// Appends the candidate features of the track at a place of the pool.
     pub(super) fn write_candidate(&self, world: &World, view: &SessionView<'_>, place: u16, features: &mut Vec<f32>) {
         let track = view.track(world, place);
-        let vector = world.catalog.vectors.vector(track);
-        let heard = self.artists.contains(&world.catalog.artists[track as usize]);
         features.extend_from_slice(world.starts.relation(view.start, usize::from(view.pool[usize::from(place)])));
-        features.extend_from_slice(&[dot(vector, &self.last), dot(vector, &self.mean), if heard { 1.0 } else { 0.0 }]);
+        self.so_far.write(&world.catalog.vectors, &world.catalog.artists, track, features);
     }
 }

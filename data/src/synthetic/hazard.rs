@@ -91,6 +91,25 @@ impl SkipHazard {
         Heard { ms_played, responses }
     }
 
+    /// How the play most probably goes: heard out, or skipped at the median moment of its skips.
+    pub fn most_probable(&self, rules: &SessionRules) -> Heard {
+        let expected = self.probabilities(rules);
+        let duration_ms = (1_000.0 * self.duration_s).round() as u32;
+        if expected.complete >= expected.skip {
+            let responses = rules.responses(duration_ms, Some(duration_ms), Some(true), Some(false));
+            return Heard { ms_played: duration_ms, responses };
+        }
+        // Survival falls: halve the interval that holds the moment where half of the skips have happened.
+        let wanted = 1.0 - expected.skip / 2.0;
+        let (mut from, mut to) = (0.0, rules.complete_share * self.duration_s);
+        for _ in 0..40 {
+            let middle = (from + to) / 2.0;
+            if self.survival(middle) > wanted { from = middle } else { to = middle }
+        }
+        let ms_played = (1_000.0 * from) as u32;
+        Heard { ms_played, responses: rules.responses(ms_played, Some(duration_ms), Some(false), Some(true)) }
+    }
+
     /// When the early hazard reaches `hazard`; never, if it does not within the track.
     fn early_moment(&self, hazard: f64) -> f64 {
         let share = hazard / (self.log_hazard.exp() * self.early_share);
@@ -113,6 +132,25 @@ mod tests {
     fn hazard(log_hazard: f64, duration_s: f64) -> SkipHazard {
         let config = ResponseConfig { early_share: 0.75, early_s: 10.0, ..ResponseConfig::default() };
         SkipHazard::new(&config, log_hazard, duration_s, 0.1)
+    }
+
+    /// The median of many draws of the same play.
+    #[test]
+    fn the_most_probable_course_is_that_of_most_draws() {
+        let rules = SessionRules::default();
+        let often_skipped = hazard(0.5, 200.0);
+        let found = often_skipped.most_probable(&rules);
+        assert_eq!(found.responses.skip, Some(true));
+        let mut skips: Vec<u32> = (0..20_000)
+            .map(|number| often_skipped.draw(&rules, &mut CounterRng::new(1, Stream::Response, number, 0)))
+            .filter(|heard| heard.responses.skip == Some(true))
+            .map(|heard| heard.ms_played)
+            .collect();
+        skips.sort_unstable();
+        let median = f64::from(skips[skips.len() / 2]);
+        assert!((f64::from(found.ms_played) / median - 1.0).abs() < 0.05, "{} {median}", found.ms_played);
+        let heard_out = hazard(-3.0, 200.0).most_probable(&rules);
+        assert_eq!((heard_out.ms_played, heard_out.responses.complete), (200_000, Some(true)));
     }
 
     #[test]

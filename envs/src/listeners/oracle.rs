@@ -10,7 +10,7 @@ use listening_data::{
 use listening_models::SessionStarts;
 
 use super::{Answer, Listeners};
-use crate::{EnvError, PlayResponses, Result, SessionBatch, SessionView, World};
+use crate::{EnvError, Outlook, PlanningModel, PlayResponses, Result, SessionBatch, SessionView, World};
 
 /// Synthetic listeners at the session starts of a world. Their minds are as they were when the logged sessions began; what
 /// they are given then is up to the policy.
@@ -68,6 +68,15 @@ impl OracleListeners {
     /// The probabilities with which the listener would respond to each place of the pool if it were played next:
     /// complete, skip, past threshold. Brings the place of the batch to where the session stands.
     pub fn probabilities(&mut self, world: &World, sessions: &SessionBatch, index: usize) -> Result<Vec<[f32; 3]>> {
+        self.follow(world, sessions, index)?;
+        let (view, oracle) = (sessions.view(index), Arc::clone(&self.oracle));
+        let live = self.live(&view, index)?;
+        let respond = |place| oracle.hazard(live, world, &view, place).probabilities(&oracle.rules);
+        Ok((0..view.pool.len() as u16).map(|place| as_floats(&respond(place))).collect())
+    }
+
+    /// Brings the place of the batch to where the session stands.
+    fn follow(&mut self, world: &World, sessions: &SessionBatch, index: usize) -> Result<()> {
         let view = sessions.view(index);
         let current = self.sessions.get(index).and_then(Option::as_ref);
         let follows =
@@ -80,8 +89,7 @@ impl OracleListeners {
         for position in live.state.position()..view.position() {
             oracle.play(live, world, &view.at(position), view.played[position]);
         }
-        let respond = |place| oracle.hazard(live, world, &view, place).probabilities(&oracle.rules);
-        Ok((0..view.pool.len() as u16).map(|place| as_floats(&respond(place))).collect())
+        Ok(())
     }
 
     fn live(&mut self, view: &SessionView<'_>, index: usize) -> Result<&mut LiveSession> {
@@ -102,6 +110,14 @@ impl Oracle {
     /// The hazard of skipping a candidate if it were played next.
     fn hazard(&self, live: &LiveSession, world: &World, view: &SessionView<'_>, place: u16) -> SkipHazard {
         self.world.skip_hazard(&self.starts[view.start].listener, &live.state, view.track(world, place))
+    }
+
+    /// Where the session would stand after a track, with the most probable responses.
+    fn most_probable(&self, live: &LiveSession, world: &World, view: &SessionView<'_>, place: u16) -> LiveSession {
+        let Heard { ms_played, responses } = self.hazard(live, world, view, place).most_probable(&self.rules);
+        let mut after = live.clone();
+        self.world.observe(&mut after.state, view.track(world, place), ms_played, responses);
+        after
     }
 
     /// Plays a track to the listener of a session that stands at `view`. A track is played once in a session, so that what
@@ -159,5 +175,51 @@ impl Listeners for OracleListeners {
 
     fn another(&self) -> Box<dyn Listeners> {
         Box::new(self.shallow_clone())
+    }
+}
+
+/// Where a session of a synthetic listener stands.
+#[derive(Clone)]
+pub struct OracleState(LiveSession);
+
+impl PlanningModel for OracleListeners {
+    type State = OracleState;
+
+    fn stand(&mut self, world: &World, sessions: &SessionBatch) -> Result<Vec<OracleState>> {
+        (0..sessions.len())
+            .map(|index| {
+                self.follow(world, sessions, index)?;
+                Ok(OracleState(self.live(&sessions.view(index), index)?.clone()))
+            })
+            .collect()
+    }
+
+    fn outlook(
+        &mut self,
+        world: &World,
+        view: &SessionView<'_>,
+        state: &OracleState,
+        places: &[u16],
+    ) -> Result<Vec<Outlook>> {
+        let (oracle, settings) = (&self.oracle, &world.settings);
+        let outlook = |&place: &u16| {
+            let expected = oracle.hazard(&state.0, world, view, place).probabilities(&oracle.rules);
+            let reward = settings.reward.of(as_floats(&expected));
+            if !settings.session_end {
+                return Outlook { reward, stays: 1.0 };
+            }
+            let after = oracle.most_probable(&state.0, world, view, place);
+            let stays = (1.0 - expected.interrupted) * (1.0 - oracle.world.leave_probability(&after.state));
+            Outlook { reward, stays: stays as f32 }
+        };
+        Ok(places.iter().map(outlook).collect())
+    }
+
+    fn after(&mut self, world: &World, view: &SessionView<'_>, state: &OracleState, place: u16) -> Result<OracleState> {
+        Ok(OracleState(self.oracle.most_probable(&state.0, world, view, place)))
+    }
+
+    fn another(&self) -> Self {
+        self.shallow_clone()
     }
 }

@@ -1,14 +1,61 @@
-//! Temperatures that calibrate a trained model (Guo et al., ICML 2017, section 4.2).
+//! Calibration of a trained model's heads.
 
-use super::contextual::sigmoid;
+use std::path::Path;
+
 use super::response_model::for_each_prediction;
 use super::training::{MOST_VALIDATION_PLAYS, TrainingInput};
 use super::{HEADS, ResponseModel};
-use crate::Result;
 use crate::metrics::log_loss;
+use crate::tensors::{SavedTensor, TensorFile};
+use crate::{ModelError, Result};
 
-/// Finds the temperature of each head that minimises the validation log loss, by golden-section search over
-/// ln(1 / temperature) in -1..1; the loss is convex in the inverse temperature.
+fn sigmoid(logit: f32) -> f32 {
+    1.0 / (1.0 + (-logit).exp())
+}
+
+/// What brings a head's logit x to the logit a x + b that fits the validation plays best (Platt 1999; with b = 0 the temperature
+/// of Guo et al., ICML 2017).
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Calibration {
+    /// a
+    pub slope: f32,
+    /// b
+    pub offset: f32,
+}
+
+impl Default for Calibration {
+    fn default() -> Self {
+        Self { slope: 1.0, offset: 0.0 }
+    }
+}
+
+impl Calibration {
+    /// The calibrated probability of a logit.
+    pub fn probability(self, logit: f32) -> f32 {
+        sigmoid(self.slope * logit + self.offset)
+    }
+}
+
+/// The calibrations of all heads.
+pub type Calibrations = [Calibration; HEADS.len()];
+
+/// For a model's file: slopes, then offsets.
+pub(super) fn saved(calibrations: &Calibrations) -> SavedTensor<'static> {
+    let slopes = calibrations.iter().map(|head| head.slope);
+    let values: Vec<f32> = slopes.chain(calibrations.iter().map(|head| head.offset)).collect();
+    SavedTensor::floats(&[2, HEADS.len()], &values).into_owned()
+}
+
+/// Reads what [`saved`] gave.
+pub(super) fn load(file: &TensorFile, path: &Path) -> Result<Calibrations> {
+    let (_, values) = file.floats("calibration")?;
+    if values.len() != 2 * HEADS.len() {
+        return Err(ModelError::bad_file(path, "does not have four heads"));
+    }
+    Ok(std::array::from_fn(|head| Calibration { slope: values[head], offset: values[HEADS.len() + head] }))
+}
+
+/// Fits each head on the validation plays. The log loss is convex in slope and offset; Newton's method finds its minimum.
 pub(super) fn calibrate(model: &mut dyn ResponseModel, input: &TrainingInput<'_>) -> Result<()> {
     let mut logits: [Vec<(f32, bool)>; HEADS.len()] = Default::default();
     let examples = &input.data.validation;
@@ -21,43 +68,78 @@ pub(super) fn calibrate(model: &mut dyn ResponseModel, input: &TrainingInput<'_>
             pairs.extend(labels[head].map(|label| ((p / (1.0 - p)).ln(), label)));
         }
     })?;
-    // A head whose response is never known stays as it is.
-    let known = model.inverse_temperature().iter_mut().zip(&logits).filter(|(_, pairs)| !pairs.is_empty());
-    for (inverse_temperature, pairs) in known {
-        let loss = |log_scale: f64| -> f64 {
-            let scale = log_scale.exp() as f32;
-            pairs.iter().map(|&(logit, label)| log_loss(sigmoid(logit * scale), label)).sum()
-        };
-        *inverse_temperature = golden_section(loss, -1.0, 1.0).exp() as f32;
+    for (calibration, pairs) in model.calibrations().iter_mut().zip(&logits) {
+        *calibration = fit(pairs);
     }
     Ok(())
 }
 
-/// The minimum of a unimodal function.
-fn golden_section(function: impl Fn(f64) -> f64, mut low: f64, mut high: f64) -> f64 {
-    let ratio = (5f64.sqrt() - 1.0) / 2.0;
-    let (mut a, mut b) = (high - ratio * (high - low), low + ratio * (high - low));
-    let (mut at_a, mut at_b) = (function(a), function(b));
-    for _ in 0..20 {
-        if at_a < at_b {
-            (high, b, at_b) = (b, a, at_a);
-            a = high - ratio * (high - low);
-            at_a = function(a);
-        } else {
-            (low, a, at_a) = (a, b, at_b);
-            b = low + ratio * (high - low);
-            at_b = function(b);
+/// Examples of each response without which a head stays as it is: so few tell nothing.
+const LEAST_OF_EACH: usize = 10;
+
+/// Newton's method on (slope, offset), each step halved until the loss falls.
+fn fit(pairs: &[(f32, bool)]) -> Calibration {
+    let given = pairs.iter().filter(|(_, observed)| *observed).count();
+    let mut best = Calibration::default();
+    if given.min(pairs.len() - given) < LEAST_OF_EACH {
+        return best;
+    }
+    let loss_of = |of: Calibration| -> f64 { pairs.iter().map(|&(x, y)| log_loss(of.probability(x), y)).sum() };
+    let mut loss = loss_of(best);
+    for _ in 0..30 {
+        // Gradient, and the Hessian's three numbers.
+        let (mut ga, mut gb, mut haa, mut hab, mut hbb) = (0.0, 0.0, 1e-9, 0.0, 1e-9);
+        for &(x, observed) in pairs {
+            let (x, p) = (f64::from(x), f64::from(best.probability(x)));
+            let (error, weight) = (p - f64::from(u8::from(observed)), p * (1.0 - p));
+            (ga, gb) = (ga + error * x, gb + error);
+            (haa, hab, hbb) = (haa + weight * x * x, hab + weight * x, hbb + weight);
+        }
+        let determinant = haa * hbb - hab * hab;
+        if determinant <= 0.0 {
+            return best;
+        }
+        let step = [(hbb * ga - hab * gb) / determinant, (haa * gb - hab * ga) / determinant];
+        let taken = (0..20).map(|halvings| 0.5f64.powi(halvings)).find_map(|share| {
+            let slope = best.slope - (share * step[0]) as f32;
+            let next = Calibration { slope, offset: best.offset - (share * step[1]) as f32 };
+            let next_loss = loss_of(next);
+            (next_loss < loss).then_some((next, next_loss))
+        });
+        let Some((next, next_loss)) = taken else { return best };
+        let gain = loss - next_loss;
+        (best, loss) = (next, next_loss);
+        if gain < 1e-9 * loss {
+            return best;
         }
     }
-    (low + high) / 2.0
+    best
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    /// The numbers are scikit-learn's, without a penalty:
+    /// ```python
+    /// import numpy as np
+    /// from sklearn.linear_model import LogisticRegression
+    /// x = np.sin(np.arange(60) * .7) * 3; y = (np.sin(np.arange(60) * 1.3) + .5 * x - .4) > 0
+    /// m = LogisticRegression(C=1e12, tol=1e-12, max_iter=10000).fit(x[:, None], y)
+    /// print(m.coef_[0, 0], m.intercept_[0])
+    /// ```
     #[test]
-    fn golden_section_finds_the_minimum() {
-        assert!((golden_section(|x| (x - 0.3).powi(2), -1.0, 1.0) - 0.3).abs() < 1e-4);
+    fn slope_and_offset_are_those_of_a_logistic_regression() {
+        let pairs: Vec<(f32, bool)> = (0..60)
+            .map(|k| {
+                let x = (f64::from(k) * 0.7).sin() * 3.0;
+                (x as f32, (f64::from(k) * 1.3).sin() + 0.5 * x - 0.4 > 0.0)
+            })
+            .collect();
+        let found = fit(&pairs);
+        assert!((found.slope - 1.39863).abs() < 1e-3 && (found.offset - -1.36323).abs() < 1e-3, "{found:?}");
+        // All alike, or too few of one kind: as it is.
+        assert_eq!(fit(&[]), Calibration::default());
+        assert_eq!(fit(&[(1.0, true); 50]), Calibration::default());
     }
 }

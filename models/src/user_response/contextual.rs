@@ -10,6 +10,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use tch::{Device, Tensor};
 
+use super::calibration::{self, Calibrations};
 use super::rows::POSITION_FEATURES;
 use super::{HEADS, Predictions, ResponseModel, Rows};
 use crate::network::{Dense, DenseStack, Parameters};
@@ -85,8 +86,7 @@ pub struct ContextualModel {
     heads: Dense,
     /// Weights `[1, POSITION_FEATURES]` of the position in the end-of-session logit.
     end_position: Tensor,
-    /// Per head, the factor on the logits that calibrates it (1 / temperature; Guo et al. 2017).
-    pub(super) inverse_temperature: Predictions,
+    calibrations: Calibrations,
 }
 
 impl ContextualModel {
@@ -99,7 +99,7 @@ impl ContextualModel {
         let end_position = parameters.zero_weight("end_position.weight", 1, POSITION_FEATURES)?;
         let hidden = hidden.to_vec();
         Ok((
-            Self { device, inputs, hidden, stack, heads, end_position, inverse_temperature: [1.0; HEADS.len()] },
+            Self { device, inputs, hidden, stack, heads, end_position, calibrations: Calibrations::default() },
             parameters,
         ))
     }
@@ -113,7 +113,7 @@ impl ContextualModel {
             stack: self.stack.shallow_clone(),
             heads: self.heads.shallow_clone(),
             end_position: self.end_position.shallow_clone(),
-            inverse_temperature: self.inverse_temperature,
+            calibrations: self.calibrations,
         }
     }
 
@@ -149,7 +149,7 @@ impl ContextualModel {
                 predictions.extend(
                     logits
                         .chunks_exact(HEADS.len())
-                        .map(|row| std::array::from_fn(|head| sigmoid(row[head] * self.inverse_temperature[head]))),
+                        .map(|row| std::array::from_fn(|head| self.calibrations[head].probability(row[head]))),
                 );
             }
             Ok(())
@@ -162,8 +162,7 @@ impl ContextualModel {
         let mut tensors = parameters.saved("parameters.")?;
         tensors.push(("inputs".into(), SavedTensor::number(self.inputs as u32)));
         tensors.push(("hidden_widths".into(), SavedTensor::integers(&[hidden.len()], &hidden)));
-        let temperature = SavedTensor::floats(&[HEADS.len()], &self.inverse_temperature);
-        tensors.push(("inverse_temperature".into(), temperature));
+        tensors.push(("calibration".into(), calibration::saved(&self.calibrations)));
         save_tensors(&folder.join(FILE), &tensors)
     }
 
@@ -179,9 +178,7 @@ impl ContextualModel {
         let hidden: Vec<usize> = file.integers("hidden_widths")?.iter().map(|&width| width as usize).collect();
         let (mut model, mut parameters) = Self::new(&hidden, inputs, 0, device)?;
         parameters.load(&file, "parameters.")?;
-        let (_, temperature) = file.floats("inverse_temperature")?;
-        let heads = |_| ModelError::bad_file(&path, "does not have four heads");
-        model.inverse_temperature = temperature.try_into().map_err(heads)?;
+        model.calibrations = calibration::load(&file, &path)?;
         Ok(model)
     }
 }
@@ -203,8 +200,8 @@ impl ResponseModel for ContextualModel {
         self.predict(rows, predictions)
     }
 
-    fn inverse_temperature(&mut self) -> &mut Predictions {
-        &mut self.inverse_temperature
+    fn calibrations(&mut self) -> &mut Calibrations {
+        &mut self.calibrations
     }
 
     fn another(&self) -> Box<dyn ResponseModel> {
@@ -212,12 +209,9 @@ impl ResponseModel for ContextualModel {
     }
 }
 
-pub(super) fn sigmoid(logit: f32) -> f32 {
-    1.0 / (1.0 + (-logit).exp())
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::Calibration;
     use super::*;
 
     fn rows(count: usize) -> Rows {
@@ -238,7 +232,7 @@ mod tests {
     #[test]
     fn the_same_question_gets_the_same_answer_and_survives_the_disk() {
         let (mut model, parameters) = ContextualModel::new(&[8, 4], 4, 1, Device::Cpu).unwrap();
-        model.inverse_temperature = [0.5, 1.0, 2.0, 1.5];
+        model.calibrations = [0.5, 1.0, 2.0, 1.5].map(|slope| Calibration { slope, offset: 0.1 * slope });
         let rows = rows(2 * CHUNK_ROWS + 3);
         let first = predict(&model, &rows);
         assert_eq!(first, predict(&model, &rows));
@@ -267,7 +261,7 @@ mod tests {
     #[test]
     fn heads_reach_the_extremes() {
         let (mut model, _) = ContextualModel::new(&[8], 4, 1, Device::Cpu).unwrap();
-        model.inverse_temperature = [1e4; 4];
+        model.calibrations = [Calibration { slope: 1e4, offset: 0.0 }; 4];
         let predictions = predict(&model, &rows(200));
         for head in 0..3 {
             assert!(predictions.iter().any(|p| p[head] < 1e-6) && predictions.iter().any(|p| p[head] > 1.0 - 1e-6));

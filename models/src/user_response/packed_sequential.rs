@@ -1,10 +1,12 @@
 //! SWM for answers one play at a time on the CPU. [`SequentialModel`] is the definition.
 
+use std::ops::Range;
 use std::sync::Arc;
 
-use super::contextual::sigmoid;
+use super::calibration::Calibrations;
 use super::{HEADS, Predictions, ResponseModel, Rows, SequentialModel};
 use crate::Result;
+use crate::features::SO_FAR_FEATURES;
 use crate::network::{PackedDense, PackedLstm};
 
 /// Rows that go through the layers at once: few enough to stay in cache.
@@ -13,12 +15,13 @@ const CHUNK_ROWS: usize = 64;
 /// The network with its present weights laid out.
 pub struct PackedSequentialModel {
     layers: Arc<Layers>,
-    inverse_temperature: Predictions,
+    calibrations: Calibrations,
 }
 
 struct Layers {
     lstm: Vec<PackedLstm>,
-    heads: PackedDense,
+    responses: PackedDense,
+    session_end: PackedDense,
 }
 
 impl Layers {
@@ -30,20 +33,29 @@ impl Layers {
 impl PackedSequentialModel {
     /// Of a model's present weights.
     pub fn new(model: &SequentialModel) -> Result<Self> {
-        let (layers, heads) = model.layers();
+        let (layers, responses, session_end) = model.layers();
         let lstm = layers.iter().map(PackedLstm::new).collect::<Result<_>>()?;
-        let layers = Layers { lstm, heads: PackedDense::new(heads)? };
-        Ok(Self { layers: Arc::new(layers), inverse_temperature: model.temperature() })
+        let layers =
+            Layers { lstm, responses: PackedDense::new(responses)?, session_end: PackedDense::new(session_end)? };
+        Ok(Self { layers: Arc::new(layers), calibrations: *model.present_calibrations() })
     }
 
-    fn append(&self, outputs: &[f32], count: usize, predictions: &mut Vec<Predictions>) {
-        let mut logits = Vec::new();
-        self.layers.heads.forward(outputs, count, &mut logits);
-        predictions.extend(
-            logits
-                .chunks_exact(HEADS.len())
-                .map(|row| std::array::from_fn(|head| sigmoid(row[head] * self.inverse_temperature[head]))),
-        );
+    /// Appends what the heads make of the outputs of rows `range`.
+    fn append(&self, rows: &Rows, range: Range<usize>, outputs: &[f32], predictions: &mut Vec<Predictions>) {
+        let count = range.len();
+        let (mut responses, mut session_end, mut seen) = (Vec::new(), Vec::new(), Vec::new());
+        self.layers.responses.forward(outputs, count, &mut responses);
+        let (width, inputs) = (outputs.len() / count, rows.features(range.clone()).len() / count);
+        for (output, input) in outputs.chunks_exact(width).zip(rows.features(range).chunks_exact(inputs)) {
+            seen.extend_from_slice(output);
+            seen.extend_from_slice(&input[inputs - SO_FAR_FEATURES..]);
+        }
+        self.layers.session_end.forward(&seen, count, &mut session_end);
+        let logits = responses.chunks_exact(HEADS.len() - 1).zip(&session_end);
+        predictions.extend(logits.map(|(responses, &session_end)| {
+            let logit = |head: usize| responses.get(head).copied().unwrap_or(session_end);
+            std::array::from_fn(|head| self.calibrations[head].probability(logit(head)))
+        }));
     }
 }
 
@@ -69,7 +81,7 @@ impl ResponseModel for PackedSequentialModel {
                 std::mem::swap(&mut inputs, &mut outputs);
                 at += 2 * layer.units();
             }
-            self.append(&inputs, count, predictions);
+            self.append(rows, start..start + count, &inputs, predictions);
         }
         Ok(())
     }
@@ -87,16 +99,16 @@ impl ResponseModel for PackedSequentialModel {
                 std::mem::swap(&mut inputs, &mut outputs);
                 memory = rest;
             }
-            self.append(&inputs, count, predictions);
+            self.append(rows, start..start + count, &inputs, predictions);
         }
         Ok(())
     }
 
-    fn inverse_temperature(&mut self) -> &mut Predictions {
-        &mut self.inverse_temperature
+    fn calibrations(&mut self) -> &mut Calibrations {
+        &mut self.calibrations
     }
 
     fn another(&self) -> Box<dyn ResponseModel> {
-        Box::new(Self { layers: Arc::clone(&self.layers), inverse_temperature: self.inverse_temperature })
+        Box::new(Self { layers: Arc::clone(&self.layers), calibrations: self.calibrations })
     }
 }

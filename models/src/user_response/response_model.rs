@@ -1,5 +1,6 @@
 //! What a user-response model is, and how it goes through logged sessions.
 
+use super::calibration::Calibrations;
 use super::{HEADS, Rows};
 use crate::Result;
 use crate::features::SessionSoFar;
@@ -48,8 +49,8 @@ pub trait ResponseModel: Send {
     /// `predictions`.
     fn candidates(&self, rows: &Rows, memory: &[f32], predictions: &mut Vec<Predictions>) -> Result<()>;
 
-    /// The factors on the logits that calibrate each head (1 / temperature; Guo et al. 2017).
-    fn inverse_temperature(&mut self) -> &mut Predictions;
+    /// The calibrations of the heads.
+    fn calibrations(&mut self) -> &mut Calibrations;
 
     /// Another handle on the same model, for use on another thread.
     fn another(&self) -> Box<dyn ResponseModel>;

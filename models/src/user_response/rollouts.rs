@@ -267,6 +267,7 @@ fn average_accuracy(right: &[bool]) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use super::super::calibration::Calibrations;
     use super::*;
     use crate::features::SO_FAR_FEATURES;
     use crate::track_embeddings::TrackVectors;
@@ -298,7 +299,7 @@ mod tests {
             Ok(())
         }
 
-        fn inverse_temperature(&mut self) -> &mut Predictions {
+        fn calibrations(&mut self) -> &mut Calibrations {
             unreachable!("not asked for")
         }
 

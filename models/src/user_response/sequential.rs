@@ -6,8 +6,9 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
 
-use super::contextual::sigmoid;
+use super::calibration::{self, Calibrations};
 use super::{HEADS, PackedSequentialModel, Predictions, ResponseModel, Rows};
+use crate::features::SO_FAR_FEATURES;
 use crate::network::{Cell, Dense, Parameters, Recurrent};
 use crate::tensors::{SavedTensor, TensorFile, save_tensors};
 use crate::{ModelError, Result};
@@ -74,8 +75,11 @@ pub struct SequentialModel {
     inputs: usize,
     units: Vec<usize>,
     layers: Vec<Recurrent>,
-    heads: Dense,
-    inverse_temperature: Predictions,
+    /// Logits of the responses from the last layer.
+    responses: Dense,
+    /// The logit of the session's end from the last layer and the session so far.
+    session_end: Dense,
+    calibrations: Calibrations,
 }
 
 impl SequentialModel {
@@ -88,9 +92,10 @@ impl SequentialModel {
             layers.push(Recurrent::new(&mut parameters, &format!("lstm{number}"), Cell::Lstm, width, units, 1)?);
             width = units;
         }
-        let heads = Dense::new(&mut parameters, "heads", width, HEADS.len())?;
-        let inverse_temperature = [1.0; HEADS.len()];
-        Ok((Self { device, inputs, units: units.to_vec(), layers, heads, inverse_temperature }, parameters))
+        let responses = Dense::new(&mut parameters, "responses", width, HEADS.len() - 1)?;
+        let session_end = Dense::new(&mut parameters, "session_end", width + SO_FAR_FEATURES, 1)?;
+        let (units, calibrations) = (units.to_vec(), Calibrations::default());
+        Ok((Self { device, inputs, units, layers, responses, session_end, calibrations }, parameters))
     }
 
     /// Another handle on the same network, for use on another thread.
@@ -100,8 +105,9 @@ impl SequentialModel {
             inputs: self.inputs,
             units: self.units.clone(),
             layers: self.layers.iter().map(Recurrent::shallow_clone).collect(),
-            heads: self.heads.shallow_clone(),
-            inverse_temperature: self.inverse_temperature,
+            responses: self.responses.shallow_clone(),
+            session_end: self.session_end.shallow_clone(),
+            calibrations: self.calibrations,
         }
     }
 
@@ -115,14 +121,14 @@ impl SequentialModel {
         self.inputs
     }
 
-    /// The LSTM layers and the heads.
-    pub(super) fn layers(&self) -> (&[Recurrent], &Dense) {
-        (&self.layers, &self.heads)
+    /// The LSTM layers, the heads of the responses, and that of the session's end.
+    pub(super) fn layers(&self) -> (&[Recurrent], &Dense, &Dense) {
+        (&self.layers, &self.responses, &self.session_end)
     }
 
-    /// The factors on the logits.
-    pub(super) fn temperature(&self) -> Predictions {
-        self.inverse_temperature
+    /// The calibrations of the heads.
+    pub(super) fn present_calibrations(&self) -> &Calibrations {
+        &self.calibrations
     }
 
     /// The same model for use in simulation: with weights laid out on the CPU, as it is on a GPU.
@@ -135,7 +141,9 @@ impl SequentialModel {
 
     /// Starts the heads at given base rates.
     pub(super) fn set_base_rates(&mut self, rates: &Predictions) -> Result<()> {
-        self.heads.set_bias(&rates.map(|rate| (rate / (1.0 - rate)).ln()))
+        let [complete, skip, past, end] = rates.map(|rate| (rate / (1.0 - rate)).ln());
+        self.responses.set_bias(&[complete, skip, past])?;
+        self.session_end.set_bias(&[end])
     }
 
     /// Memory of `rows` sessions that have just begun, `[rows, memory_length]`.
@@ -152,7 +160,15 @@ impl SequentialModel {
             outputs = above;
             after.push(state);
         }
-        Ok((self.heads.forward(&outputs)?, Tensor::f_cat(&after, 1)?))
+        Ok((self.heads(&outputs, plays)?, Tensor::f_cat(&after, 1)?))
+    }
+
+    /// Logits of outputs of the last layer and the rows that they were made of. The end of the session does not shape what the
+    /// layers learn: it tells so little that they would learn it by heart.
+    fn heads(&self, outputs: &Tensor, plays: &Tensor) -> Result<Tensor> {
+        let so_far = plays.f_narrow(-1, (self.inputs - SO_FAR_FEATURES) as i64, SO_FAR_FEATURES as i64)?;
+        let session_end = self.session_end.forward(&Tensor::f_cat(&[outputs.f_detach()?, so_far], -1)?)?;
+        Ok(Tensor::f_cat(&[self.responses.forward(outputs)?, session_end], -1)?)
     }
 
     /// The layers' parts of a memory.
@@ -172,7 +188,7 @@ impl SequentialModel {
             logits
                 .chunks_exact(HEADS.len())
                 .take(count)
-                .map(|row| std::array::from_fn(|head| sigmoid(row[head] * self.inverse_temperature[head]))),
+                .map(|row| std::array::from_fn(|head| self.calibrations[head].probability(row[head]))),
         );
         Ok(())
     }
@@ -188,8 +204,7 @@ impl SequentialModel {
         let mut tensors = parameters.saved("parameters.")?;
         tensors.push(("inputs".into(), SavedTensor::number(self.inputs as u32)));
         tensors.push(("lstm_units".into(), SavedTensor::integers(&[units.len()], &units)));
-        let temperature = SavedTensor::floats(&[HEADS.len()], &self.inverse_temperature);
-        tensors.push(("inverse_temperature".into(), temperature));
+        tensors.push(("calibration".into(), calibration::saved(&self.calibrations)));
         save_tensors(&folder.join(FILE), &tensors)
     }
 
@@ -205,9 +220,7 @@ impl SequentialModel {
         let units: Vec<usize> = file.integers("lstm_units")?.iter().map(|&units| units as usize).collect();
         let (mut model, mut parameters) = Self::new(&units, inputs, 0, device)?;
         parameters.load(&file, "parameters.")?;
-        let (_, temperature) = file.floats("inverse_temperature")?;
-        let heads = |_| ModelError::bad_file(&path, "does not have four heads");
-        model.inverse_temperature = temperature.try_into().map_err(heads)?;
+        model.calibrations = calibration::load(&file, &path)?;
         Ok(model)
     }
 }
@@ -243,16 +256,17 @@ impl ResponseModel for SequentialModel {
     fn candidates(&self, rows: &Rows, memory: &[f32], predictions: &mut Vec<Predictions>) -> Result<()> {
         tch::no_grad(|| {
             let memory = Tensor::f_from_slice(memory)?.f_unsqueeze(0)?.f_to_device(self.device)?;
-            let (mut outputs, _) = rows.tensors(0..rows.len(), self.device)?;
+            let (plays, _) = rows.tensors(0..rows.len(), self.device)?;
+            let mut outputs = plays.shallow_clone();
             for (layer, state) in self.layers.iter().zip(self.states(&memory)?) {
                 outputs = layer.alternatives(&outputs, &state)?;
             }
-            self.probabilities(&self.heads.forward(&outputs)?, rows.len(), predictions)
+            self.probabilities(&self.heads(&outputs, &plays)?, rows.len(), predictions)
         })
     }
 
-    fn inverse_temperature(&mut self) -> &mut Predictions {
-        &mut self.inverse_temperature
+    fn calibrations(&mut self) -> &mut Calibrations {
+        &mut self.calibrations
     }
 
     fn another(&self) -> Box<dyn ResponseModel> {
@@ -262,6 +276,7 @@ impl ResponseModel for SequentialModel {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Calibration;
     use super::*;
     use crate::test_values::{assert_near, fill, filled, gradient_sums, values};
 
@@ -280,36 +295,40 @@ mod tests {
     /// def fill(shape, start):
     ///     n = torch.Size(shape).numel()
     ///     return (torch.sin(torch.arange(n, dtype=torch.float64) * .7 + start)).float().reshape(shape) * .5
-    /// a, b, heads = torch.nn.LSTM(3, 4), torch.nn.LSTM(4, 2), torch.nn.Linear(2, 4)
-    /// parameters = [*a.parameters(), *b.parameters(), *heads.parameters()]
+    /// a, b, heads, end = torch.nn.LSTM(21, 4), torch.nn.LSTM(4, 2), torch.nn.Linear(2, 3), torch.nn.Linear(21, 1)
+    /// parameters = [*a.parameters(), *b.parameters(), *heads.parameters(), *end.parameters()]
     /// with torch.no_grad():
     ///     for place, p in enumerate(parameters): p.copy_(fill(p.shape, place))
-    /// logits = heads(b(a(fill((5, 2, 3), 9.))[0])[0])
+    /// x = fill((5, 2, 21), 9.); h = b(a(x)[0])[0]
+    /// logits = torch.cat([heads(h), end(torch.cat([h.detach(), x[..., 2:]], -1))], -1)
     /// y = (fill((5, 2, 4), 3.) > 0).float()
     /// torch.nn.functional.binary_cross_entropy_with_logits(logits, y, reduction="sum").backward()
     /// print(logits[-1].flatten().tolist(), [p.grad.sum().item() for p in parameters])
     /// ```
     #[test]
     fn agrees_with_pytorch() {
-        let (model, mut parameters) = SequentialModel::new(&[4, 2], 3, 0, Device::Cpu).unwrap();
+        let (model, mut parameters) = SequentialModel::new(&[4, 2], 21, 0, Device::Cpu).unwrap();
         fill(&mut parameters);
-        let (logits, _) = model.logits(&filled(&[5, 2, 3], 9.0), &model.no_memory(2).unwrap()).unwrap();
+        let (logits, _) = model.logits(&filled(&[5, 2, 21], 9.0), &model.no_memory(2).unwrap()).unwrap();
         assert_near(
             &values(&logits.select(0, 4)),
-            &[0.205891, -0.070873, -0.391647, -0.554715, 0.197532, -0.069101, -0.382685, -0.553441],
+            &[0.195427, -0.071028, -0.381236, -2.702566, 0.177481, -0.067047, -0.361936, 1.602494],
         );
         let targets = filled(&[5, 2, 4], 3.0).gt(0.0).to_kind(Kind::Float);
         let loss =
             logits.binary_cross_entropy_with_logits(&targets, None::<&Tensor>, None::<&Tensor>, tch::Reduction::Sum);
         assert_near(
             &gradient_sums(&parameters, &loss),
-            &[0.014966, -0.000248, -0.019352, -0.019352, 0.00978, -0.003834, 0.128828, 0.128828, 0.221245, -2.989728],
+            &[
+                -0.00244, 0.001372, 0.002118, 0.002118, 0.027699, 0.004647, 0.014522, 0.014522, 0.158069, -1.6731,
+                -1.169766, -0.033853,
+            ],
         );
     }
 
     fn small_model() -> (SequentialModel, Parameters) {
-        let (mut model, parameters) = SequentialModel::new(&[20, 5], 3, 1, Device::Cpu).unwrap();
-        model.inverse_temperature = [0.5, 1.0, 2.0, 1.5];
+        let (mut model, parameters) = SequentialModel::new(&[20, 5], 21, 1, Device::Cpu).unwrap();
+        model.calibrations = [0.5, 1.0, 2.0, 1.5].map(|slope| Calibration { slope, offset: 0.1 * slope });
         (model, parameters)
     }
 
@@ -324,26 +343,26 @@ mod tests {
         let [found, by_hand] = [&model as &dyn ResponseModel, &packed].map(|model| {
             let (mut memories, mut predictions) = (vec![0.0; sessions * length], Vec::new());
             (0..4).for_each(|step| {
-                model.play(&rows(sessions, 3, step as f32), &mut memories, &mut predictions).unwrap();
+                model.play(&rows(sessions, 21, step as f32), &mut memories, &mut predictions).unwrap();
             });
             predictions
         });
         for session in [0, 3, BLOCK_ROWS, sessions - 1] {
             let features: Vec<f32> = (0..4)
-                .flat_map(|step| rows(sessions, 3, step as f32).features(session..session + 1).to_vec())
+                .flat_map(|step| rows(sessions, 21, step as f32).features(session..session + 1).to_vec())
                 .collect();
-            let plays = Tensor::from_slice(&features).reshape([4, 1, 3]);
+            let plays = Tensor::from_slice(&features).reshape([4, 1, 21]);
             let (logits, _) = model.logits(&plays, &model.no_memory(1).unwrap()).unwrap();
             let (mut alone, mut alone_found) = (vec![0.0; length], Vec::new());
             for (step, expected) in values(&logits).chunks(4).enumerate() {
                 let place = step * sessions + session;
                 for head in 0..4 {
-                    let expected = sigmoid(expected[head] as f32 * model.inverse_temperature[head]);
+                    let expected = model.calibrations[head].probability(expected[head] as f32);
                     assert!((found[place][head] - expected).abs() < 1e-6);
                     assert!((by_hand[place][head] - expected).abs() < 1e-6);
                 }
                 let mut row = Rows::default();
-                row.push(&features[step * 3..][..3], &[], &[], &[], 0);
+                row.push(&features[step * 21..][..21], &[], &[], &[], 0);
                 packed.play(&row, &mut alone, &mut alone_found).unwrap();
                 assert_eq!(alone_found[step], by_hand[place], "no bit depends on the other sessions");
             }
@@ -355,8 +374,8 @@ mod tests {
         let (model, parameters) = small_model();
         let packed = PackedSequentialModel::new(&model).unwrap();
         let mut memory = vec![0.0; model.memory_length()];
-        model.play(&rows(1, 3, 2.0), &mut memory, &mut Vec::new()).unwrap();
-        let candidates = rows(BLOCK_ROWS + 9, 3, 4.0);
+        model.play(&rows(1, 21, 2.0), &mut memory, &mut Vec::new()).unwrap();
+        let candidates = rows(BLOCK_ROWS + 9, 21, 4.0);
         let (mut found, mut by_hand) = (Vec::new(), Vec::new());
         model.candidates(&candidates, &memory, &mut found).unwrap();
         packed.candidates(&candidates, &memory, &mut by_hand).unwrap();
@@ -371,10 +390,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         model.save(&parameters, folder.path()).unwrap();
         let mut loaded = Vec::new();
-        let model = SequentialModel::load(folder.path(), 3, Device::Cpu).unwrap();
+        let model = SequentialModel::load(folder.path(), 21, Device::Cpu).unwrap();
         model.candidates(&candidates, &memory, &mut loaded).unwrap();
         assert_eq!(loaded, found);
-        let message = SequentialModel::load(folder.path(), 4, Device::Cpu).err().unwrap().to_string();
+        let message = SequentialModel::load(folder.path(), 22, Device::Cpu).err().unwrap().to_string();
         assert!(message.contains("features"), "{message}");
     }
 }

@@ -41,8 +41,8 @@ pub struct TrainingReport {
     pub validation_loss: Vec<f64>,
     /// The validation at which the weights that were kept stood, from 1.
     pub best_validation: usize,
-    /// Per head, the temperature that calibrates it.
-    pub temperature: Vec<f32>,
+    /// Per head, slope and offset that calibrate its logits.
+    pub calibration: Vec<[f32; 2]>,
 }
 
 /// What a training is made from.
@@ -209,7 +209,7 @@ impl Fit {
             parameters: parameters.count() as u64,
             validation_loss: losses,
             best_validation: best.1,
-            temperature: model.inverse_temperature().iter().map(|inverse| 1.0 / inverse).collect(),
+            calibration: model.calibrations().iter().map(|head| [head.slope, head.offset]).collect(),
         })
     }
 }
