@@ -141,6 +141,10 @@ fn worlds_of_sequential_listeners_can_be_trained_in_left_and_judged() {
     sim(folder, "train-agent --config tiny.toml --name whole --threads 1").expect(0);
     assert_eq!(agent, fs::read(folder.join("runs/whole/agent.safetensors")).unwrap(), "threads change nothing");
 
+    sim(folder, "evaluate-policy --run runs/tiny --policies beam,greedy-swm --sessions 100 --out beam").expect(0);
+    let planned = json(&folder.join("beam/policies.json"));
+    assert_eq!(planned["policies"][2]["policy"], "beam");
+    assert!(planned["policies"][2]["return_minus_random"]["low"].as_f64().unwrap() > 0.0, "{planned}");
     sim(folder, "evaluate-policy --run runs/tiny").expect(0).prints(&["greedy-swm", "action-head-dqn"]);
     sim(folder, "evaluate-policy --run runs/tiny --listeners independent --policies greedy,greedy-swm").expect(0);
     let of = |folder_name: &str, policy: usize| {

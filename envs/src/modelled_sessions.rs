@@ -195,12 +195,13 @@ impl PlanningModel for ModelledSessions {
         push_row(self.user_model.as_ref(), world, view, &state.so_far, place, &mut self.features, &mut rows);
         let mut after = state.clone();
         self.user_model.play(&rows, &mut after.memory, &mut predictions)?;
-        let [complete, skip, past, _] = predictions[0];
-        let complete_first = complete >= skip;
+        let longer = world.catalog.longer_than_threshold[view.track(world, place) as usize];
+        let [complete, skip, past] = consistent_probabilities(&predictions[0], longer);
+        let heard_out = complete >= skip && complete >= 0.5;
         let responses = PlayResponses {
-            complete: complete_first && complete >= 0.5,
-            skip: !complete_first && skip >= 0.5,
-            past_threshold: past >= 0.5,
+            complete: heard_out,
+            skip: !heard_out && skip >= 0.5,
+            past_threshold: if heard_out { longer } else { past >= 0.5 },
         };
         push_play(world, view, &mut after.so_far, place, responses);
         Ok(after)

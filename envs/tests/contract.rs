@@ -8,9 +8,9 @@ use std::sync::Arc;
 use listening_models::user_response::Rows;
 use listening_models::user_state::CarriedStates;
 use playlist_envs::{
-    EnvError, FinishedSession, Listeners, ModelledListeners, ModelledSessions, PlayResponses, PoolSettings, RewardKind,
-    SavedSession, SimulatedEnv, StepBatch, VecEnv, World, WorldSettings, check_env, consistent_probabilities,
-    draw_pool, small_moving_world, small_world,
+    EnvError, FinishedSession, Listeners, ModelledListeners, ModelledSessions, PlanningModel, PlayResponses,
+    PoolSettings, RewardKind, SavedSession, SimulatedEnv, StepBatch, VecEnv, World, WorldSettings, check_env,
+    consistent_probabilities, draw_pool, small_moving_world, small_world,
 };
 use proptest::prelude::*;
 
@@ -178,6 +178,61 @@ fn what_a_sequential_model_says_of_candidates_is_what_its_listeners_do() {
             step.rewards
         );
     }
+}
+
+/// Where a track is heard out, as it most probably is, the session stands where the plan had it.
+#[test]
+fn plans_stand_where_the_sessions_will() {
+    let mut settings = WorldSettings { session_end: false, ..WorldSettings::default() };
+    settings.reward.kind = RewardKind::Expected;
+    let (world, listeners) = sequential_world(settings.clone());
+    let model = ModelledSessions::new(sequential_model(&world));
+    stands_where_planned(&world, listeners, model, 1e-6);
+    let folder = tempfile::tempdir().unwrap();
+    let (world, _) = small_world(folder.path(), 40, settings, 7).unwrap();
+    let listeners = oracle(folder.path(), &world);
+    stands_where_planned(&Arc::new(world), Listeners::another(&listeners), listeners, 0.02);
+}
+
+/// A play that is left in its last seconds counts as heard out: what follows differs by as little.
+fn stands_where_planned<M: PlanningModel>(
+    world: &Arc<World>,
+    listeners: Box<dyn Listeners>,
+    mut model: M,
+    allowed: f32,
+) {
+    const SESSIONS: usize = 9;
+    let mut env = SimulatedEnv::new(Arc::clone(world), listeners, SESSIONS, 0, 1).unwrap();
+    let (mut step, mut compared) = (StepBatch::default(), 0);
+    for _ in 0..60 {
+        let actions: Vec<u32> = (0..SESSIONS).map(|index| arbitrary_action(&env, index)).collect();
+        let states = model.stand(world, env.sessions()).unwrap();
+        let mut planned = Vec::new();
+        for (index, state) in states.iter().enumerate() {
+            let view = env.sessions().view(index);
+            let place = actions[index] as u16;
+            let expected = model.outlook(world, &view, state, &[place]).unwrap()[0];
+            assert_eq!(expected.stays, 1.0);
+            planned.push((view.number, expected.reward, model.after(world, &view, state, place).unwrap()));
+        }
+        env.step(&actions, &mut step).unwrap();
+        let states = model.stand(world, env.sessions()).unwrap();
+        for (index, (number, reward, state)) in planned.iter().enumerate() {
+            assert!((reward - step.rewards[index]).abs() < 1e-6, "{reward} {}", step.rewards[index]);
+            let view = env.sessions().view(index);
+            if *reward < 0.5 || !step.responses[index].complete || view.number != *number {
+                continue;
+            }
+            let open: Vec<u16> = view.remaining().collect();
+            let found = model.outlook(world, &view, &states[index], &open).unwrap();
+            for (found, planned) in found.iter().zip(model.outlook(world, &view, state, &open).unwrap()) {
+                let difference = (found.reward - planned.reward).abs();
+                assert!(difference < allowed, "{difference}");
+            }
+            compared += 1;
+        }
+    }
+    assert!(compared > 20, "{compared}");
 }
 
 fn goes_on_when_saved((world, listeners): Inhabited) {
