@@ -1,6 +1,7 @@
 //! The commands. Each file holds its options, which teach by their help, and `run`.
 
 pub mod completions;
+pub mod evaluate_estimators;
 pub mod evaluate_policy;
 pub mod evaluate_user_model;
 pub mod evaluate_user_state;

@@ -168,6 +168,25 @@ fn worlds_of_sequential_listeners_can_be_trained_in_left_and_judged() {
 }
 
 #[test]
+fn estimators_are_held_against_what_the_policy_returns() {
+    let folder = folder();
+    let folder = folder.path();
+    sim(folder, "train-agent --config tiny.toml --set user_model.kind=cwm --set train.env_steps=400").expect(0);
+    let estimate =
+        "evaluate-estimators --run runs/tiny --logs 10 --log-sessions 300 --sessions 2000 --length 2 --pool 5";
+    sim(folder, &format!("{estimate} --threads 1")).expect(0).prints(&["doubly-robust", "greedy+random-50"]);
+    let path = folder.join("runs/tiny/estimators/estimators.json");
+    let found = json(&path);
+    for quality in found["estimators"].as_array().unwrap() {
+        let (mean, truth) = (quality["mean"].as_f64().unwrap(), found["truth"]["mean"].as_f64().unwrap());
+        assert!((mean / truth - 1.0).abs() < 0.1, "{quality} {truth}");
+    }
+    sim(folder, &format!("{estimate} --threads 2")).expect(0);
+    assert_eq!(found, json(&path), "threads change nothing");
+    sim(folder, "evaluate-estimators --run runs/tiny --policy best").expect(2).says(&["best", "action-head-dqn"]);
+}
+
+#[test]
 fn what_makes_no_sense_is_refused() {
     let folder = folder();
     let folder = folder.path();

@@ -16,7 +16,9 @@ mod validation;
 pub use action_head_dqn::{AgentModel, DqnPolicy};
 pub use error::{AgentError, Result};
 pub use evaluation::{Comparison, PolicySummary, SessionOutcome, Simulation, compare, simulate};
-pub use off_policy::{LoggedStep, OffPolicyEstimate, OffPolicyEstimator, estimate_off_policy};
+pub use off_policy::{
+    EstimatorQuality, EstimatorTrial, LogTrial, LoggedStep, OffPolicyEstimate, OffPolicyEstimator, estimate_off_policy,
+};
 pub use policies::{
     BeamPolicy, CosinePolicy, GreedyPolicy, GreedySequentialPolicy, LeastExpectedPolicy, MixedPolicy,
     OracleGreedyPolicy, PopularityPolicy, RandomPolicy,

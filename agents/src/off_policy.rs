@@ -3,6 +3,9 @@
 //! Formulas and sources: `docs/agents/off-policy-evaluation.md`.
 
 mod estimators;
+mod simulated_logs;
+
+pub use simulated_logs::{EstimatorQuality, EstimatorTrial, LogTrial};
 
 use serde::{Deserialize, Serialize};
 

@@ -24,7 +24,7 @@ use crate::pipeline::{Upstream, threads};
 use crate::tables::{Columns, count, estimate};
 
 /// Names of the policies, in the order of the table.
-const POLICIES: [&str; 9] =
+pub const POLICIES: [&str; 9] =
     ["random", "popularity", "cosine", "greedy", GREEDY_SWM, BEAM, "action-head-dqn", ORACLE_GREEDY, ORACLE_BEAM];
 /// Greedy by the sequential model.
 const GREEDY_SWM: &str = "greedy-swm";

@@ -37,12 +37,12 @@ impl GreedyPolicy {
     }
 
     /// The same policy, for use on another thread.
-    pub(super) fn copy(&self) -> Self {
+    pub(crate) fn copy(&self) -> Self {
         Self::new(self.user_model.shallow_clone())
     }
 
     /// The expected reward of every candidate of a session of the batch, computed when it has begun.
-    pub(super) fn expected_of(&mut self, world: &World, sessions: &SessionBatch, index: usize) -> Result<&[f32]> {
+    pub(crate) fn expected_of(&mut self, world: &World, sessions: &SessionBatch, index: usize) -> Result<&[f32]> {
         self.expected.resize(sessions.len(), (u64::MAX, Vec::new()));
         let view = sessions.view(index);
         if self.expected[index].0 != view.number {
