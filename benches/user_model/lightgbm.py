@@ -25,7 +25,7 @@ LAGS = 5
 
 
 def split(folder, name):
-    """(rows, labels, whether known) of a split, with the responses to the last plays."""
+    """(rows, labels, whether known, users) of a split, with the responses to the last plays."""
     labels = np.fromfile(folder / f"{name}.labels.u8", np.uint8)
     rows = np.fromfile(folder / f"{name}.rows.f32", np.float32).reshape(len(labels), -1)
     places = np.fromfile(folder / f"{name}.places.u32", np.uint32)
@@ -38,7 +38,8 @@ def split(folder, name):
         before[lag:] = response[:-lag]
         before[places < lag] = np.nan
         lags.append(before)
-    return np.concatenate([rows, places[:, None].astype(np.float32), *lags], 1), value, known
+    user = np.fromfile(folder / f"{name}.users.u32", np.uint32)
+    return np.concatenate([rows, places[:, None].astype(np.float32), *lags], 1), value, known, user
 
 
 def log_loss(probability, label):
@@ -51,8 +52,12 @@ def main():
     parser.add_argument("rows", type=pathlib.Path)
     parser.add_argument("report", type=pathlib.Path)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--users", choices=["all", "even", "odd"], default="all", help="as user_model.users of our models")
     options = parser.parse_args()
     train, validation, test = (split(options.rows, name) for name in ("train", "validation", "test"))
+    half = {"all": None, "even": 0, "odd": 1}[options.users]
+    if half is not None:
+        train, validation = ([column[part[3] % 2 == half] for column in part] for part in (train, validation))
     ours = {}
     for measured in json.loads(options.report.read_text()):
         heads = measured["report"]["test"]["heads"]

@@ -5,7 +5,7 @@
 //! DATASET is a dataset's folder, EMBEDDINGS and FEATURES are folders of these stages under artifacts/. For each split
 //! OUT/<split>.rows.f32 holds rows of session, track and relation features and those of the session so far, OUT/<split>.labels.u8
 //! the labels of the heads (bits 0 to 3) and whether they are known (bits 4 to 7), OUT/<split>.places.u32 each play's place in
-//! its session, from 0.
+//! its session, from 0, OUT/<split>.users.u32 its user.
 
 use std::path::Path;
 
@@ -44,6 +44,7 @@ fn write<'a>(
     let mut rows = ColumnWriter::<f32>::create(out, &format!("{name}.rows.f32"))?;
     let mut labels = ColumnWriter::<u8>::create(out, &format!("{name}.labels.u8"))?;
     let mut places = ColumnWriter::<u32>::create(out, &format!("{name}.places.u32"))?;
+    let mut users = ColumnWriter::<u32>::create(out, &format!("{name}.users.u32"))?;
     let (mut so_far, mut features) = (SessionSoFar::default(), Vec::new());
     let mut count = 0;
     for session in 0..examples.sessions() {
@@ -62,6 +63,7 @@ fn write<'a>(
             });
             labels.push(&[bits])?;
             places.push(&[examples.position[play]])?;
+            users.push(&[examples.user[play]])?;
             so_far.push(vectors, artists, track, [known[0], known[1], known[2]]);
             count += 1;
         }
@@ -69,5 +71,6 @@ fn write<'a>(
     println!("{name}: {count} plays of {} features", features.len());
     rows.finish()?;
     labels.finish()?;
+    users.finish()?;
     Ok(places.finish()?)
 }
