@@ -1,4 +1,4 @@
-//! Writes what user models see of each play, for other learners to learn from (`benches/user_model/lightgbm.py`).
+//! Writes what user models see of each play, for other learners to learn from (`benches/user_model/compare.py`).
 //!
 //!     cargo run --release -p listening-models --example user_model_rows -- DATASET EMBEDDINGS FEATURES OUT
 //!

@@ -3,7 +3,7 @@
     pip install -r benches/requirements.txt
     sim evaluate-user-model --config configs/worlds.toml --out results/user-models
     cargo run --release -p listening-models --example user_model_rows -- DATASET EMBEDDINGS FEATURES ROWS
-    python3 benches/user_model/lightgbm.py ROWS results/user-models/user-models.json
+    python3 benches/user_model/compare.py ROWS results/user-models/user-models.json
 
 DATASET, EMBEDDINGS and FEATURES are what that command made under artifacts/ (dataset-*/data, embeddings-*, features-*).
 
