@@ -1,8 +1,11 @@
 //! What a batch is made of: plays for CWM, whole sessions for SWM; and the gradients of a part of one.
 
+use std::ops::Range;
+
 use serde::{Deserialize, Serialize};
 use tch::{Device, Tensor};
 
+use super::calibration::Calibrations;
 use super::response_model::{Walk, push_play};
 use super::{ContextualModel, HEADS, ResponseModel, Rows, SequentialModel, TrackTable};
 use crate::Result;
@@ -53,14 +56,14 @@ pub(super) trait TrainableModel: ResponseModel + Sized {
     /// How many of them there are.
     fn items(examples: &Examples) -> usize;
 
-    /// The first play of one.
-    fn first_play(examples: &Examples, item: usize) -> usize;
-
-    /// The plays of one.
-    fn plays(examples: &Examples, item: usize) -> usize;
+    /// The plays of one, in order.
+    fn plays(examples: &Examples, item: usize) -> Range<usize>;
 
     /// Brings what goes into the next batches into order.
     fn arrange(examples: &Examples, items: &mut [usize]);
+
+    /// The calibrations of the heads.
+    fn calibrations(&mut self) -> &mut Calibrations;
 
     /// Another handle on the same network.
     fn handle(&self) -> Self;
@@ -83,15 +86,15 @@ impl TrainableModel for ContextualModel {
         examples.len()
     }
 
-    fn first_play(_examples: &Examples, item: usize) -> usize {
-        item
-    }
-
-    fn plays(_examples: &Examples, _item: usize) -> usize {
-        1
+    fn plays(_examples: &Examples, item: usize) -> Range<usize> {
+        item..item + 1
     }
 
     fn arrange(_examples: &Examples, _items: &mut [usize]) {}
+
+    fn calibrations(&mut self) -> &mut Calibrations {
+        &mut self.calibrations
+    }
 
     fn handle(&self) -> Self {
         self.shallow_clone()
@@ -123,17 +126,17 @@ impl TrainableModel for SequentialModel {
         examples.sessions()
     }
 
-    fn first_play(examples: &Examples, item: usize) -> usize {
-        examples.plays(item).start
-    }
-
-    fn plays(examples: &Examples, item: usize) -> usize {
-        examples.plays(item).len()
+    fn plays(examples: &Examples, item: usize) -> Range<usize> {
+        examples.plays(item)
     }
 
     /// Sessions of like length side by side: few steps of a batch are empty.
     fn arrange(examples: &Examples, items: &mut [usize]) {
         items.sort_by_key(|&session| std::cmp::Reverse(examples.plays(session).len()));
+    }
+
+    fn calibrations(&mut self) -> &mut Calibrations {
+        &mut self.calibrations
     }
 
     fn handle(&self) -> Self {

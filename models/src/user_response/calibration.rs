@@ -2,9 +2,10 @@
 
 use std::path::Path;
 
+use super::batches::TrainableModel;
 use super::response_model::for_each_prediction;
 use super::training::{MOST_VALIDATION_PLAYS, TrainingInput};
-use super::{HEADS, ResponseModel};
+use super::{HEADS, Predictions};
 use crate::metrics::log_loss;
 use crate::tensors::{SavedTensor, TensorFile};
 use crate::{ModelError, Result};
@@ -39,6 +40,12 @@ impl Calibration {
 /// The calibrations of all heads.
 pub type Calibrations = [Calibration; HEADS.len()];
 
+/// Appends the probabilities of logits `[rows, 4]`.
+pub(super) fn predict(calibrations: &Calibrations, logits: &[f32], predictions: &mut Vec<Predictions>) {
+    let row = |row: &[f32]| std::array::from_fn(|head| calibrations[head].probability(row[head]));
+    predictions.extend(logits.chunks_exact(HEADS.len()).map(row));
+}
+
 /// For a model's file: slopes, then offsets.
 pub(super) fn saved(calibrations: &Calibrations) -> SavedTensor<'static> {
     let slopes = calibrations.iter().map(|head| head.slope);
@@ -56,7 +63,7 @@ pub(super) fn load(file: &TensorFile, path: &Path) -> Result<Calibrations> {
 }
 
 /// Fits each head on the validation plays. The log loss is convex in slope and offset; Newton's method finds its minimum.
-pub(super) fn calibrate(model: &mut dyn ResponseModel, input: &TrainingInput<'_>) -> Result<()> {
+pub(super) fn calibrate(model: &mut impl TrainableModel, input: &TrainingInput<'_>) -> Result<()> {
     let mut logits: [Vec<(f32, bool)>; HEADS.len()] = Default::default();
     let examples = &input.data.validation;
     for_each_prediction(model, examples, &input.tracks, MOST_VALIDATION_PLAYS, |play, predicted, labels| {

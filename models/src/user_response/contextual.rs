@@ -86,7 +86,7 @@ pub struct ContextualModel {
     heads: Dense,
     /// Weights `[1, POSITION_FEATURES]` of the position in the end-of-session logit.
     end_position: Tensor,
-    calibrations: Calibrations,
+    pub(super) calibrations: Calibrations,
 }
 
 impl ContextualModel {
@@ -146,11 +146,7 @@ impl ContextualModel {
             for start in (0..rows.len()).step_by(CHUNK_ROWS) {
                 let (features, positions) = rows.tensors(start..rows.len().min(start + CHUNK_ROWS), self.device)?;
                 let logits = Vec::<f32>::try_from(self.logits(&features, &positions)?.f_reshape([-1])?)?;
-                predictions.extend(
-                    logits
-                        .chunks_exact(HEADS.len())
-                        .map(|row| std::array::from_fn(|head| self.calibrations[head].probability(row[head]))),
-                );
+                calibration::predict(&self.calibrations, &logits, predictions);
             }
             Ok(())
         })
@@ -198,10 +194,6 @@ impl ResponseModel for ContextualModel {
 
     fn candidates(&self, rows: &Rows, _memory: &[f32], predictions: &mut Vec<Predictions>) -> Result<()> {
         self.predict(rows, predictions)
-    }
-
-    fn calibrations(&mut self) -> &mut Calibrations {
-        &mut self.calibrations
     }
 
     fn another(&self) -> Box<dyn ResponseModel> {

@@ -37,7 +37,7 @@ impl PackedSequentialModel {
         let lstm = layers.iter().map(PackedLstm::new).collect::<Result<_>>()?;
         let layers =
             Layers { lstm, responses: PackedDense::new(responses)?, session_end: PackedDense::new(session_end)? };
-        Ok(Self { layers: Arc::new(layers), calibrations: *model.present_calibrations() })
+        Ok(Self { layers: Arc::new(layers), calibrations: model.calibrations })
     }
 
     /// Appends what the heads make of the outputs of rows `range`.
@@ -102,10 +102,6 @@ impl ResponseModel for PackedSequentialModel {
             self.append(rows, start..start + count, &inputs, predictions);
         }
         Ok(())
-    }
-
-    fn calibrations(&mut self) -> &mut Calibrations {
-        &mut self.calibrations
     }
 
     fn another(&self) -> Box<dyn ResponseModel> {

@@ -1,6 +1,7 @@
 //! What a user-response model is, and how it goes through logged sessions.
 
-use super::calibration::Calibrations;
+use std::ops::Range;
+
 use super::{HEADS, Rows};
 use crate::Result;
 use crate::features::SessionSoFar;
@@ -49,9 +50,6 @@ pub trait ResponseModel: Send {
     /// `predictions`.
     fn candidates(&self, rows: &Rows, memory: &[f32], predictions: &mut Vec<Predictions>) -> Result<()>;
 
-    /// The calibrations of the heads.
-    fn calibrations(&mut self) -> &mut Calibrations;
-
     /// Another handle on the same model, for use on another thread.
     fn another(&self) -> Box<dyn ResponseModel>;
 }
@@ -62,6 +60,9 @@ pub(super) fn push_play(examples: &Examples, table: &TrackTable<'_>, play: usize
     rows.push(examples.session_features(play), track, examples.relation(play), so_far, examples.position[play]);
 }
 
+/// Responses to a play: complete, skip, past threshold; none where unknown.
+pub(super) type Responses = [Option<bool>; 3];
+
 /// The session so far, gone through one logged play after the other.
 #[derive(Default)]
 pub(super) struct Walk {
@@ -70,10 +71,6 @@ pub(super) struct Walk {
 }
 
 impl Walk {
-    pub(super) fn begin(&mut self) {
-        self.session.clear();
-    }
-
     /// Appends the row of the next play, with the session before it where the model sees it.
     pub(super) fn push_row(
         &mut self,
@@ -102,10 +99,49 @@ impl Walk {
         examples: &Examples,
         table: &TrackTable<'_>,
         play: usize,
-        responses: [Option<bool>; 3],
+        responses: Responses,
     ) {
         self.session.push(table.vectors, table.artists, examples.track[play], responses);
     }
+}
+
+/// Sessions that go side by side.
+pub(super) const BLOCK: usize = 512;
+
+/// Goes through sessions side by side. `respond` is told each play of each, and what is predicted of it, and gives the responses
+/// that the session goes on with; none for those that were logged.
+pub(super) fn go_through(
+    model: &dyn ResponseModel,
+    examples: &Examples,
+    table: &TrackTable<'_>,
+    sessions: &[usize],
+    mut respond: impl FnMut(&Range<usize>, usize, &Predictions) -> Option<Responses>,
+) -> Result<()> {
+    let (mut rows, mut predictions) = (Rows::default(), Vec::new());
+    for block in sessions.chunks(BLOCK) {
+        // The longest first, so that those still under way stand in front.
+        let mut block: Vec<_> = block.iter().map(|&session| (examples.plays(session), Walk::default())).collect();
+        block.sort_by_key(|(plays, _)| std::cmp::Reverse(plays.len()));
+        let mut memories = vec![0.0; block.len() * model.memory_length()];
+        for place in 0..block.first().map_or(0, |(plays, _)| plays.len()) {
+            let under_way = block.partition_point(|(plays, _)| plays.len() > place);
+            let under_way = &mut block[..under_way];
+            rows.clear();
+            for (plays, walk) in under_way.iter_mut() {
+                walk.push_row(model, examples, table, plays.start + place, &mut rows);
+            }
+            predictions.clear();
+            model.play(&rows, &mut memories[..under_way.len() * model.memory_length()], &mut predictions)?;
+            for ((plays, walk), predicted) in under_way.iter_mut().zip(&predictions) {
+                let play = plays.start + place;
+                match respond(plays, play, predicted) {
+                    None => walk.take_in(examples, table, play),
+                    Some(responses) => walk.take_in_as(examples, table, play, responses),
+                }
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Calls `each` with play number, prediction and labels, for the plays of evenly spaced sessions, about `most` plays.
@@ -116,31 +152,14 @@ pub(super) fn for_each_prediction(
     most: usize,
     mut each: impl FnMut(usize, &Predictions, [Option<bool>; HEADS.len()]),
 ) -> Result<()> {
-    /// Sessions that go side by side.
-    const BLOCK: usize = 512;
     let stride = examples.len().div_ceil(most.max(1)).max(1);
     let sessions: Vec<usize> = (0..examples.sessions()).step_by(stride).collect();
-    let (mut rows, mut predictions) = (Rows::default(), Vec::new());
-    let mut walks: Vec<Walk> = Vec::new();
-    walks.resize_with(BLOCK, Walk::default);
     for block in sessions.chunks(BLOCK) {
-        // The longest first, so that those still under way stand in front.
-        let mut block: Vec<_> = block.iter().map(|&session| examples.plays(session)).collect();
-        block.sort_by_key(|plays| std::cmp::Reverse(plays.len()));
-        let mut memories = vec![0.0; block.len() * model.memory_length()];
-        walks.iter_mut().for_each(Walk::begin);
         let mut found = Vec::new();
-        for place in 0..block.first().map_or(0, |plays| plays.len()) {
-            let under_way = block.partition_point(|plays| plays.len() > place);
-            rows.clear();
-            for (plays, walk) in block[..under_way].iter().zip(&mut walks) {
-                walk.push_row(model, examples, table, plays.start + place, &mut rows);
-                walk.take_in(examples, table, plays.start + place);
-            }
-            predictions.clear();
-            model.play(&rows, &mut memories[..under_way * model.memory_length()], &mut predictions)?;
-            found.extend(block[..under_way].iter().map(|plays| plays.start + place).zip(predictions.iter().copied()));
-        }
+        go_through(model, examples, table, block, |_, play, predicted| {
+            found.push((play, *predicted));
+            None
+        })?;
         found.sort_unstable_by_key(|(play, _)| *play);
         found.iter().for_each(|(play, predicted)| each(*play, predicted, examples.labels(*play)));
     }

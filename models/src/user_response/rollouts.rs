@@ -7,58 +7,10 @@
 use listening_data::{CounterRng, Stream};
 use serde::{Deserialize, Serialize};
 
-use super::response_model::{TrackTable, Walk};
-use super::{Predictions, ResponseModel, Rows};
+use super::response_model::go_through;
+use super::{Predictions, ResponseModel, TrackTable};
 use crate::prepared::Examples;
 use crate::{ModelError, Result};
-
-/// Sessions that go side by side.
-const BLOCK: usize = 512;
-
-/// Responses as the model gives them: complete, skip, past threshold.
-type Given = [Option<bool>; 3];
-
-/// Continues each of `sessions` after `observed` of its plays, and calls `each` with play, prediction and the response given in
-/// place of the logged one.
-fn continue_sessions(
-    model: &dyn ResponseModel,
-    examples: &Examples,
-    table: &TrackTable<'_>,
-    sessions: &[usize],
-    observed: &dyn Fn(usize) -> usize,
-    respond: &dyn Fn(usize, &Predictions) -> Given,
-    each: &mut dyn FnMut(usize, &Predictions, Given),
-) -> Result<()> {
-    let mut walks: Vec<Walk> = Vec::new();
-    walks.resize_with(BLOCK, Walk::default);
-    let (mut rows, mut predictions) = (Rows::default(), Vec::new());
-    for block in sessions.chunks(BLOCK) {
-        let mut block: Vec<_> = block.iter().map(|&session| examples.plays(session)).collect();
-        block.sort_by_key(|plays| std::cmp::Reverse(plays.len()));
-        let mut memories = vec![0.0; block.len() * model.memory_length()];
-        walks.iter_mut().for_each(Walk::begin);
-        for place in 0..block.first().map_or(0, |plays| plays.len()) {
-            let under_way = block.partition_point(|plays| plays.len() > place);
-            rows.clear();
-            for (plays, walk) in block[..under_way].iter().zip(&mut walks) {
-                walk.push_row(model, examples, table, plays.start + place, &mut rows);
-            }
-            predictions.clear();
-            model.play(&rows, &mut memories[..under_way * model.memory_length()], &mut predictions)?;
-            for ((plays, walk), predicted) in block[..under_way].iter().zip(&mut walks).zip(&predictions) {
-                let play = plays.start + place;
-                if place < observed(plays.len()) {
-                    walk.take_in(examples, table, play);
-                    continue;
-                }
-                let given = respond(play, predicted);
-                walk.take_in_as(examples, table, play, given);
-                each(play, predicted, given);
-            }
-        }
-    }
-    Ok(())
-}
 
 /// Sessions of at least so many plays, at most `most` of them, evenly spaced.
 fn long_enough(examples: &Examples, plays: usize, most: usize) -> Vec<usize> {
@@ -123,8 +75,10 @@ pub fn roll_out(
     };
     // What was answered, by play: 2 for a skip, 1 for none; 0 where nothing was.
     let mut simulated = vec![0u8; examples.len()];
-    continue_sessions(model, examples, table, &sessions, &|_| observed, &sample, &mut |play, _, given| {
+    go_through(model, examples, table, &sessions, |plays, play, predicted| {
+        let given = (play >= plays.start + observed).then(|| sample(play, predicted))?;
         simulated[play] = 1 + u8::from(given[1] == Some(true));
+        Some(given)
     })?;
     // Per place and per streak: plays, logged skips, simulated skips.
     let (mut places, mut streaks) = ([[0.0; 3]; LAST_PLACE], [[0.0; 3]; LONGEST_STREAK]);
@@ -223,14 +177,16 @@ pub fn skip_challenge(
         let problem = format!("no test session has {SHORTEST} plays with known skips; import more logs");
         return Err(ModelError::TooLittleData(problem));
     }
-    let most_probable = |_: usize, predicted: &Predictions| {
+    let most_probable = |predicted: &Predictions| {
         let skip = predicted[1] > predicted[0].max(0.5) || predicted[1] >= 0.5;
         [Some(!skip && predicted[0] >= 0.5), Some(skip), Some(predicted[2] >= 0.5)]
     };
     let mut foretold = vec![false; examples.len()];
     let half = |plays: usize| plays / 2;
-    continue_sessions(model, examples, table, &sessions, &half, &most_probable, &mut |play, _, given| {
+    go_through(model, examples, table, &sessions, |plays, play, predicted| {
+        let given = (play >= plays.start + half(plays.len())).then(|| most_probable(predicted))?;
         foretold[play] = given[1] == Some(true);
+        Some(given)
     })?;
     let score = |name: &str, foretold: &dyn Fn(usize, usize) -> bool| {
         let (mut accuracy, mut first) = (0.0, 0.0);
@@ -267,7 +223,7 @@ fn average_accuracy(right: &[bool]) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::super::calibration::Calibrations;
+    use super::super::Rows;
     use super::*;
     use crate::features::SO_FAR_FEATURES;
     use crate::track_embeddings::TrackVectors;
@@ -297,10 +253,6 @@ mod tests {
 
         fn candidates(&self, _: &Rows, _: &[f32], _: &mut Vec<Predictions>) -> Result<()> {
             Ok(())
-        }
-
-        fn calibrations(&mut self) -> &mut Calibrations {
-            unreachable!("not asked for")
         }
 
         fn another(&self) -> Box<dyn ResponseModel> {

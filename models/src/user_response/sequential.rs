@@ -79,7 +79,7 @@ pub struct SequentialModel {
     responses: Dense,
     /// The logit of the session's end from the last layer and the session so far.
     session_end: Dense,
-    calibrations: Calibrations,
+    pub(super) calibrations: Calibrations,
 }
 
 impl SequentialModel {
@@ -124,11 +124,6 @@ impl SequentialModel {
     /// The LSTM layers, the heads of the responses, and that of the session's end.
     pub(super) fn layers(&self) -> (&[Recurrent], &Dense, &Dense) {
         (&self.layers, &self.responses, &self.session_end)
-    }
-
-    /// The calibrations of the heads.
-    pub(super) fn present_calibrations(&self) -> &Calibrations {
-        &self.calibrations
     }
 
     /// The same model for use in simulation: with weights laid out on the CPU, as it is on a GPU.
@@ -182,14 +177,9 @@ impl SequentialModel {
         self.layers.iter().map(part).collect()
     }
 
-    fn probabilities(&self, logits: &Tensor, count: usize, predictions: &mut Vec<Predictions>) -> Result<()> {
+    fn predict(&self, logits: &Tensor, predictions: &mut Vec<Predictions>) -> Result<()> {
         let logits = Vec::<f32>::try_from(logits.f_reshape([-1])?)?;
-        predictions.extend(
-            logits
-                .chunks_exact(HEADS.len())
-                .take(count)
-                .map(|row| std::array::from_fn(|head| self.calibrations[head].probability(row[head]))),
-        );
+        calibration::predict(&self.calibrations, &logits, predictions);
         Ok(())
     }
 
@@ -242,12 +232,8 @@ impl ResponseModel for SequentialModel {
                 let count = memories.len() / length;
                 let plays = self.block(rows.features(start..start + count), self.inputs)?;
                 let (logits, after) = self.logits(&plays.f_unsqueeze(0)?, &self.block(memories, length)?)?;
-                self.probabilities(&logits, count, predictions)?;
-                after
-                    .f_reshape([-1])?
-                    .f_narrow(0, 0, memories.len() as i64)?
-                    .f_to_device(Device::Cpu)?
-                    .f_copy_data(memories, memories.len())?;
+                self.predict(&logits, predictions)?;
+                after.f_reshape([-1])?.f_to_device(Device::Cpu)?.f_copy_data(memories, memories.len())?;
             }
             Ok(())
         })
@@ -261,12 +247,8 @@ impl ResponseModel for SequentialModel {
             for (layer, state) in self.layers.iter().zip(self.states(&memory)?) {
                 outputs = layer.alternatives(&outputs, &state)?;
             }
-            self.probabilities(&self.heads(&outputs, &plays)?, rows.len(), predictions)
+            self.predict(&self.heads(&outputs, &plays)?, predictions)
         })
-    }
-
-    fn calibrations(&mut self) -> &mut Calibrations {
-        &mut self.calibrations
     }
 
     fn another(&self) -> Box<dyn ResponseModel> {

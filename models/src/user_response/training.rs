@@ -143,7 +143,7 @@ impl Fit {
     ) -> Result<TrainingReport> {
         let examples = &input.data.train;
         let items = M::items(examples);
-        let is_chosen = |&item: &usize| input.users.holds(examples.user[M::first_play(examples, item)]);
+        let is_chosen = |&item: &usize| input.users.holds(examples.user[M::plays(examples, item).start]);
         let chosen = match input.users {
             UserShare::All => items,
             _ => (0..items).filter(is_chosen).count(),
@@ -203,7 +203,7 @@ impl Fit {
         progress.end();
         parameters.restore(&best.2)?;
         calibrate(model, input)?;
-        let plays = (0..items).filter(is_chosen).map(|item| M::plays(examples, item)).sum::<usize>();
+        let plays = (0..items).filter(is_chosen).map(|item| M::plays(examples, item).len()).sum::<usize>();
         Ok(TrainingReport {
             plays: plays as u64,
             parameters: parameters.count() as u64,
@@ -220,7 +220,7 @@ fn batch_gradients<M: TrainableModel>(
     input: &TrainingInput<'_>,
 ) -> Result<Vec<Tensor>> {
     let examples = &input.data.train;
-    let divisor = batch.iter().map(|&item| M::plays(examples, item)).sum::<usize>() as f64;
+    let divisor = batch.iter().map(|&item| M::plays(examples, item).len()).sum::<usize>() as f64;
     let parts = batch.chunks(batch.len().div_ceil(shards.len()));
     let gradients = |((model, parameters), part): (&mut (M, Vec<Tensor>), &[usize])| {
         model.gradients(parameters, part, divisor, examples, &input.tracks)
