@@ -20,8 +20,7 @@ pub use off_policy::{
     EstimatorQuality, EstimatorTrial, LogTrial, LoggedStep, OffPolicyEstimate, OffPolicyEstimator, estimate_off_policy,
 };
 pub use policies::{
-    BeamPolicy, CosinePolicy, GreedyPolicy, GreedySequentialPolicy, LeastExpectedPolicy, MixedPolicy,
-    OracleGreedyPolicy, PopularityPolicy, RandomPolicy,
+    BeamPolicy, CosinePolicy, GreedyPolicy, LeastExpectedPolicy, MixedPolicy, PopularityPolicy, RandomPolicy,
 };
 pub use policy::Policy;
 pub use recorder::Recorder;

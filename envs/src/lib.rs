@@ -23,7 +23,7 @@ pub use error::{EnvError, Result};
 pub use listeners::{Answer, Listeners, ModelledListeners, OracleListeners, OracleState};
 pub use modelled_sessions::{ModelledSessions, ModelledState};
 pub use moving_states::MovingStates;
-pub use planning::{Outlook, PlanningModel};
+pub use planning::PlanningModel;
 pub use pools::draw_pool;
 pub use responses::{PlayResponses, consistent_probabilities, sample_responses};
 pub use settings::{PoolSettings, RewardKind, RewardSettings, WorldSettings};

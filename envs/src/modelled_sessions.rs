@@ -5,9 +5,7 @@ use std::ops::Range;
 use listening_models::features::SessionSoFar;
 use listening_models::user_response::{Predictions, ResponseModel, Rows};
 
-use crate::{
-    Outlook, PlanningModel, PlayResponses, Result, SessionBatch, SessionView, World, consistent_probabilities,
-};
+use crate::{PlanningModel, PlayResponses, Result, SessionBatch, SessionView, World, consistent_probabilities};
 
 /// A user-response model with what it remembers of each session of a batch.
 ///
@@ -141,6 +139,11 @@ fn push_row(
     rows.push(session, world.catalog.row(track), relation, features, position as u32);
 }
 
+/// The consistent probabilities of a candidate's responses.
+fn consistent(world: &World, view: &SessionView<'_>, place: u16, predicted: &Predictions) -> [f32; 3] {
+    consistent_probabilities(predicted, world.catalog.longer_than_threshold[view.track(world, place) as usize])
+}
+
 /// Where a session stands for a user-response model.
 #[derive(Clone)]
 pub struct ModelledState {
@@ -162,26 +165,21 @@ impl PlanningModel for ModelledSessions {
         Ok((0..sessions.len()).map(state).collect())
     }
 
-    fn outlook(
+    fn rewards(
         &mut self,
         world: &World,
         view: &SessionView<'_>,
         state: &ModelledState,
         places: &[u16],
-    ) -> Result<Vec<Outlook>> {
+    ) -> Result<Vec<f32>> {
         let (mut rows, mut predictions) = (Rows::default(), Vec::new());
         for &place in places {
             let features = &mut self.features;
             push_row(self.user_model.as_ref(), world, view, &state.so_far, place, features, &mut rows);
         }
         self.user_model.candidates(&rows, &state.memory, &mut predictions)?;
-        let settings = &world.settings;
-        let outlook = |(&place, predicted): (&u16, &Predictions)| {
-            let longer = world.catalog.longer_than_threshold[view.track(world, place) as usize];
-            let reward = settings.reward.of(consistent_probabilities(predicted, longer));
-            Outlook { reward, stays: if settings.session_end { 1.0 - predicted[3] } else { 1.0 } }
-        };
-        Ok(places.iter().zip(&predictions).map(outlook).collect())
+        let expected = |(&place, predicted)| world.settings.reward.of(consistent(world, view, place, predicted));
+        Ok(places.iter().zip(&predictions).map(expected).collect())
     }
 
     fn after(
@@ -190,24 +188,24 @@ impl PlanningModel for ModelledSessions {
         view: &SessionView<'_>,
         state: &ModelledState,
         place: u16,
-    ) -> Result<ModelledState> {
+    ) -> Result<(ModelledState, f32)> {
         let (mut rows, mut predictions) = (Rows::default(), Vec::new());
         push_row(self.user_model.as_ref(), world, view, &state.so_far, place, &mut self.features, &mut rows);
         let mut after = state.clone();
         self.user_model.play(&rows, &mut after.memory, &mut predictions)?;
-        let longer = world.catalog.longer_than_threshold[view.track(world, place) as usize];
-        let [complete, skip, past] = consistent_probabilities(&predictions[0], longer);
+        let [complete, skip, past] = consistent(world, view, place, &predictions[0]);
         let heard_out = complete >= skip && complete >= 0.5;
+        let longer = world.catalog.longer_than_threshold[view.track(world, place) as usize];
         let responses = PlayResponses {
             complete: heard_out,
             skip: !heard_out && skip >= 0.5,
             past_threshold: if heard_out { longer } else { past >= 0.5 },
         };
         push_play(world, view, &mut after.so_far, place, responses);
-        Ok(after)
+        Ok((after, if world.settings.session_end { 1.0 - predictions[0][3] } else { 1.0 }))
     }
 
-    fn another(&self) -> Self {
+    fn fork(&self) -> Self {
         Self::new(self.user_model.another())
     }
 }

@@ -7,12 +7,10 @@ use std::sync::Arc;
 use anyhow::Context;
 use clap::{Args, ValueEnum};
 use listening_data::{Progress, SyntheticSource, write_atomically};
-use listening_models::user_response::ResponseModel;
 use listening_models::{device_name, find_device};
 use playlist_agents::{
-    AgentModel, BeamPolicy, Comparison, CosinePolicy, DqnPolicy, EvaluateSettings, GreedyPolicy,
-    GreedySequentialPolicy, OracleGreedyPolicy, Policy, PopularityPolicy, RandomPolicy, SessionOutcome, Simulation,
-    compare, simulate,
+    AgentModel, BeamPolicy, Comparison, CosinePolicy, DqnPolicy, EvaluateSettings, GreedyPolicy, Policy,
+    PopularityPolicy, RandomPolicy, SessionOutcome, Simulation, compare, simulate,
 };
 use playlist_envs::{Listeners, ModelledListeners, ModelledSessions, OracleListeners, World};
 
@@ -156,7 +154,7 @@ pub fn run(options: &Options, progress: &dyn Progress) -> anyhow::Result<()> {
     };
     for name in POLICIES.iter().filter(|name| asked(name)) {
         let policy: Box<dyn Policy> = match (&oracle, *name) {
-            (Some(oracle), ORACLE_GREEDY) => Box::new(OracleGreedyPolicy::new(oracle.shallow_clone())),
+            (Some(oracle), ORACLE_GREEDY) => Box::new(BeamPolicy::greedy(ORACLE_GREEDY, oracle.shallow_clone())),
             (Some(oracle), ORACLE_BEAM) => {
                 let EvaluateSettings { beam_width, beam_depth, .. } = config.evaluate;
                 Box::new(BeamPolicy::new(ORACLE_BEAM, oracle.shallow_clone(), beam_width, beam_depth))
@@ -164,10 +162,10 @@ pub fn run(options: &Options, progress: &dyn Progress) -> anyhow::Result<()> {
             (None, ORACLE_GREEDY | ORACLE_BEAM) => continue,
             (_, BEAM) => {
                 let EvaluateSettings { beam_width, beam_depth, .. } = config.evaluate;
-                let model = ModelledSessions::new(sequential(&config, &upstream, progress)?);
+                let model = sequential(&config, &upstream, progress)?;
                 Box::new(BeamPolicy::new(BEAM, model, beam_width, beam_depth))
             }
-            (_, GREEDY_SWM) => Box::new(GreedySequentialPolicy::new(sequential(&config, &upstream, progress)?)),
+            (_, GREEDY_SWM) => Box::new(greedy_swm(&config, &upstream, progress)?),
             _ => policy(name, &upstream, &world, &folder)?,
         };
         outcomes.push(((*name).to_owned(), simulate(policy.as_ref(), &simulation, progress)?));
@@ -185,15 +183,21 @@ pub fn run(options: &Options, progress: &dyn Progress) -> anyhow::Result<()> {
     ))
 }
 
-/// The sequential model of the run's users.
-pub fn sequential(
+/// Greedy by the sequential model of the run's users.
+pub fn greedy_swm(
     config: &Config,
     upstream: &Upstream,
     progress: &dyn Progress,
-) -> anyhow::Result<Box<dyn ResponseModel>> {
+) -> anyhow::Result<BeamPolicy<ModelledSessions>> {
+    Ok(BeamPolicy::greedy(GREEDY_SWM, sequential(config, upstream, progress)?))
+}
+
+/// The sequential model of the run's users.
+fn sequential(config: &Config, upstream: &Upstream, progress: &dyn Progress) -> anyhow::Result<ModelledSessions> {
     let models = upstream.logs.user_models(config);
     let (users, seed) = (config.user_model.users, config.seed);
-    Ok(models.train(UserModelKind::Swm, users, seed, &mut Vec::new(), progress)?.model)
+    let trained = models.train(UserModelKind::Swm, users, seed, &mut Vec::new(), progress)?;
+    Ok(ModelledSessions::new(trained.model))
 }
 
 /// Listeners by a model of the users that the run's own model was not trained on.

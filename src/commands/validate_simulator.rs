@@ -9,13 +9,13 @@ use listening_data::{Progress, write_atomically};
 use listening_models::user_state::evaluation::Interval;
 use listening_models::{device_name, find_device};
 use playlist_agents::{
-    GreedyPolicy, GreedySequentialPolicy, LeastExpectedPolicy, MixedPolicy, PlayedTwice, Policy, Simulation,
-    SimulatorValidation, simulate, validate_simulator,
+    GreedyPolicy, LeastExpectedPolicy, MixedPolicy, PlayedTwice, Policy, Simulation, SimulatorValidation, simulate,
+    validate_simulator,
 };
 use playlist_envs::{Listeners, World};
 use playlist_pictures::{Page, Scatter, StraightLine};
 
-use super::evaluate_policy::{oracle, policy, sequential};
+use super::evaluate_policy::{greedy_swm, oracle, policy};
 use super::train_agent::{check_unchanged, open_run};
 use crate::config::{Config, UserModelKind};
 use crate::output;
@@ -119,7 +119,7 @@ fn policies(
     }
     policies.push(Box::new(LeastExpectedPolicy::new(GreedyPolicy::new(upstream.contextual.shallow_clone()))));
     if config.user_model.kind == UserModelKind::Swm {
-        let greedy = GreedySequentialPolicy::new(sequential(config, upstream, progress)?);
+        let greedy = greedy_swm(config, upstream, progress)?;
         policies.push(Box::new(MixedPolicy::new(greedy.fork()?, 0.5)));
         policies.push(Box::new(greedy));
     }

@@ -24,6 +24,11 @@ struct Plan<S> {
 }
 
 impl<M: PlanningModel> BeamPolicy<M> {
+    /// Plays the track of highest expected reward: looks no further than the next track.
+    pub fn greedy(name: &'static str, model: M) -> Self {
+        Self::new(name, model, 1, 1)
+    }
+
     /// Plans by this model; width and depth are at least 1.
     pub fn new(name: &'static str, model: M, width: usize, depth: usize) -> Self {
         Self { name, model, width: width.max(1), depth: depth.max(1) }
@@ -33,29 +38,28 @@ impl<M: PlanningModel> BeamPolicy<M> {
         let left = (world.settings.max_length.min(view.pool.len()) - view.position()).min(self.depth);
         let mut plans = vec![Plan { state, places: Vec::new(), total: 0.0, there: 1.0 }];
         for step in 1..=left {
-            // Total, plan, place, and the probability of still being there.
-            let mut found: Vec<(f32, usize, u16, f32)> = Vec::new();
+            // Total, plan and place.
+            let mut found: Vec<(f32, usize, u16)> = Vec::new();
             for (number, plan) in plans.iter().enumerate() {
                 let open: Vec<u16> = view.remaining().filter(|place| !plan.places.contains(place)).collect();
-                let outlooks = self.model.outlook(world, view, &plan.state, &open)?;
-                found.extend(open.iter().zip(outlooks).map(|(&place, outlook)| {
-                    (plan.total + plan.there * outlook.reward, number, place, plan.there * outlook.stays)
-                }));
+                let rewards = self.model.rewards(world, view, &plan.state, &open)?;
+                let total = |reward: f32| plan.total + plan.there * reward;
+                found.extend(open.iter().zip(rewards).map(|(&place, reward)| (total(reward), number, place)));
             }
             // Equal totals stay in order, so that ties go to the first.
             found.sort_by(|a, b| b.0.total_cmp(&a.0));
             found.truncate(self.width);
-            let first =
-                |&(_, number, place, _): &(f32, usize, u16, f32)| *plans[number].places.first().unwrap_or(&place);
+            let first = |&(_, number, place): &(f32, usize, u16)| *plans[number].places.first().unwrap_or(&place);
             if step == left {
                 return Ok(found.first().map_or(0, |best| u32::from(first(best))));
             }
             plans = found
                 .iter()
-                .map(|&(total, number, place, there)| {
+                .map(|&(total, number, place)| {
                     let plan = &plans[number];
                     let places = plan.places.iter().copied().chain([place]).collect();
-                    Ok(Plan { state: self.model.after(world, view, &plan.state, place)?, places, total, there })
+                    let (state, stays) = self.model.after(world, view, &plan.state, place)?;
+                    Ok(Plan { state, places, total, there: plan.there * stays })
                 })
                 .collect::<Result<_>>()?;
         }
@@ -78,25 +82,26 @@ impl<M: PlanningModel + 'static> Policy for BeamPolicy<M> {
     }
 
     fn fork(&self) -> Result<Box<dyn Policy>> {
-        Ok(Box::new(Self { name: self.name, model: self.model.another(), width: self.width, depth: self.depth }))
+        Ok(Box::new(Self { name: self.name, model: self.model.fork(), width: self.width, depth: self.depth }))
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use playlist_envs::{Outlook, PoolSettings, Result, WorldSettings, small_world};
+    use playlist_envs::{PoolSettings, Result, WorldSettings, small_world};
 
     use super::*;
 
     /// Listeners of whom all is known: what a track is worth depends on the one before more than on itself.
     struct Toy;
 
-    fn outlook(before: Option<u16>, place: u16) -> Outlook {
+    fn reward(before: Option<u16>, place: u16) -> f32 {
         let after = (f32::from(before.map_or(7, |place| place + 1)) * 3.7).sin();
-        Outlook {
-            reward: after + 0.3 * (f32::from(place) * 1.9).sin(),
-            stays: if place.is_multiple_of(3) { 0.6 } else { 0.9 },
-        }
+        after + 0.3 * (f32::from(place) * 1.9).sin()
+    }
+
+    fn stays(place: u16) -> f32 {
+        if place.is_multiple_of(3) { 0.6 } else { 0.9 }
     }
 
     impl PlanningModel for Toy {
@@ -106,21 +111,15 @@ mod tests {
             Ok((0..sessions.len()).map(|index| sessions.view(index).played.last().copied()).collect())
         }
 
-        fn outlook(
-            &mut self,
-            _: &World,
-            _: &SessionView<'_>,
-            state: &Option<u16>,
-            places: &[u16],
-        ) -> Result<Vec<Outlook>> {
-            Ok(places.iter().map(|&place| outlook(*state, place)).collect())
+        fn rewards(&mut self, _: &World, _: &SessionView<'_>, state: &Option<u16>, places: &[u16]) -> Result<Vec<f32>> {
+            Ok(places.iter().map(|&place| reward(*state, place)).collect())
         }
 
-        fn after(&mut self, _: &World, _: &SessionView<'_>, _: &Option<u16>, place: u16) -> Result<Option<u16>> {
-            Ok(Some(place))
+        fn after(&mut self, _: &World, _: &SessionView<'_>, _: &Option<u16>, place: u16) -> Result<(Option<u16>, f32)> {
+            Ok((Some(place), stays(place)))
         }
 
-        fn another(&self) -> Self {
+        fn fork(&self) -> Self {
             Self
         }
     }
@@ -129,10 +128,9 @@ mod tests {
     fn best(before: Option<u16>, left: &[u16], depth: usize) -> (f32, u16) {
         let mut found = (f32::NEG_INFINITY, 0);
         for &place in left {
-            let now = outlook(before, place);
             let rest: Vec<u16> = left.iter().copied().filter(|&other| other != place).collect();
             let later = if depth > 1 && !rest.is_empty() { best(Some(place), &rest, depth - 1).0 } else { 0.0 };
-            let total = now.reward + now.stays * later;
+            let total = reward(before, place) + stays(place) * later;
             if total > found.0 {
                 found = (total, place);
             }

@@ -10,7 +10,7 @@ use listening_data::{
 use listening_models::SessionStarts;
 
 use super::{Answer, Listeners};
-use crate::{EnvError, Outlook, PlanningModel, PlayResponses, Result, SessionBatch, SessionView, World};
+use crate::{EnvError, PlanningModel, PlayResponses, Result, SessionBatch, SessionView, World};
 
 /// Synthetic listeners at the session starts of a world. Their minds are as they were when the logged sessions began; what
 /// they are given then is up to the policy.
@@ -65,16 +65,6 @@ impl OracleListeners {
         Self { oracle: Arc::clone(&self.oracle), sessions: Vec::new() }
     }
 
-    /// The probabilities with which the listener would respond to each place of the pool if it were played next:
-    /// complete, skip, past threshold. Brings the place of the batch to where the session stands.
-    pub fn probabilities(&mut self, world: &World, sessions: &SessionBatch, index: usize) -> Result<Vec<[f32; 3]>> {
-        self.follow(world, sessions, index)?;
-        let (view, oracle) = (sessions.view(index), Arc::clone(&self.oracle));
-        let live = self.live(&view, index)?;
-        let respond = |place| oracle.hazard(live, world, &view, place).probabilities(&oracle.rules);
-        Ok((0..view.pool.len() as u16).map(|place| as_floats(&respond(place))).collect())
-    }
-
     /// Brings the place of the batch to where the session stands.
     fn follow(&mut self, world: &World, sessions: &SessionBatch, index: usize) -> Result<()> {
         let view = sessions.view(index);
@@ -110,14 +100,6 @@ impl Oracle {
     /// The hazard of skipping a candidate if it were played next.
     fn hazard(&self, live: &LiveSession, world: &World, view: &SessionView<'_>, place: u16) -> SkipHazard {
         self.world.skip_hazard(&self.starts[view.start].listener, &live.state, view.track(world, place))
-    }
-
-    /// Where the session would stand after a track, with the most probable responses.
-    fn most_probable(&self, live: &LiveSession, world: &World, view: &SessionView<'_>, place: u16) -> LiveSession {
-        let Heard { ms_played, responses } = self.hazard(live, world, view, place).most_probable(&self.rules);
-        let mut after = live.clone();
-        self.world.observe(&mut after.state, view.track(world, place), ms_played, responses);
-        after
     }
 
     /// Plays a track to the listener of a session that stands at `view`. A track is played once in a session, so that what
@@ -194,32 +176,35 @@ impl PlanningModel for OracleListeners {
             .collect()
     }
 
-    fn outlook(
+    fn rewards(
         &mut self,
         world: &World,
         view: &SessionView<'_>,
         state: &OracleState,
         places: &[u16],
-    ) -> Result<Vec<Outlook>> {
-        let (oracle, settings) = (&self.oracle, &world.settings);
-        let outlook = |&place: &u16| {
-            let expected = oracle.hazard(&state.0, world, view, place).probabilities(&oracle.rules);
-            let reward = settings.reward.of(as_floats(&expected));
-            if !settings.session_end {
-                return Outlook { reward, stays: 1.0 };
-            }
-            let after = oracle.most_probable(&state.0, world, view, place);
-            let stays = (1.0 - expected.interrupted) * (1.0 - oracle.world.leave_probability(&after.state));
-            Outlook { reward, stays: stays as f32 }
-        };
-        Ok(places.iter().map(outlook).collect())
+    ) -> Result<Vec<f32>> {
+        let respond = |&place: &u16| self.oracle.hazard(&state.0, world, view, place).probabilities(&self.oracle.rules);
+        Ok(places.iter().map(|place| world.settings.reward.of(as_floats(&respond(place)))).collect())
     }
 
-    fn after(&mut self, world: &World, view: &SessionView<'_>, state: &OracleState, place: u16) -> Result<OracleState> {
-        Ok(OracleState(self.oracle.most_probable(&state.0, world, view, place)))
+    fn after(
+        &mut self,
+        world: &World,
+        view: &SessionView<'_>,
+        state: &OracleState,
+        place: u16,
+    ) -> Result<(OracleState, f32)> {
+        let (oracle, OracleState(live)) = (&self.oracle, state);
+        let hazard = oracle.hazard(live, world, view, place);
+        let Heard { ms_played, responses } = hazard.most_probable(&oracle.rules);
+        let mut after = live.clone();
+        oracle.world.observe(&mut after.state, view.track(world, place), ms_played, responses);
+        let interrupted = hazard.probabilities(&oracle.rules).interrupted;
+        let stays = (1.0 - interrupted) * (1.0 - oracle.world.leave_probability(&after.state));
+        Ok((OracleState(after), if world.settings.session_end { stays as f32 } else { 1.0 }))
     }
 
-    fn another(&self) -> Self {
+    fn fork(&self) -> Self {
         self.shallow_clone()
     }
 }
