@@ -15,6 +15,6 @@ mod world;
 pub use embeddings::{EmbeddingsReport, embeddings};
 pub use fingerprints::run_fingerprint;
 pub use stage::read_metrics;
-pub use user_models::{ModelReport, UserModels};
+pub use user_models::{ModelReport, TrainedModel};
 pub use user_states::ListeningHistories;
 pub use world::{PreparedLogs, Upstream, dataset, threads};

@@ -5,15 +5,17 @@ use std::path::PathBuf;
 use anyhow::Context;
 use clap::Args;
 use listening_data::{Progress, write_atomically};
-use listening_models::{device_name, find_device};
 use playlist_agents::{EstimatorTrial, GreedyPolicy, LogTrial, Simulation};
 
-use super::evaluate_policy::{POLICIES, oracle, policy};
-use super::train_agent::{check_unchanged, open_run};
+use super::evaluate_policy::{oracle, policy};
+use super::train_agent::{open_run, open_upstream};
 use crate::failure::UsageError;
 use crate::output;
-use crate::pipeline::{Upstream, threads};
+use crate::pipeline::threads;
 use crate::tables::{Columns, count, estimate, section};
+
+/// Policies whose returns can be estimated.
+const POLICIES: [&str; 4] = ["popularity", "cosine", "greedy", "action-head-dqn"];
 
 /// Ask whether off-policy estimators can be believed: do they find what a policy returns, from logs of another?
 ///
@@ -64,9 +66,8 @@ pub struct Options {
 /// Logs, estimates, plays, and prints the comparison.
 pub fn run(options: &Options, progress: &dyn Progress) -> anyhow::Result<()> {
     let name = options.policy.as_str();
-    if !POLICIES.contains(&name) || ["greedy-swm", "beam", "oracle-greedy", "oracle-beam", "random"].contains(&name) {
-        let problem =
-            format!("--policy: expected popularity, cosine, greedy or action-head-dqn, found `{}`", options.policy);
+    if !POLICIES.contains(&name) {
+        let problem = format!("--policy: expected one of {}, found `{name}`", POLICIES.join(", "));
         return Err(UsageError(problem).into());
     }
     let (folder, trained) = open_run(&options.run)?;
@@ -75,10 +76,7 @@ pub fn run(options: &Options, progress: &dyn Progress) -> anyhow::Result<()> {
     config.world.max_length = usize::from(options.length);
     config.world.pool.min_size = usize::from(options.pool);
     config.world.pool.max_size = usize::from(options.pool);
-    config.validate()?;
-    eprintln!("device: {}, threads: {}", device_name(find_device(&config.device)?), threads(&config));
-    let upstream = Upstream::open(&config, progress)?;
-    check_unchanged(&folder, &trained, &upstream)?;
+    let upstream = open_upstream(&folder, &trained, &config, progress)?;
     let world = upstream.held_out_world(&config)?;
     let simulation = Simulation {
         listeners: Box::new(oracle(&upstream, &world, progress)?),

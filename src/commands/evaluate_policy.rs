@@ -7,14 +7,13 @@ use std::sync::Arc;
 use anyhow::Context;
 use clap::{Args, ValueEnum};
 use listening_data::{Progress, SyntheticSource, write_atomically};
-use listening_models::{device_name, find_device};
 use playlist_agents::{
     AgentModel, BeamPolicy, Comparison, CosinePolicy, DqnPolicy, EvaluateSettings, GreedyPolicy, Policy,
     PopularityPolicy, RandomPolicy, SessionOutcome, Simulation, compare, simulate,
 };
 use playlist_envs::{Listeners, ModelledListeners, ModelledSessions, OracleListeners, World};
 
-use super::train_agent::{agent_file, check_unchanged, open_run};
+use super::train_agent::{agent_file, open_run, open_upstream};
 use crate::config::{Config, UserModelConfig, UserModelKind};
 use crate::failure::UsageError;
 use crate::output;
@@ -22,7 +21,7 @@ use crate::pipeline::{Upstream, threads};
 use crate::tables::{Columns, count, estimate};
 
 /// Names of the policies, in the order of the table.
-pub const POLICIES: [&str; 9] =
+const POLICIES: [&str; 9] =
     ["random", "popularity", "cosine", "greedy", GREEDY_SWM, BEAM, "action-head-dqn", ORACLE_GREEDY, ORACLE_BEAM];
 /// Greedy by the sequential model.
 const GREEDY_SWM: &str = "greedy-swm";
@@ -128,10 +127,7 @@ pub fn run(options: &Options, progress: &dyn Progress) -> anyhow::Result<()> {
     config.evaluate.seed = options.seed.unwrap_or(config.evaluate.seed);
     config.device = options.device.clone().unwrap_or(config.device);
     config.threads = options.threads.unwrap_or(config.threads);
-    config.validate()?;
-    eprintln!("device: {}, threads: {}", device_name(find_device(&config.device)?), threads(&config));
-    let upstream = Upstream::open(&config, progress)?;
-    check_unchanged(&folder, &trained, &upstream)?;
+    let upstream = open_upstream(&folder, &trained, &config, progress)?;
     let world = upstream.held_out_world(&config)?;
     let oracle = if in_oracle { Some(oracle(&upstream, &world, progress)?) } else { None };
     let listeners: Box<dyn Listeners> = match (&oracle, options.listeners) {

@@ -2,21 +2,25 @@
 
 mod rolled;
 
+use std::ops::Range;
 use std::path::PathBuf;
 
 use anyhow::Context;
 use clap::{Args, ValueEnum};
 use listening_data::{Progress, write_atomically};
 use listening_models::device_name;
-use listening_models::user_response::{HEADS, HeadReport};
+use listening_models::user_response::{HEADS, HeadReport, ResponseModel, roll_out, skip_challenge};
 use playlist_pictures::{LineChart, Page, Series};
 use serde::Serialize;
 
 use super::train_user_state::CommonOptions;
 use crate::config::UserModelKind;
 use crate::output;
-use crate::pipeline::{ModelReport, PreparedLogs, threads};
+use crate::pipeline::{ModelReport, PreparedLogs, TrainedModel, threads};
 use crate::tables::{Columns, count, section};
+
+/// Plays observed before a roll-out (Tomasi et al. 2023).
+const OBSERVED: usize = 5;
 
 /// What is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -62,12 +66,16 @@ pub struct Options {
     common: CommonOptions,
 }
 
+/// A model of one seed, and what was found of it.
 #[derive(Serialize)]
-struct Measured {
+struct Measured<R> {
     model: UserModelKind,
     seed: u64,
-    report: ModelReport,
+    report: R,
 }
+
+/// A trained user model, of whatever kind.
+type Trained = TrainedModel<Box<dyn ResponseModel>>;
 
 /// Trains what is missing, and prints the tables.
 pub fn run(options: &Options, progress: &dyn Progress) -> anyhow::Result<()> {
@@ -75,35 +83,62 @@ pub fn run(options: &Options, progress: &dyn Progress) -> anyhow::Result<()> {
     let logs = PreparedLogs::open(&config, &mut Vec::new(), progress)?;
     eprintln!("device: {}, threads: {}", device_name(logs.device), threads(&config));
     let models = logs.user_models(&config);
-    if options.task != Task::Responses {
-        return rolled::run(options, &config, &models, progress);
-    }
-    let mut measured = Vec::new();
-    for &model in &options.model {
-        for seed in config.seed..config.seed + options.seeds {
-            let report = models.train(model, config.user_model.users, seed, &mut Vec::new(), progress)?.report;
-            measured.push(Measured { model, seed, report });
+    let trained = |model, seed| models.train(model, config.user_model.users, seed, &mut Vec::new(), progress);
+    let seeds = config.seed..config.seed + options.seeds;
+    std::fs::create_dir_all(&options.out).with_context(|| format!("cannot create {}", options.out.display()))?;
+    match options.task {
+        Task::Responses => {
+            let measured = measure(options, seeds, trained, |trained, _, _| Ok(trained.report))?;
+            let page = page(options, &measured).html();
+            write_atomically(options.out.join("user-models.html"), page.as_bytes())?;
+            let title = "Log loss on the test sessions, with the lowest and highest of the seeds";
+            let tables =
+                section(title, losses(options, &measured)) + &section("Log loss by group", groups(options, &measured));
+            let plays = measured.first().map_or(0, |first| first.report.test.plays);
+            finish(options, "user-models.json", &measured, &format!("{tables}{} test plays", count(plays)))
         }
+        Task::RollOuts => rolled::roll_outs(
+            options,
+            measure(options, seeds, trained, |trained, _, seed| {
+                Ok(roll_out(trained.model.as_ref(), &models.data.test, &models.table(), OBSERVED, seed)?)
+            })?,
+        ),
+        Task::SkipChallenge => rolled::challenge(
+            options,
+            measure(options, seeds, trained, |trained, model, _| {
+                Ok(skip_challenge(trained.model.as_ref(), model.name(), &models.data.test, &models.table())?)
+            })?,
+        ),
     }
-    let out = &options.out;
-    std::fs::create_dir_all(out).with_context(|| format!("cannot create {}", out.display()))?;
-    let json = serde_json::to_string_pretty(&measured)?;
-    write_atomically(out.join("user-models.json"), json.as_bytes())?;
-    write_atomically(out.join("user-models.html"), page(options, &measured).html().as_bytes())?;
-    let plays = measured.first().map_or(0, |first| first.report.test.plays);
-    output::print(&format!(
-        "{}{}{} test plays, means over {} seed{}\n\nThe results lie in {}.",
-        section("Log loss on the test sessions, with the lowest and highest of the seeds", losses(options, &measured)),
-        section("Log loss by group", groups(options, &measured)),
-        count(plays),
-        options.seeds,
-        if options.seeds == 1 { "" } else { "s" },
-        out.display()
-    ))
+}
+
+/// Trains each model with each seed, where it is not yet, and reports on it.
+fn measure<R>(
+    options: &Options,
+    seeds: Range<u64>,
+    trained: impl Fn(UserModelKind, u64) -> anyhow::Result<Trained>,
+    report: impl Fn(Trained, UserModelKind, u64) -> anyhow::Result<R>,
+) -> anyhow::Result<Vec<Measured<R>>> {
+    let pairs = options.model.iter().flat_map(|&model| seeds.clone().map(move |seed| (model, seed)));
+    pairs
+        .map(|(model, seed)| Ok(Measured { model, seed, report: report(trained(model, seed)?, model, seed)? }))
+        .collect()
+}
+
+/// Writes the reports, and prints the tables.
+fn finish<R: Serialize>(options: &Options, name: &str, measured: &[Measured<R>], found: &str) -> anyhow::Result<()> {
+    write_atomically(options.out.join(name), serde_json::to_string_pretty(measured)?.as_bytes())?;
+    let (seeds, folder) = (options.seeds, options.out.display());
+    let plural = if seeds == 1 { "" } else { "s" };
+    output::print(&format!("{found}, means over {seeds} seed{plural}\n\nThe results lie in {folder}."))
 }
 
 /// The reports of a model on one head, over the seeds.
-fn of_head(measured: &[Measured], model: UserModelKind, head: usize) -> impl Iterator<Item = &HeadReport> + Clone {
+fn of_head(
+    measured: &[Measured<ModelReport>],
+    model: UserModelKind,
+    head: usize,
+) -> impl Iterator<Item = &HeadReport> + Clone {
     measured.iter().filter(move |measured| measured.model == model).map(move |m| &m.report.test.heads[head])
 }
 
@@ -111,7 +146,7 @@ fn mean(values: impl Iterator<Item = f64> + Clone) -> f64 {
     values.clone().sum::<f64>() / values.count().max(1) as f64
 }
 
-fn losses(options: &Options, measured: &[Measured]) -> Columns {
+fn losses(options: &Options, measured: &[Measured<ModelReport>]) -> Columns {
     let mut table = Columns::new([
         "head",
         "model",
@@ -144,7 +179,7 @@ fn losses(options: &Options, measured: &[Measured]) -> Columns {
     table
 }
 
-fn groups(options: &Options, measured: &[Measured]) -> Columns {
+fn groups(options: &Options, measured: &[Measured<ModelReport>]) -> Columns {
     let mut table = Columns::new(["group", "model", "plays", "complete", "skip", "past_threshold", "session_end"]);
     let Some(first) = measured.first() else { return table };
     for group in &first.report.test.heads[HEADS.len() - 1].groups {
@@ -169,7 +204,7 @@ fn groups(options: &Options, measured: &[Measured]) -> Columns {
     table
 }
 
-fn page(options: &Options, measured: &[Measured]) -> Page {
+fn page(options: &Options, measured: &[Measured<ModelReport>]) -> Page {
     let mut page = Page::new("User models on the test sessions");
     for (head, name) in HEADS.iter().enumerate() {
         let diagonal = Series { name: "perfect".into(), points: vec![(0.0, 0.0), (1.0, 1.0)], band: Vec::new() };

@@ -211,6 +211,21 @@ pub fn open_run(folder: &Path) -> anyhow::Result<(PathBuf, Config)> {
     Ok((folder.to_owned(), config))
 }
 
+/// Says where the networks run, makes what is missing upstream of a run, and refuses it where that has changed since it was
+/// trained with the config `trained`.
+pub fn open_upstream(
+    folder: &Path,
+    trained: &Config,
+    config: &Config,
+    progress: &dyn Progress,
+) -> anyhow::Result<Upstream> {
+    config.validate()?;
+    eprintln!("device: {}, threads: {}", device_name(find_device(&config.device)?), threads(config));
+    let upstream = Upstream::open(config, progress)?;
+    check_unchanged(folder, trained, &upstream)?;
+    Ok(upstream)
+}
+
 /// Refuses a run whose data or models have changed since it was trained: its agent would be measured in another world.
 pub fn check_unchanged(folder: &Path, config: &Config, upstream: &Upstream) -> anyhow::Result<()> {
     match state_of(folder, &run_fingerprint(config, &upstream.user_model.fingerprint)?)? {

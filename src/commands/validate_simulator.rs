@@ -7,7 +7,6 @@ use anyhow::Context;
 use clap::Args;
 use listening_data::{Progress, write_atomically};
 use listening_models::user_state::evaluation::Interval;
-use listening_models::{device_name, find_device};
 use playlist_agents::{
     GreedyPolicy, LeastExpectedPolicy, MixedPolicy, PlayedTwice, Policy, Simulation, SimulatorValidation, simulate,
     validate_simulator,
@@ -16,7 +15,7 @@ use playlist_envs::{Listeners, World};
 use playlist_pictures::{Page, Scatter, StraightLine};
 
 use super::evaluate_policy::{greedy_swm, oracle, policy};
-use super::train_agent::{check_unchanged, open_run};
+use super::train_agent::{open_run, open_upstream};
 use crate::config::{Config, UserModelKind};
 use crate::output;
 use crate::pipeline::{Upstream, threads};
@@ -70,10 +69,7 @@ pub fn run(options: &Options, progress: &dyn Progress) -> anyhow::Result<()> {
     config.evaluate.sessions = options.sessions.unwrap_or(config.evaluate.sessions);
     config.device = options.device.clone().unwrap_or(config.device);
     config.threads = options.threads.unwrap_or(config.threads);
-    config.validate()?;
-    eprintln!("device: {}, threads: {}", device_name(find_device(&config.device)?), threads(&config));
-    let upstream = Upstream::open(&config, progress)?;
-    check_unchanged(&folder, &trained, &upstream)?;
+    let upstream = open_upstream(&folder, &trained, &config, progress)?;
     let world = upstream.held_out_world(&config)?;
     let (oracle, simulated) = (oracle(&upstream, &world, progress)?, upstream.listeners());
     let worlds = [simulated.as_ref(), &oracle].map(|listeners: &dyn Listeners| Simulation {

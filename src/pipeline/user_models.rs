@@ -45,6 +45,14 @@ impl<M> TrainedModel<M> {
     }
 }
 
+impl TrainedModel<ContextualModel> {
+    /// The same behind the trait of all user-response models.
+    pub fn boxed(self) -> TrainedModel<Box<dyn ResponseModel>> {
+        let Self { model, report, fingerprint, folder } = self;
+        TrainedModel { model: Box::new(model), report, fingerprint, folder }
+    }
+}
+
 /// What user-response models are made from.
 pub struct UserModels<'a> {
     /// The config.
@@ -110,10 +118,7 @@ impl UserModels<'_> {
         progress: &dyn Progress,
     ) -> anyhow::Result<TrainedModel<Box<dyn ResponseModel>>> {
         Ok(match kind {
-            UserModelKind::Cwm => {
-                let trained = self.contextual(users, seed, notes, progress)?;
-                trained.map(|model| Ok(Box::new(model) as Box<dyn ResponseModel>))?
-            }
+            UserModelKind::Cwm => self.contextual(users, seed, notes, progress)?.boxed(),
             UserModelKind::Swm => self.sequential(users, seed, notes, progress)?.map(|model| model.for_simulation())?,
         })
     }

@@ -119,10 +119,10 @@ impl Upstream {
         let logs = PreparedLogs::open(config, &mut notes, progress)?;
         let models = logs.user_models(config);
         let (share, seed) = (config.user_model.users, config.seed);
-        let contextual = models.contextual(share, seed, &mut notes, progress)?.model;
+        let trained = models.contextual(share, seed, &mut notes, progress)?;
+        let contextual = trained.model.shallow_clone();
         let user_model = match config.user_model.kind {
-            // The same as above: made, and noted.
-            UserModelKind::Cwm => models.train(UserModelKind::Cwm, share, seed, &mut Vec::new(), progress)?,
+            UserModelKind::Cwm => trained.boxed(),
             kind => models.train(kind, share, seed, &mut notes, progress)?,
         };
         Ok(Self { logs, contextual, user_model, notes })
