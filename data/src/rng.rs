@@ -58,6 +58,8 @@ pub enum Stream {
     TargetOffset = 22,
     /// The noise of a variational model.
     Noise = 23,
+    /// What a network leaves out in training.
+    Dropout = 24,
 }
 
 /// A random number generator that starts at a named counter.

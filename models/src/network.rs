@@ -4,6 +4,7 @@
 mod activations;
 mod adam;
 mod dense;
+mod dropout;
 mod floats;
 mod gradients;
 mod lstm;
@@ -14,7 +15,8 @@ mod recurrent;
 
 pub use adam::{Adam, AdamSettings};
 pub use dense::{Dense, DenseStack};
+pub use dropout::Dropout;
 pub use gradients::with_gradients;
-pub use packed_layers::{PackedDense, PackedLstm};
+pub use packed_layers::{PackedDense, PackedDenseStack, PackedLstm};
 pub use parameters::Parameters;
 pub use recurrent::{Cell, Recurrent};

@@ -10,6 +10,7 @@ mod response_model;
 mod rollouts;
 mod rows;
 mod sequential;
+mod standardization;
 mod training;
 
 pub use baselines::{ConstantBaseline, RateBaseline};

@@ -90,10 +90,14 @@ pub struct UserModelConfig {
     pub users: UserShare,
     /// Widths of CWM's hidden layers.
     pub hidden: Vec<usize>,
-    /// Step size of Adam.
+    /// Step size of Adam at the beginning; it falls evenly to 0 at the end of the last epoch.
     pub learning_rate: f64,
     /// Decoupled weight decay of Adam.
     pub weight_decay: f64,
+    /// Share of the outputs of CWM's hidden layers that is left out in training.
+    pub dropout: f64,
+    /// Share of CWM's inputs that is left out in training.
+    pub input_dropout: f64,
     /// Plays per gradient step.
     pub batch: usize,
     /// Largest number of passes over the training plays.
@@ -142,6 +146,8 @@ impl Default for UserModelConfig {
             hidden: settings.hidden,
             learning_rate: settings.learning_rate,
             weight_decay: settings.weight_decay,
+            dropout: settings.dropout,
+            input_dropout: settings.input_dropout,
             batch: settings.batch,
             max_epochs: settings.max_epochs,
             validations_per_epoch: settings.validations_per_epoch,
@@ -157,6 +163,8 @@ impl From<&UserModelConfig> for ContextualSettings {
             hidden: config.hidden.clone(),
             learning_rate: config.learning_rate,
             weight_decay: config.weight_decay,
+            dropout: config.dropout,
+            input_dropout: config.input_dropout,
             batch: config.batch,
             max_epochs: config.max_epochs,
             validations_per_epoch: config.validations_per_epoch,

@@ -2,7 +2,7 @@
 
 use tch::Tensor;
 
-use super::Parameters;
+use super::{Dropout, Parameters};
 use crate::Result;
 
 /// One affine layer, x W' + b.
@@ -73,7 +73,17 @@ impl DenseStack {
 
     /// `[rows, inputs]` to `[rows, last width]`.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        self.layers.iter().try_fold(x.shallow_clone(), |x, layer| Ok(layer.forward(&x)?.f_relu_()?))
+        self.forward_dropping(x, &mut Dropout::none())
+    }
+
+    /// As [`Self::forward`], with a part of each layer's output left out.
+    pub fn forward_dropping(&self, x: &Tensor, dropout: &mut Dropout) -> Result<Tensor> {
+        self.layers.iter().try_fold(x.shallow_clone(), |x, layer| dropout.hidden(&layer.forward(&x)?.f_relu_()?))
+    }
+
+    /// The layers, from the inputs on.
+    pub(super) fn layers(&self) -> &[Dense] {
+        &self.layers
     }
 
     /// Another handle on the same parameters, for use on another thread.

@@ -5,7 +5,7 @@ use tch::{Device, Tensor};
 
 use super::activations::CellStep;
 use super::packed_weights::PackedWeights;
-use super::{Dense, Recurrent};
+use super::{Dense, DenseStack, Recurrent};
 use crate::Result;
 use crate::simd::vectorised;
 
@@ -26,6 +26,27 @@ impl PackedDense {
     pub fn forward(&self, rows: &[f32], count: usize, outputs: &mut Vec<f32>) {
         repeat(&self.bias, count, outputs);
         self.weights.add_products(rows, outputs);
+    }
+}
+
+/// Dense layers with a ReLU after each.
+pub struct PackedDenseStack {
+    layers: Vec<PackedDense>,
+}
+
+impl PackedDenseStack {
+    /// Of the layers' present weights.
+    pub fn new(stack: &DenseStack) -> Result<Self> {
+        Ok(Self { layers: stack.layers().iter().map(PackedDense::new).collect::<Result<_>>()? })
+    }
+
+    /// Replaces `rows` `[count, inputs]` by the outputs of the last layer; `spare` is memory to work in.
+    pub fn forward(&self, rows: &mut Vec<f32>, count: usize, spare: &mut Vec<f32>) {
+        for layer in &self.layers {
+            layer.forward(rows, count, spare);
+            spare.iter_mut().for_each(|x| *x = x.max(0.0));
+            std::mem::swap(rows, spare);
+        }
     }
 }
 

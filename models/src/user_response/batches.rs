@@ -7,9 +7,10 @@ use tch::{Device, Tensor};
 
 use super::calibration::Calibrations;
 use super::response_model::{Walk, push_play};
+use super::standardization::Standardization;
 use super::{ContextualModel, HEADS, ResponseModel, Rows, SequentialModel, TrackTable};
 use crate::Result;
-use crate::network::with_gradients;
+use crate::network::{Dropout, with_gradients};
 use crate::prepared::Examples;
 
 /// Steps of a session that are differentiated through at once; longer sessions go on with the memory alone.
@@ -59,8 +60,11 @@ pub(super) trait TrainableModel: ResponseModel + Sized {
     /// The plays of one, in order.
     fn plays(examples: &Examples, item: usize) -> Range<usize>;
 
-    /// Brings what goes into the next batches into order.
-    fn arrange(examples: &Examples, items: &mut [usize]);
+    /// Brings a batch into order. Batches are not made of items that are alike: each would pull the weights its own way.
+    fn arrange(examples: &Examples, batch: &mut [usize]);
+
+    /// The scale of the inputs.
+    fn standardization(&mut self) -> &mut Standardization;
 
     /// The calibrations of the heads.
     fn calibrations(&mut self) -> &mut Calibrations;
@@ -76,6 +80,7 @@ pub(super) trait TrainableModel: ResponseModel + Sized {
         divisor: f64,
         examples: &Examples,
         table: &TrackTable<'_>,
+        dropout: &mut Dropout,
     ) -> Result<Vec<Tensor>>;
 }
 
@@ -90,7 +95,11 @@ impl TrainableModel for ContextualModel {
         item..item + 1
     }
 
-    fn arrange(_examples: &Examples, _items: &mut [usize]) {}
+    fn arrange(_examples: &Examples, _batch: &mut [usize]) {}
+
+    fn standardization(&mut self) -> &mut Standardization {
+        &mut self.standardization
+    }
 
     fn calibrations(&mut self) -> &mut Calibrations {
         &mut self.calibrations
@@ -107,6 +116,7 @@ impl TrainableModel for ContextualModel {
         divisor: f64,
         examples: &Examples,
         table: &TrackTable<'_>,
+        dropout: &mut Dropout,
     ) -> Result<Vec<Tensor>> {
         let (mut rows, mut labels) = (Rows::default(), Labels::default());
         for &play in items {
@@ -114,7 +124,7 @@ impl TrainableModel for ContextualModel {
             labels.push(examples, play);
         }
         let (features, positions) = rows.tensors(0..rows.len(), self.device())?;
-        let loss = labels.loss(&self.logits(&features, &positions)?, divisor)?;
+        let loss = labels.loss(&self.logits(&features, &positions, dropout)?, divisor)?;
         Ok(Tensor::f_run_backward(&[loss], parameters, false, false)?)
     }
 }
@@ -130,9 +140,13 @@ impl TrainableModel for SequentialModel {
         examples.plays(item)
     }
 
-    /// Sessions of like length side by side: few steps of a batch are empty.
-    fn arrange(examples: &Examples, items: &mut [usize]) {
-        items.sort_by_key(|&session| std::cmp::Reverse(examples.plays(session).len()));
+    /// Sessions of like length side by side: few steps of a shard are empty.
+    fn arrange(examples: &Examples, batch: &mut [usize]) {
+        batch.sort_by_key(|&session| std::cmp::Reverse(examples.plays(session).len()));
+    }
+
+    fn standardization(&mut self) -> &mut Standardization {
+        &mut self.standardization
     }
 
     fn calibrations(&mut self) -> &mut Calibrations {
@@ -150,6 +164,7 @@ impl TrainableModel for SequentialModel {
         divisor: f64,
         examples: &Examples,
         table: &TrackTable<'_>,
+        dropout: &mut Dropout,
     ) -> Result<Vec<Tensor>> {
         let sessions: Vec<_> = items.iter().map(|&session| examples.plays(session)).collect();
         let longest = sessions.iter().map(|plays| plays.len()).max().unwrap_or(0);
@@ -179,7 +194,7 @@ impl TrainableModel for SequentialModel {
             let shape = [steps as i64, sessions.len() as i64, width as i64];
             let plays = Tensor::f_from_slice(&features)?.f_reshape(shape)?.f_to_device(self.device())?;
             let (gradients, after) = with_gradients(parameters, || {
-                let (logits, after) = self.logits(&plays, &memory)?;
+                let (logits, after) = self.logits(&plays, &memory, dropout)?;
                 Ok((labels.loss(&logits.f_reshape([-1, HEADS.len() as i64])?, divisor)?, after))
             })?;
             memory = after.f_detach()?;

@@ -12,8 +12,9 @@ use tch::{Device, Tensor};
 
 use super::calibration::{self, Calibrations};
 use super::rows::POSITION_FEATURES;
+use super::standardization::Standardization;
 use super::{HEADS, Predictions, ResponseModel, Rows};
-use crate::network::{Dense, DenseStack, Parameters};
+use crate::network::{Dense, DenseStack, Dropout, Parameters};
 use crate::tensors::{SavedTensor, TensorFile, save_tensors};
 use crate::{ModelError, Result};
 
@@ -29,11 +30,14 @@ const FILE: &str = "user_model.safetensors";
 pub struct ContextualSettings {
     /// Widths of the hidden layers (Tomasi et al. 2023: 500, 200, 200).
     pub hidden: Vec<usize>,
-    /// Step size of Adam.
+    /// Step size of Adam at the beginning; it falls evenly to 0 at the end of the last epoch.
     pub learning_rate: f64,
-    /// Decoupled weight decay of Adam; chosen, as the step size, by validation loss on three real exports
-    /// (with earlier features).
+    /// Decoupled weight decay of Adam.
     pub weight_decay: f64,
+    /// Share of the outputs of hidden layers that is left out in training.
+    pub dropout: f64,
+    /// Share of the inputs that is left out in training.
+    pub input_dropout: f64,
     /// Plays per gradient step.
     pub batch: usize,
     /// Largest number of passes over the training plays.
@@ -48,10 +52,12 @@ impl Default for ContextualSettings {
     fn default() -> Self {
         Self {
             hidden: vec![500, 200, 200],
-            learning_rate: 3e-4,
-            weight_decay: 3.0,
-            batch: 256,
-            max_epochs: 15,
+            learning_rate: 1e-3,
+            weight_decay: 0.01,
+            dropout: 0.3,
+            input_dropout: 0.1,
+            batch: 512,
+            max_epochs: 6,
             validations_per_epoch: 2,
             patience: 4,
         }
@@ -67,6 +73,8 @@ impl ContextualSettings {
         check(!self.hidden.is_empty() && widths, "user_model.hidden", "needs at least one width, each in 1..=65536")?;
         check(self.learning_rate > 0.0, "user_model.learning_rate", "must be above 0")?;
         check(self.weight_decay >= 0.0, "user_model.weight_decay", "must not be negative")?;
+        check((0.0..1.0).contains(&self.dropout), "user_model.dropout", "must be in 0..1")?;
+        check((0.0..1.0).contains(&self.input_dropout), "user_model.input_dropout", "must be in 0..1")?;
         check((1..=1 << 20).contains(&self.batch), "user_model.batch", "must be in 1..=1048576")?;
         check(self.max_epochs > 0, "user_model.max_epochs", "must be at least 1")?;
         check(
@@ -82,6 +90,7 @@ pub struct ContextualModel {
     device: Device,
     inputs: usize,
     hidden: Vec<usize>,
+    pub(super) standardization: Standardization,
     stack: DenseStack,
     heads: Dense,
     /// Weights `[1, POSITION_FEATURES]` of the position in the end-of-session logit.
@@ -97,11 +106,9 @@ impl ContextualModel {
         let last = hidden.last().copied().unwrap_or(inputs);
         let heads = Dense::new(&mut parameters, "heads", last, HEADS.len())?;
         let end_position = parameters.zero_weight("end_position.weight", 1, POSITION_FEATURES)?;
-        let hidden = hidden.to_vec();
-        Ok((
-            Self { device, inputs, hidden, stack, heads, end_position, calibrations: Calibrations::default() },
-            parameters,
-        ))
+        let (hidden, calibrations) = (hidden.to_vec(), Calibrations::default());
+        let standardization = Standardization::none(inputs, device)?;
+        Ok((Self { device, inputs, hidden, standardization, stack, heads, end_position, calibrations }, parameters))
     }
 
     /// Another handle on the same network, for use on another thread.
@@ -110,6 +117,7 @@ impl ContextualModel {
             device: self.device,
             inputs: self.inputs,
             hidden: self.hidden.clone(),
+            standardization: self.standardization.shallow_clone(),
             stack: self.stack.shallow_clone(),
             heads: self.heads.shallow_clone(),
             end_position: self.end_position.shallow_clone(),
@@ -133,8 +141,9 @@ impl ContextualModel {
     }
 
     /// Uncalibrated logits `[rows, 4]`.
-    pub(super) fn logits(&self, features: &Tensor, positions: &Tensor) -> Result<Tensor> {
-        let logits = self.heads.forward(&self.stack.forward(features)?)?;
+    pub(super) fn logits(&self, features: &Tensor, positions: &Tensor, dropout: &mut Dropout) -> Result<Tensor> {
+        let inputs = dropout.inputs(&self.standardization.apply(features)?)?;
+        let logits = self.heads.forward(&self.stack.forward_dropping(&inputs, dropout)?)?;
         // Columns 0..3 get zeros: the position speaks to the end of the session alone.
         let end = positions.f_linear(&self.end_position, None::<&Tensor>)?.f_constant_pad_nd([3, 0])?;
         Ok(logits.f_add(&end)?)
@@ -145,7 +154,8 @@ impl ContextualModel {
         tch::no_grad(|| {
             for start in (0..rows.len()).step_by(CHUNK_ROWS) {
                 let (features, positions) = rows.tensors(start..rows.len().min(start + CHUNK_ROWS), self.device)?;
-                let logits = Vec::<f32>::try_from(self.logits(&features, &positions)?.f_reshape([-1])?)?;
+                let logits = self.logits(&features, &positions, &mut Dropout::none())?;
+                let logits = Vec::<f32>::try_from(logits.f_reshape([-1])?)?;
                 calibration::predict(&self.calibrations, &logits, predictions);
             }
             Ok(())
@@ -158,6 +168,7 @@ impl ContextualModel {
         let mut tensors = parameters.saved("parameters.")?;
         tensors.push(("inputs".into(), SavedTensor::number(self.inputs as u32)));
         tensors.push(("hidden_widths".into(), SavedTensor::integers(&[hidden.len()], &hidden)));
+        tensors.push(("standardization".into(), self.standardization.saved()?));
         tensors.push(("calibration".into(), calibration::saved(&self.calibrations)));
         save_tensors(&folder.join(FILE), &tensors)
     }
@@ -174,6 +185,7 @@ impl ContextualModel {
         let hidden: Vec<usize> = file.integers("hidden_widths")?.iter().map(|&width| width as usize).collect();
         let (mut model, mut parameters) = Self::new(&hidden, inputs, 0, device)?;
         parameters.load(&file, "parameters.")?;
+        model.standardization = Standardization::load(&file, inputs, &path, device)?;
         model.calibrations = calibration::load(&file, &path)?;
         Ok(model)
     }

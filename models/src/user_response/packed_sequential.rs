@@ -3,11 +3,11 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::calibration::Calibrations;
-use super::{HEADS, Predictions, ResponseModel, Rows, SequentialModel};
+use super::calibration::{self, Calibrations};
+use super::standardization::Standardization;
+use super::{Predictions, ResponseModel, Rows, SequentialModel};
 use crate::Result;
-use crate::features::SO_FAR_FEATURES;
-use crate::network::{PackedDense, PackedLstm};
+use crate::network::{PackedDense, PackedDenseStack, PackedLstm};
 
 /// Rows that go through the layers at once: few enough to stay in cache.
 const CHUNK_ROWS: usize = 64;
@@ -19,9 +19,12 @@ pub struct PackedSequentialModel {
 }
 
 struct Layers {
+    /// What brings the inputs to scale.
+    means: Vec<f32>,
+    scales: Vec<f32>,
     lstm: Vec<PackedLstm>,
-    responses: PackedDense,
-    session_end: PackedDense,
+    dense: PackedDenseStack,
+    heads: PackedDense,
 }
 
 impl Layers {
@@ -33,29 +36,29 @@ impl Layers {
 impl PackedSequentialModel {
     /// Of a model's present weights.
     pub fn new(model: &SequentialModel) -> Result<Self> {
-        let (layers, responses, session_end) = model.layers();
+        let (layers, dense, heads) = model.layers();
         let lstm = layers.iter().map(PackedLstm::new).collect::<Result<_>>()?;
-        let layers =
-            Layers { lstm, responses: PackedDense::new(responses)?, session_end: PackedDense::new(session_end)? };
+        let [means, scales] = model.standardization.values()?;
+        let (dense, heads) = (PackedDenseStack::new(dense)?, PackedDense::new(heads)?);
+        let layers = Layers { means, scales, lstm, dense, heads };
         Ok(Self { layers: Arc::new(layers), calibrations: model.calibrations })
     }
 
-    /// Appends what the heads make of the outputs of rows `range`.
-    fn append(&self, rows: &Rows, range: Range<usize>, outputs: &[f32], predictions: &mut Vec<Predictions>) {
-        let count = range.len();
-        let (mut responses, mut session_end, mut seen) = (Vec::new(), Vec::new(), Vec::new());
-        self.layers.responses.forward(outputs, count, &mut responses);
-        let (width, inputs) = (outputs.len() / count, rows.features(range.clone()).len() / count);
-        for (output, input) in outputs.chunks_exact(width).zip(rows.features(range).chunks_exact(inputs)) {
+    /// Brings rows to scale.
+    fn scaled(&self, rows: &Rows, range: Range<usize>, scaled: &mut Vec<f32>) {
+        Standardization::apply_to(&self.layers.means, &self.layers.scales, rows.features(range), scaled);
+    }
+
+    /// Appends what the heads make of plays, brought to scale, and of what the last LSTM layer made of them.
+    fn append(&self, plays: &[f32], outputs: &[f32], count: usize, predictions: &mut Vec<Predictions>) {
+        let (mut seen, mut logits) = (Vec::new(), Vec::new());
+        for (play, output) in plays.chunks_exact(plays.len() / count).zip(outputs.chunks_exact(outputs.len() / count)) {
+            seen.extend_from_slice(play);
             seen.extend_from_slice(output);
-            seen.extend_from_slice(&input[inputs - SO_FAR_FEATURES..]);
         }
-        self.layers.session_end.forward(&seen, count, &mut session_end);
-        let logits = responses.chunks_exact(HEADS.len() - 1).zip(&session_end);
-        predictions.extend(logits.map(|(responses, &session_end)| {
-            let logit = |head: usize| responses.get(head).copied().unwrap_or(session_end);
-            std::array::from_fn(|head| self.calibrations[head].probability(logit(head)))
-        }));
+        self.layers.dense.forward(&mut seen, count, &mut logits);
+        self.layers.heads.forward(&seen, count, &mut logits);
+        calibration::predict(&self.calibrations, &logits, predictions);
     }
 }
 
@@ -70,28 +73,28 @@ impl ResponseModel for PackedSequentialModel {
 
     fn play(&self, rows: &Rows, memories: &mut [f32], predictions: &mut Vec<Predictions>) -> Result<()> {
         let length = self.memory_length();
-        let (mut inputs, mut outputs) = (Vec::new(), Vec::new());
+        let (mut plays, mut inputs, mut outputs) = (Vec::new(), Vec::new(), Vec::new());
         for (chunk, memories) in memories.chunks_mut(CHUNK_ROWS * length).enumerate() {
             let (start, count) = (chunk * CHUNK_ROWS, memories.len() / length);
-            inputs.clear();
-            inputs.extend_from_slice(rows.features(start..start + count));
+            self.scaled(rows, start..start + count, &mut plays);
+            inputs.clone_from(&plays);
             let mut at = 0;
             for layer in &self.layers.lstm {
                 layer.step(&inputs, memories, length, at, &mut outputs);
                 std::mem::swap(&mut inputs, &mut outputs);
                 at += 2 * layer.units();
             }
-            self.append(rows, start..start + count, &inputs, predictions);
+            self.append(&plays, &inputs, count, predictions);
         }
         Ok(())
     }
 
     fn candidates(&self, rows: &Rows, memory: &[f32], predictions: &mut Vec<Predictions>) -> Result<()> {
-        let (mut inputs, mut outputs) = (Vec::new(), Vec::new());
+        let (mut plays, mut inputs, mut outputs) = (Vec::new(), Vec::new(), Vec::new());
         for start in (0..rows.len()).step_by(CHUNK_ROWS) {
             let count = CHUNK_ROWS.min(rows.len() - start);
-            inputs.clear();
-            inputs.extend_from_slice(rows.features(start..start + count));
+            self.scaled(rows, start..start + count, &mut plays);
+            inputs.clone_from(&plays);
             let mut memory = memory;
             for layer in &self.layers.lstm {
                 let (state, rest) = memory.split_at(2 * layer.units());
@@ -99,7 +102,7 @@ impl ResponseModel for PackedSequentialModel {
                 std::mem::swap(&mut inputs, &mut outputs);
                 memory = rest;
             }
-            self.append(rows, start..start + count, &inputs, predictions);
+            self.append(&plays, &inputs, count, predictions);
         }
         Ok(())
     }

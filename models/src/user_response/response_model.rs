@@ -71,6 +71,11 @@ pub(super) struct Walk {
 }
 
 impl Walk {
+    /// A new session begins.
+    pub(super) fn clear(&mut self) {
+        self.session.clear();
+    }
+
     /// Appends the row of the next play, with the session before it where the model sees it.
     pub(super) fn push_row(
         &mut self,

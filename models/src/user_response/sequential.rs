@@ -1,5 +1,6 @@
 //! SWM, the sequential user model p(y_t | y_<t, i_<=t, u, c) (Tomasi et al., KDD 2023): LSTM layers over the plays of a
-//! session, each with the responses to the one before, then one logit per response, and one for the end of the session.
+//! session, each with the responses to the one before; dense layers over what they give and the play itself; then one logit
+//! per response, and one for the end of the session.
 
 use std::path::Path;
 
@@ -7,9 +8,9 @@ use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
 
 use super::calibration::{self, Calibrations};
+use super::standardization::Standardization;
 use super::{HEADS, PackedSequentialModel, Predictions, ResponseModel, Rows};
-use crate::features::SO_FAR_FEATURES;
-use crate::network::{Cell, Dense, Parameters, Recurrent};
+use crate::network::{Cell, Dense, DenseStack, Dropout, Parameters, Recurrent};
 use crate::tensors::{SavedTensor, TensorFile, save_tensors};
 use crate::{ModelError, Result};
 
@@ -24,10 +25,16 @@ const FILE: &str = "sequential_model.safetensors";
 pub struct SequentialSettings {
     /// Units of the LSTM layers (Tomasi et al. 2023: 500, 200, 200).
     pub lstm: Vec<usize>,
+    /// Widths of the dense layers over the last LSTM layer and the play.
+    pub hidden: Vec<usize>,
     /// Step size of Adam at the beginning; it falls evenly to 0 at the end of the last epoch.
     pub learning_rate: f64,
     /// Decoupled weight decay of Adam.
     pub weight_decay: f64,
+    /// Share of the outputs of hidden layers that is left out in training.
+    pub dropout: f64,
+    /// Share of the inputs that is left out in training.
+    pub input_dropout: f64,
     /// Sessions per gradient step.
     pub batch: usize,
     /// Largest number of passes over the training sessions.
@@ -41,9 +48,12 @@ pub struct SequentialSettings {
 impl Default for SequentialSettings {
     fn default() -> Self {
         Self {
-            lstm: vec![500, 200, 200],
+            lstm: vec![96],
+            hidden: vec![256, 128],
             learning_rate: 1e-3,
-            weight_decay: 0.3,
+            weight_decay: 0.01,
+            dropout: 0.3,
+            input_dropout: 0.1,
             batch: 64,
             max_epochs: 6,
             validations_per_epoch: 2,
@@ -57,9 +67,13 @@ impl SequentialSettings {
     pub fn validate(&self) -> Result<()> {
         let check =
             |holds, setting, problem: &str| if holds { Ok(()) } else { Err(ModelError::setting(setting, problem)) };
-        let units = self.lstm.iter().all(|units| (1..=1 << 14).contains(units));
+        let sizes = |sizes: &[usize]| !sizes.is_empty() && sizes.iter().all(|size| (1..=1 << 14).contains(size));
         let layers = "needs at least one layer, each of 1..=16384 units";
-        check(!self.lstm.is_empty() && units, "user_model.sequential.lstm", layers)?;
+        check(sizes(&self.lstm), "user_model.sequential.lstm", layers)?;
+        check(sizes(&self.hidden), "user_model.sequential.hidden", layers)?;
+        let share = |share: f64| (0.0..1.0).contains(&share);
+        check(share(self.dropout), "user_model.sequential.dropout", "must be in 0..1")?;
+        check(share(self.input_dropout), "user_model.sequential.input_dropout", "must be in 0..1")?;
         check(self.learning_rate > 0.0, "user_model.sequential.learning_rate", "must be above 0")?;
         check(self.weight_decay >= 0.0, "user_model.sequential.weight_decay", "must not be negative")?;
         check((1..=1 << 16).contains(&self.batch), "user_model.sequential.batch", "must be in 1..=65536")?;
@@ -74,17 +88,23 @@ pub struct SequentialModel {
     device: Device,
     inputs: usize,
     units: Vec<usize>,
+    hidden: Vec<usize>,
+    pub(super) standardization: Standardization,
     layers: Vec<Recurrent>,
-    /// Logits of the responses from the last layer.
-    responses: Dense,
-    /// The logit of the session's end from the last layer and the session so far.
-    session_end: Dense,
+    stack: DenseStack,
+    heads: Dense,
     pub(super) calibrations: Calibrations,
 }
 
 impl SequentialModel {
-    /// A new network for rows of `inputs` features, and its parameters.
-    pub fn new(units: &[usize], inputs: usize, seed: u64, device: Device) -> Result<(Self, Parameters)> {
+    /// A new network of LSTM layers of `units` and dense layers of `hidden` for rows of `inputs` features, and its parameters.
+    pub fn new(
+        units: &[usize],
+        hidden: &[usize],
+        inputs: usize,
+        seed: u64,
+        device: Device,
+    ) -> Result<(Self, Parameters)> {
         let mut parameters = Parameters::new(seed, device);
         let mut layers = Vec::with_capacity(units.len());
         let mut width = inputs;
@@ -92,10 +112,13 @@ impl SequentialModel {
             layers.push(Recurrent::new(&mut parameters, &format!("lstm{number}"), Cell::Lstm, width, units, 1)?);
             width = units;
         }
-        let responses = Dense::new(&mut parameters, "responses", width, HEADS.len() - 1)?;
-        let session_end = Dense::new(&mut parameters, "session_end", width + SO_FAR_FEATURES, 1)?;
-        let (units, calibrations) = (units.to_vec(), Calibrations::default());
-        Ok((Self { device, inputs, units, layers, responses, session_end, calibrations }, parameters))
+        let stack = DenseStack::new(&mut parameters, "hidden", inputs + width, hidden)?;
+        let heads =
+            Dense::new(&mut parameters, "heads", hidden.last().copied().unwrap_or(inputs + width), HEADS.len())?;
+        let (units, hidden, calibrations) = (units.to_vec(), hidden.to_vec(), Calibrations::default());
+        let standardization = Standardization::none(inputs, device)?;
+        let model = Self { device, inputs, units, hidden, standardization, layers, stack, heads, calibrations };
+        Ok((model, parameters))
     }
 
     /// Another handle on the same network, for use on another thread.
@@ -104,9 +127,11 @@ impl SequentialModel {
             device: self.device,
             inputs: self.inputs,
             units: self.units.clone(),
+            hidden: self.hidden.clone(),
+            standardization: self.standardization.shallow_clone(),
             layers: self.layers.iter().map(Recurrent::shallow_clone).collect(),
-            responses: self.responses.shallow_clone(),
-            session_end: self.session_end.shallow_clone(),
+            stack: self.stack.shallow_clone(),
+            heads: self.heads.shallow_clone(),
             calibrations: self.calibrations,
         }
     }
@@ -121,9 +146,9 @@ impl SequentialModel {
         self.inputs
     }
 
-    /// The LSTM layers, the heads of the responses, and that of the session's end.
-    pub(super) fn layers(&self) -> (&[Recurrent], &Dense, &Dense) {
-        (&self.layers, &self.responses, &self.session_end)
+    /// The LSTM layers, the dense layers and the heads.
+    pub(super) fn layers(&self) -> (&[Recurrent], &DenseStack, &Dense) {
+        (&self.layers, &self.stack, &self.heads)
     }
 
     /// The same model for use in simulation: with weights laid out on the CPU, as it is on a GPU.
@@ -136,9 +161,7 @@ impl SequentialModel {
 
     /// Starts the heads at given base rates.
     pub(super) fn set_base_rates(&mut self, rates: &Predictions) -> Result<()> {
-        let [complete, skip, past, end] = rates.map(|rate| (rate / (1.0 - rate)).ln());
-        self.responses.set_bias(&[complete, skip, past])?;
-        self.session_end.set_bias(&[end])
+        self.heads.set_bias(&rates.map(|rate| (rate / (1.0 - rate)).ln()))
     }
 
     /// Memory of `rows` sessions that have just begun, `[rows, memory_length]`.
@@ -147,23 +170,22 @@ impl SequentialModel {
     }
 
     /// Uncalibrated logits `[steps, rows, 4]` of plays `[steps, rows, inputs]`, and the memory after them.
-    pub(super) fn logits(&self, plays: &Tensor, memory: &Tensor) -> Result<(Tensor, Tensor)> {
+    pub(super) fn logits(&self, plays: &Tensor, memory: &Tensor, dropout: &mut Dropout) -> Result<(Tensor, Tensor)> {
+        let plays = dropout.inputs(&self.standardization.apply(plays)?)?;
         let mut outputs = plays.shallow_clone();
         let mut after = Vec::with_capacity(self.layers.len());
         for (layer, state) in self.layers.iter().zip(self.states(memory)?) {
             let (above, state) = layer.forward(&outputs, &state)?;
-            outputs = above;
+            outputs = dropout.hidden(&above)?;
             after.push(state);
         }
-        Ok((self.heads(&outputs, plays)?, Tensor::f_cat(&after, 1)?))
+        Ok((self.heads(&plays, &outputs, dropout)?, Tensor::f_cat(&after, 1)?))
     }
 
-    /// Logits of outputs of the last layer and the rows that they were made of. The end of the session does not shape what the
-    /// layers learn: it tells so little that they would learn it by heart.
-    fn heads(&self, outputs: &Tensor, plays: &Tensor) -> Result<Tensor> {
-        let so_far = plays.f_narrow(-1, (self.inputs - SO_FAR_FEATURES) as i64, SO_FAR_FEATURES as i64)?;
-        let session_end = self.session_end.forward(&Tensor::f_cat(&[outputs.f_detach()?, so_far], -1)?)?;
-        Ok(Tensor::f_cat(&[self.responses.forward(outputs)?, session_end], -1)?)
+    /// Logits of plays, brought to scale, and what the last LSTM layer made of them.
+    fn heads(&self, plays: &Tensor, outputs: &Tensor, dropout: &mut Dropout) -> Result<Tensor> {
+        let seen = Tensor::f_cat(&[plays, outputs], -1)?;
+        self.heads.forward(&self.stack.forward_dropping(&seen, dropout)?)
     }
 
     /// The layers' parts of a memory.
@@ -190,10 +212,13 @@ impl SequentialModel {
 
     /// Writes the network into a folder.
     pub fn save(&self, parameters: &Parameters, folder: &Path) -> Result<()> {
-        let units: Vec<u32> = self.units.iter().map(|&units| units as u32).collect();
+        let [units, hidden] =
+            [&self.units, &self.hidden].map(|sizes| sizes.iter().map(|&size| size as u32).collect::<Vec<_>>());
         let mut tensors = parameters.saved("parameters.")?;
         tensors.push(("inputs".into(), SavedTensor::number(self.inputs as u32)));
         tensors.push(("lstm_units".into(), SavedTensor::integers(&[units.len()], &units)));
+        tensors.push(("hidden_widths".into(), SavedTensor::integers(&[hidden.len()], &hidden)));
+        tensors.push(("standardization".into(), self.standardization.saved()?));
         tensors.push(("calibration".into(), calibration::saved(&self.calibrations)));
         save_tensors(&folder.join(FILE), &tensors)
     }
@@ -207,9 +232,12 @@ impl SequentialModel {
             let problem = format!("expects rows of {found:?} features, but the features have {inputs}");
             return Err(ModelError::bad_file(&path, problem));
         }
-        let units: Vec<usize> = file.integers("lstm_units")?.iter().map(|&units| units as usize).collect();
-        let (mut model, mut parameters) = Self::new(&units, inputs, 0, device)?;
+        let sizes =
+            |name| -> Result<Vec<usize>> { Ok(file.integers(name)?.iter().map(|&size| size as usize).collect()) };
+        let (mut model, mut parameters) =
+            Self::new(&sizes("lstm_units")?, &sizes("hidden_widths")?, inputs, 0, device)?;
         parameters.load(&file, "parameters.")?;
+        model.standardization = Standardization::load(&file, inputs, &path, device)?;
         model.calibrations = calibration::load(&file, &path)?;
         Ok(model)
     }
@@ -231,7 +259,8 @@ impl ResponseModel for SequentialModel {
                 let start = block * BLOCK_ROWS;
                 let count = memories.len() / length;
                 let plays = self.block(rows.features(start..start + count), self.inputs)?;
-                let (logits, after) = self.logits(&plays.f_unsqueeze(0)?, &self.block(memories, length)?)?;
+                let memory = self.block(memories, length)?;
+                let (logits, after) = self.logits(&plays.f_unsqueeze(0)?, &memory, &mut Dropout::none())?;
                 self.predict(&logits, predictions)?;
                 after.f_reshape([-1])?.f_to_device(Device::Cpu)?.f_copy_data(memories, memories.len())?;
             }
@@ -243,11 +272,12 @@ impl ResponseModel for SequentialModel {
         tch::no_grad(|| {
             let memory = Tensor::f_from_slice(memory)?.f_unsqueeze(0)?.f_to_device(self.device)?;
             let (plays, _) = rows.tensors(0..rows.len(), self.device)?;
+            let plays = self.standardization.apply(&plays)?;
             let mut outputs = plays.shallow_clone();
             for (layer, state) in self.layers.iter().zip(self.states(&memory)?) {
                 outputs = layer.alternatives(&outputs, &state)?;
             }
-            self.predict(&self.heads(&outputs, &plays)?, predictions)
+            self.predict(&self.heads(&plays, &outputs, &mut Dropout::none())?, predictions)
         })
     }
 
@@ -277,24 +307,25 @@ mod tests {
     /// def fill(shape, start):
     ///     n = torch.Size(shape).numel()
     ///     return (torch.sin(torch.arange(n, dtype=torch.float64) * .7 + start)).float().reshape(shape) * .5
-    /// a, b, heads, end = torch.nn.LSTM(21, 4), torch.nn.LSTM(4, 2), torch.nn.Linear(2, 3), torch.nn.Linear(21, 1)
-    /// parameters = [*a.parameters(), *b.parameters(), *heads.parameters(), *end.parameters()]
+    /// a, b, dense, heads = torch.nn.LSTM(21, 4), torch.nn.LSTM(4, 2), torch.nn.Linear(23, 3), torch.nn.Linear(3, 4)
+    /// parameters = [*a.parameters(), *b.parameters(), *dense.parameters(), *heads.parameters()]
     /// with torch.no_grad():
     ///     for place, p in enumerate(parameters): p.copy_(fill(p.shape, place))
     /// x = fill((5, 2, 21), 9.); h = b(a(x)[0])[0]
-    /// logits = torch.cat([heads(h), end(torch.cat([h.detach(), x[..., 2:]], -1))], -1)
+    /// logits = heads(torch.relu(dense(torch.cat([x, h], -1))))
     /// y = (fill((5, 2, 4), 3.) > 0).float()
     /// torch.nn.functional.binary_cross_entropy_with_logits(logits, y, reduction="sum").backward()
     /// print(logits[-1].flatten().tolist(), [p.grad.sum().item() for p in parameters])
     /// ```
     #[test]
     fn agrees_with_pytorch() {
-        let (model, mut parameters) = SequentialModel::new(&[4, 2], 21, 0, Device::Cpu).unwrap();
+        let (model, mut parameters) = SequentialModel::new(&[4, 2], &[3], 21, 0, Device::Cpu).unwrap();
         fill(&mut parameters);
-        let (logits, _) = model.logits(&filled(&[5, 2, 21], 9.0), &model.no_memory(2).unwrap()).unwrap();
+        let (plays, memory) = (filled(&[5, 2, 21], 9.0), model.no_memory(2).unwrap());
+        let (logits, _) = model.logits(&plays, &memory, &mut Dropout::none()).unwrap();
         assert_near(
             &values(&logits.select(0, 4)),
-            &[0.195427, -0.071028, -0.381236, -2.702566, 0.177481, -0.067047, -0.361936, 1.602494],
+            &[-1.106642, -0.882401, 1.030113, -0.367962, -1.477069, 0.155118, 0.352966, -0.721771],
         );
         let targets = filled(&[5, 2, 4], 3.0).gt(0.0).to_kind(Kind::Float);
         let loss =
@@ -302,14 +333,14 @@ mod tests {
         assert_near(
             &gradient_sums(&parameters, &loss),
             &[
-                -0.00244, 0.001372, 0.002118, 0.002118, 0.027699, 0.004647, 0.014522, 0.014522, 0.158069, -1.6731,
-                -1.169766, -0.033853,
+                -0.021526, -0.004673, 0.011718, 0.011718, 0.253571, 0.025304, -0.572017, -0.572017, -0.487591,
+                4.421678, -10.977625, -4.563738,
             ],
         );
     }
 
     fn small_model() -> (SequentialModel, Parameters) {
-        let (mut model, parameters) = SequentialModel::new(&[20, 5], 21, 1, Device::Cpu).unwrap();
+        let (mut model, parameters) = SequentialModel::new(&[20, 5], &[9, 6], 21, 1, Device::Cpu).unwrap();
         model.calibrations = [0.5, 1.0, 2.0, 1.5].map(|slope| Calibration { slope, offset: 0.1 * slope });
         (model, parameters)
     }
@@ -334,7 +365,8 @@ mod tests {
                 .flat_map(|step| rows(sessions, 21, step as f32).features(session..session + 1).to_vec())
                 .collect();
             let plays = Tensor::from_slice(&features).reshape([4, 1, 21]);
-            let (logits, _) = model.logits(&plays, &model.no_memory(1).unwrap()).unwrap();
+            let memory = model.no_memory(1).unwrap();
+            let (logits, _) = model.logits(&plays, &memory, &mut Dropout::none()).unwrap();
             let (mut alone, mut alone_found) = (vec![0.0; length], Vec::new());
             for (step, expected) in values(&logits).chunks(4).enumerate() {
                 let place = step * sessions + session;

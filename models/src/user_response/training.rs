@@ -3,18 +3,19 @@
 use serde::{Deserialize, Serialize};
 use tch::{Device, Tensor};
 
-use listening_data::Progress;
+use listening_data::{CounterRng, Progress, Stream};
 
 use super::batches::{TrainableModel, UserShare};
 use super::calibration::calibrate;
 use super::response_model::for_each_prediction;
+use super::standardization::Standardization;
 use super::{
     ConstantBaseline, ContextualModel, ContextualSettings, HEADS, ResponseModel, SequentialModel, SequentialSettings,
     TrackTable,
 };
 use crate::features::SO_FAR_FEATURES;
 use crate::metrics::log_loss;
-use crate::network::{Adam, AdamSettings, Parameters};
+use crate::network::{Adam, AdamSettings, Dropout, Parameters};
 use crate::permutation::Permutation;
 use crate::prepared::PreparedData;
 use crate::shards::{in_threads, sum_gradients};
@@ -23,9 +24,6 @@ use crate::{ModelError, Result};
 /// Parts of a batch whose gradients may be computed at the same time. A constant: the sum of the parts, and so the
 /// result, does not depend on the number of threads.
 const SHARDS: usize = 2;
-
-/// Batches that are drawn at once, so that they can be made of sessions of like length.
-const BATCHES_AT_ONCE: usize = 16;
 
 /// Plays of the validation sessions looked at after each epoch, evenly spaced; bounds time and memory.
 pub(super) const MOST_VALIDATION_PLAYS: usize = 200_000;
@@ -74,8 +72,8 @@ pub fn train_contextual(
     model.set_base_rates(&ConstantBaseline::new(&input.data.train).predict())?;
     let fit = Fit {
         learning_rate: settings.learning_rate,
-        falls: false,
         weight_decay: settings.weight_decay,
+        dropout: [settings.input_dropout, settings.dropout],
         batch: settings.batch,
         max_epochs: settings.max_epochs,
         validations_per_epoch: settings.validations_per_epoch,
@@ -93,12 +91,13 @@ pub fn train_sequential(
 ) -> Result<(SequentialModel, Parameters, TrainingReport)> {
     settings.validate()?;
     let inputs = row_length(input)? + SO_FAR_FEATURES;
-    let (mut model, mut parameters) = SequentialModel::new(&settings.lstm, inputs, input.seed, input.device)?;
+    let (mut model, mut parameters) =
+        SequentialModel::new(&settings.lstm, &settings.hidden, inputs, input.seed, input.device)?;
     model.set_base_rates(&ConstantBaseline::new(&input.data.train).predict())?;
     let fit = Fit {
         learning_rate: settings.learning_rate,
-        falls: true,
         weight_decay: settings.weight_decay,
+        dropout: [settings.input_dropout, settings.dropout],
         batch: settings.batch,
         max_epochs: settings.max_epochs,
         validations_per_epoch: settings.validations_per_epoch,
@@ -123,10 +122,11 @@ fn row_length(input: &TrainingInput<'_>) -> Result<usize> {
 
 /// The loop that all user-response models are trained by.
 struct Fit {
+    /// At the beginning; it falls evenly to 0 at the end of the last epoch.
     learning_rate: f64,
-    /// Whether the step size falls evenly to 0 at the end of the last epoch.
-    falls: bool,
     weight_decay: f64,
+    /// Shares left out of the inputs and of hidden layers.
+    dropout: [f64; 2],
     batch: usize,
     max_epochs: usize,
     validations_per_epoch: usize,
@@ -155,10 +155,11 @@ impl Fit {
         let adam =
             AdamSettings { learning_rate: self.learning_rate, weight_decay: self.weight_decay, gradient_norm: 0.0 };
         let mut adam = Adam::new(parameters, adam);
+        *model.standardization() = Standardization::of(input, model)?;
         let mut shards: Vec<(M, Vec<Tensor>)> =
             (0..SHARDS).map(|_| (model.handle(), parameters.tensors().map(Tensor::shallow_clone).collect())).collect();
         let mut best = (f64::INFINITY, 0, parameters.snapshot());
-        let mut losses = Vec::new();
+        let (mut losses, mut updates) = (Vec::new(), 0);
         progress.begin("user-response model", (chosen * self.max_epochs) as u64, M::ITEMS);
         let batches_per_validation = chosen.div_ceil(self.batch * self.validations_per_epoch).max(1);
         'training: for epoch in 1..=self.max_epochs {
@@ -166,37 +167,36 @@ impl Fit {
             let mut in_order = (0..items).map(|place| order.at(place)).filter(is_chosen);
             let (mut batches, mut done) = (0, 0);
             loop {
-                let mut drawn: Vec<usize> = in_order.by_ref().take(self.batch * BATCHES_AT_ONCE).collect();
-                if drawn.is_empty() {
+                let mut batch: Vec<usize> = in_order.by_ref().take(self.batch).collect();
+                if batch.is_empty() {
                     break;
                 }
-                M::arrange(examples, &mut drawn);
-                for batch in drawn.chunks(self.batch) {
-                    let gradients = batch_gradients(&mut shards, batch, input)?;
-                    if self.falls {
-                        let gone = (epoch - 1) as f64 + done as f64 / chosen as f64;
-                        adam.set_learning_rate(self.learning_rate * (1.0 - gone / self.max_epochs as f64));
-                    }
-                    adam.apply(parameters, &gradients, 1.0)?;
-                    (batches, done) = (batches + 1, done + batch.len());
-                    progress.advance(((epoch - 1) * chosen + done) as u64);
-                    if batches % batches_per_validation != 0 && done < chosen {
-                        continue;
-                    }
-                    let loss = validation_loss(model, input)?;
-                    if !loss.is_finite() {
-                        return Err(ModelError::Diverged(format!(
-                            "the user-response model diverged in epoch {epoch} (validation loss {loss}); lower its \
-                             learning_rate (user_model.learning_rate or user_model.sequential.learning_rate)"
-                        )));
-                    }
-                    progress.remark(&format!("epoch {epoch}, validation loss {loss:.4}"));
-                    losses.push(loss);
-                    if loss < best.0 {
-                        best = (loss, losses.len(), parameters.snapshot());
-                    } else if losses.len() - best.1 >= self.patience.max(1) {
-                        break 'training;
-                    }
+                M::arrange(examples, &mut batch);
+                updates += 1;
+                let noise = |shard| CounterRng::new(input.seed, Stream::Dropout, updates, shard);
+                let dropout = |shard| Dropout::new(self.dropout[0], self.dropout[1], noise(shard));
+                let gradients = batch_gradients(&mut shards, &batch, input, &dropout)?;
+                let gone = (epoch - 1) as f64 + done as f64 / chosen as f64;
+                adam.set_learning_rate(self.learning_rate * (1.0 - gone / self.max_epochs as f64));
+                adam.apply(parameters, &gradients, 1.0)?;
+                (batches, done) = (batches + 1, done + batch.len());
+                progress.advance(((epoch - 1) * chosen + done) as u64);
+                if batches % batches_per_validation != 0 && done < chosen {
+                    continue;
+                }
+                let loss = validation_loss(model, input)?;
+                if !loss.is_finite() {
+                    return Err(ModelError::Diverged(format!(
+                        "the user-response model diverged in epoch {epoch} (validation loss {loss}); lower its \
+                         learning_rate (user_model.learning_rate or user_model.sequential.learning_rate)"
+                    )));
+                }
+                progress.remark(&format!("epoch {epoch}, validation loss {loss:.4}"));
+                losses.push(loss);
+                if loss < best.0 {
+                    best = (loss, losses.len(), parameters.snapshot());
+                } else if losses.len() - best.1 >= self.patience.max(1) {
+                    break 'training;
                 }
             }
         }
@@ -218,14 +218,15 @@ fn batch_gradients<M: TrainableModel>(
     shards: &mut [(M, Vec<Tensor>)],
     batch: &[usize],
     input: &TrainingInput<'_>,
+    dropout: &(impl Fn(u32) -> Dropout + Sync),
 ) -> Result<Vec<Tensor>> {
     let examples = &input.data.train;
     let divisor = batch.iter().map(|&item| M::plays(examples, item).len()).sum::<usize>() as f64;
     let parts = batch.chunks(batch.len().div_ceil(shards.len()));
-    let gradients = |((model, parameters), part): (&mut (M, Vec<Tensor>), &[usize])| {
-        model.gradients(parameters, part, divisor, examples, &input.tracks)
+    let gradients = |(shard, ((model, parameters), part)): (usize, (&mut (M, Vec<Tensor>), &[usize]))| {
+        model.gradients(parameters, part, divisor, examples, &input.tracks, &mut dropout(shard as u32))
     };
-    let results = in_threads(shards.iter_mut().zip(parts).collect(), input.threads, &gradients);
+    let results = in_threads(shards.iter_mut().zip(parts).enumerate().collect(), input.threads, &gradients);
     sum_gradients(results.into_iter().collect::<Result<Vec<_>>>()?)
 }
 
