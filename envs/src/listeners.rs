@@ -15,6 +15,8 @@ pub struct Answer {
     pub responses: PlayResponses,
     /// The probabilities that they were drawn with: complete, skip, past threshold.
     pub probabilities: [f32; 3],
+    /// Standard deviation of the expected reward between the members of an ensemble; 0 where one alone answers.
+    pub disagreement: f32,
     /// Whether the listener leaves after the play.
     pub left: bool,
 }

@@ -61,10 +61,11 @@ impl ModelledSessions {
         }
     }
 
-    /// Takes in a play of each of the sessions in `range`, a row each, and appends what is predicted of it.
-    pub fn play(&mut self, range: Range<usize>, rows: &Rows, predictions: &mut Vec<Predictions>) -> Result<()> {
+    /// Takes in a play of each of the sessions in `range`, a row each, and appends what each member of the model predicts of it,
+    /// row by row.
+    pub fn play(&mut self, range: Range<usize>, rows: &Rows, apart: &mut Vec<Predictions>) -> Result<()> {
         let length = self.user_model.memory_length();
-        Ok(self.user_model.play(rows, &mut self.memories[range.start * length..range.end * length], predictions)?)
+        Ok(self.user_model.play_apart(rows, &mut self.memories[range.start * length..range.end * length], apart)?)
     }
 
     /// Brings the model to where the sessions stand: takes in the plays that it has not seen, for all sessions at once.

@@ -11,6 +11,8 @@ pub struct SimulatedEnv {
     listeners: Box<dyn Listeners>,
     sessions: SessionBatch,
     moving: Option<MovingStates>,
+    /// What the reward loses per unit of the listeners' disagreement.
+    uncertainty_penalty: f32,
     /// The number that the next new session takes, and the distance to the one after it.
     next_number: u64,
     stride: u64,
@@ -29,6 +31,7 @@ impl SimulatedEnv {
     ) -> Result<Self> {
         let mut env = Self {
             moving: MovingStates::new(&world, sessions)?,
+            uncertainty_penalty: 0.0,
             sessions: SessionBatch::new(&world, sessions),
             world,
             listeners,
@@ -38,6 +41,13 @@ impl SimulatedEnv {
         };
         (0..sessions).try_for_each(|index| env.begin(index))?;
         Ok(env)
+    }
+
+    /// Charges each reward with `penalty` times the listeners' disagreement about it ([`Answer::disagreement`]): what an
+    /// ensemble is not sure of is worth less.
+    pub fn with_uncertainty_penalty(mut self, penalty: f32) -> Self {
+        self.uncertainty_penalty = penalty;
+        self
     }
 
     fn begin(&mut self, index: usize) -> Result<()> {
@@ -126,13 +136,13 @@ impl VecEnv for SimulatedEnv {
         let world = Arc::clone(&self.world);
         self.listeners.answer(&world, &self.sessions, actions, &mut self.answers)?;
         let settings = &world.settings;
-        for (index, (&action, &Answer { responses, probabilities, left })) in
+        for (index, (&action, &Answer { responses, probabilities, disagreement, left })) in
             actions.iter().zip(&self.answers).enumerate()
         {
             let reward = settings.reward.of(match settings.reward.kind {
                 RewardKind::Sampled => responses.as_floats(),
                 RewardKind::Expected => probabilities,
-            });
+            }) - self.uncertainty_penalty * disagreement;
             self.sessions.record(index, action as u16, responses, reward);
             let view = self.sessions.view(index);
             let streak = view.responses.iter().rev().take_while(|responses| responses.skip).count();

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use listening_models::user_response::Rows;
+use listening_models::user_response::{Ensemble, Rows};
 use listening_models::user_state::CarriedStates;
 use playlist_envs::{
     EnvError, FinishedSession, Listeners, ModelledListeners, ModelledSessions, PlanningModel, PlayResponses,
@@ -40,8 +40,20 @@ fn moving_world() -> Inhabited {
 fn sequential_world(settings: WorldSettings) -> Inhabited {
     let folder = tempfile::tempdir().unwrap();
     let (world, _) = small_world(folder.path(), 40, settings, 7).unwrap();
-    let listeners = ModelledListeners::new(sequential_model(&world));
+    let listeners = ModelledListeners::new(sequential_model(&world, 7));
     (Arc::new(world), Box::new(listeners))
+}
+
+/// A world whose listeners are several models that answer together.
+fn ensemble_world(settings: WorldSettings) -> Inhabited {
+    let folder = tempfile::tempdir().unwrap();
+    let (world, _) = small_world(folder.path(), 40, settings, 7).unwrap();
+    let listeners = ModelledListeners::new(Box::new(ensemble(&world)));
+    (Arc::new(world), Box::new(listeners))
+}
+
+fn ensemble(world: &World) -> Ensemble {
+    Ensemble::new(vec![sequential_model(world, 7), sequential_model(world, 8)])
 }
 
 /// A world in which the synthetic listeners themselves answer.
@@ -52,9 +64,15 @@ fn oracle_world(settings: WorldSettings) -> Inhabited {
     (Arc::new(world), Box::new(listeners))
 }
 
-fn all_worlds() -> [Inhabited; 4] {
+fn all_worlds() -> [Inhabited; 5] {
     let settings = WorldSettings::default;
-    [world(settings()), moving_world(), sequential_world(settings()), oracle_world(settings())]
+    [
+        world(settings()),
+        moving_world(),
+        sequential_world(settings()),
+        ensemble_world(settings()),
+        oracle_world(settings()),
+    ]
 }
 
 fn pool(min_size: usize, max_size: usize) -> PoolSettings {
@@ -152,7 +170,7 @@ fn what_a_sequential_model_says_of_candidates_is_what_its_listeners_do() {
     settings.reward.kind = RewardKind::Expected;
     let (world, listeners) = sequential_world(settings);
     let mut env = SimulatedEnv::new(Arc::clone(&world), listeners, 9, 0, 1).unwrap();
-    let mut follower = ModelledSessions::new(sequential_model(&world));
+    let mut follower = ModelledSessions::new(sequential_model(&world, 7));
     let (mut rows, mut step) = (Rows::default(), StepBatch::default());
     for number in 0..50 {
         let actions: Vec<u32> = (0..9).map(|index| arbitrary_action(&env, index)).collect();
@@ -180,13 +198,50 @@ fn what_a_sequential_model_says_of_candidates_is_what_its_listeners_do() {
     }
 }
 
+/// The charge is the penalty times the standard deviation between the members, each followed by itself: of two, half of what
+/// lies between them.
+#[test]
+fn what_an_ensemble_is_not_sure_of_is_worth_less() {
+    let mut settings = WorldSettings { session_end: false, ..WorldSettings::default() };
+    settings.reward.kind = RewardKind::Expected;
+    let (world, listeners) = ensemble_world(settings);
+    let new_env = |listeners| SimulatedEnv::new(Arc::clone(&world), listeners, 9, 0, 1).unwrap();
+    let (mut sure, mut charged) = (new_env(listeners.another()), new_env(listeners).with_uncertainty_penalty(0.5));
+    let mut members = [7, 8].map(|seed| ModelledSessions::new(sequential_model(&world, seed)));
+    let (mut rows, mut step, mut charged_step) = (Rows::default(), StepBatch::default(), StepBatch::default());
+    let mut largest = 0.0f32;
+    for _ in 0..25 {
+        let actions: Vec<u32> = (0..9).map(|index| arbitrary_action(&sure, index)).collect();
+        let apart = members.each_mut().map(|member| {
+            member.follow(&world, sure.sessions()).unwrap();
+            let expected = actions.iter().enumerate().map(|(index, &action)| {
+                let view = sure.sessions().view(index);
+                let (mut predictions, track) = (Vec::new(), view.track(&world, action as u16) as usize);
+                rows.clear();
+                member.push_row(&world, &view, index, action as u16, &mut rows);
+                member.candidates(index, &rows, &mut predictions).unwrap();
+                consistent_probabilities(&predictions[0], world.catalog.longer_than_threshold[track])[0]
+            });
+            expected.collect::<Vec<_>>()
+        });
+        sure.step(&actions, &mut step).unwrap();
+        charged.step(&actions, &mut charged_step).unwrap();
+        for index in 0..9 {
+            let charge = 0.5 * (apart[0][index] - apart[1][index]).abs() / 2.0;
+            assert!((step.rewards[index] - charged_step.rewards[index] - charge).abs() < 1e-6);
+            largest = largest.max(charge);
+        }
+    }
+    assert!(largest > 1e-4, "the members are apart: {largest}");
+}
+
 /// Where a track is heard out, as it most probably is, the session stands where the plan had it.
 #[test]
 fn plans_stand_where_the_sessions_will() {
     let mut settings = WorldSettings { session_end: false, ..WorldSettings::default() };
     settings.reward.kind = RewardKind::Expected;
     let (world, listeners) = sequential_world(settings.clone());
-    let model = ModelledSessions::new(sequential_model(&world));
+    let model = ModelledSessions::new(sequential_model(&world, 7));
     stands_where_planned(&world, listeners, model, 1e-6);
     let folder = tempfile::tempdir().unwrap();
     let (world, _) = small_world(folder.path(), 40, settings, 7).unwrap();

@@ -15,7 +15,8 @@ use crate::tables::{Columns, count, section};
 /// A user model foretells the responses to a track: complete, skip, past the threshold, and whether the session ends. cwm
 /// looks at listener, context and track; swm also at what happened in the session so far. They are trained on the training
 /// sessions until the loss on the validation sessions no longer falls, and calibrated on these; what is missing on the way
-/// is made. Results lie under artifacts/, where `sim evaluate-user-model` and `sim train-agent` find them.
+/// is made. With user_model.members above 1 a model is an ensemble of as many that were trained apart: the loss shown is the
+/// mean of theirs. Results lie under artifacts/, where `sim evaluate-user-model` and `sim train-agent` find them.
 #[derive(Args)]
 #[command(after_help = "Example:
   sim train-user-model --config configs/demo.toml
@@ -41,13 +42,17 @@ pub fn run(options: &Options, progress: &dyn Progress) -> anyhow::Result<()> {
     for &kind in &options.model {
         for seed in config.seed..config.seed + options.seeds {
             let trained = models.train(kind, config.user_model.users, seed, &mut Vec::new(), progress)?;
-            let report = &trained.report.training;
-            let loss = report.validation_loss.get(report.best_validation.max(1) - 1);
+            let members = &trained.report.training;
+            let losses: Option<Vec<f64>> = members
+                .iter()
+                .map(|report| report.validation_loss.get(report.best_validation.max(1) - 1).copied())
+                .collect();
+            let loss = losses.map(|losses| losses.iter().sum::<f64>() / losses.len() as f64);
             table.add([
                 kind.name().to_owned(),
                 seed.to_string(),
-                count(report.parameters),
-                count(report.plays),
+                count(members.iter().map(|report| report.parameters).sum()),
+                count(members.first().map_or(0, |report| report.plays)),
                 loss.map_or_else(|| "-".to_owned(), |loss| format!("{loss:.4}")),
                 trained.folder.display().to_string(),
             ]);

@@ -88,6 +88,8 @@ pub struct UserModelConfig {
     pub kind: UserModelKind,
     /// Whose plays it is trained on; a half leaves the other to an independent world.
     pub users: UserShare,
+    /// Models that answer together, trained with different seeds.
+    pub members: u64,
     /// Widths of CWM's hidden layers.
     pub hidden: Vec<usize>,
     /// Step size of Adam at the beginning; it falls evenly to 0 at the end of the last epoch.
@@ -143,6 +145,7 @@ impl Default for UserModelConfig {
         Self {
             kind: UserModelKind::default(),
             users: UserShare::default(),
+            members: 1,
             hidden: settings.hidden,
             learning_rate: settings.learning_rate,
             weight_decay: settings.weight_decay,
@@ -176,6 +179,9 @@ impl From<&UserModelConfig> for ContextualSettings {
 impl UserModelConfig {
     /// Refuses settings that make no sense.
     pub fn validate(&self) -> anyhow::Result<()> {
+        if !(1..=100).contains(&self.members) {
+            return Err(UsageError(format!("user_model.members: must be in 1..=100, found {}", self.members)).into());
+        }
         ContextualSettings::from(self).validate()?;
         Ok(self.sequential.validate()?)
     }

@@ -1,12 +1,13 @@
 //! The stages of user-response models.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use listening_data::Progress;
 use listening_models::features::{RELATION_FEATURES, SO_FAR_FEATURES};
 use listening_models::user_response::{
-    ContextualModel, Evaluation, ResponseModel, SequentialModel, TrackTable, TrainingInput, TrainingReport, UserShare,
-    evaluate, train_contextual, train_sequential,
+    ContextualModel, Ensemble, Evaluation, ResponseModel, SequentialModel, TrackTable, TrainingInput, TrainingReport,
+    UserShare, evaluate, train_contextual, train_sequential,
 };
 use listening_models::{PreparedData, Result};
 use playlist_envs::Catalog;
@@ -17,11 +18,14 @@ use super::stage::{self, StageNote, fingerprint, read_metrics};
 use super::world::threads;
 use crate::config::{Config, UserModelKind};
 
+/// Members of an ensemble are trained with seeds so far apart, so that those of runs with other seeds are others.
+const SEEDS_BETWEEN_MEMBERS: u64 = 1_000_003;
+
 /// The contents of a user-response model's `metrics.json`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ModelReport {
-    /// How training went.
-    pub training: TrainingReport,
+    /// How training went, of each member of an ensemble.
+    pub training: Vec<TrainingReport>,
     /// The model and its baselines on the test sessions.
     pub test: Evaluation,
 }
@@ -83,7 +87,7 @@ impl UserModels<'_> {
         let folder = stage::run(&self.config.artifacts, "user-model", &mark, &settings, notes, |folder| {
             let (model, parameters, training) = train_contextual(&self.input(users, seed), &settings, progress)?;
             model.save(&parameters, folder)?;
-            self.report(&model, training, folder)
+            self.report(&model, vec![training], folder)
         })?;
         let model = ContextualModel::load(&folder, self.inputs(), self.device)?;
         Ok(TrainedModel { model, report: read_metrics(&folder)?, fingerprint: mark, folder })
@@ -102,14 +106,41 @@ impl UserModels<'_> {
         let folder = stage::run(&self.config.artifacts, "sequential-model", &mark, settings, notes, |folder| {
             let (model, parameters, training) = train_sequential(&self.input(users, seed), settings, progress)?;
             model.save(&parameters, folder)?;
-            self.report(&model, training, folder)
+            self.report(&model, vec![training], folder)
         })?;
         let model = SequentialModel::load(&folder, self.inputs() + SO_FAR_FEATURES, self.device)?;
         Ok(TrainedModel { model, report: read_metrics(&folder)?, fingerprint: mark, folder })
     }
 
-    /// A model of this kind, trained on the plays of these users with this seed.
+    /// A model of this kind, trained on the plays of these users with this seed; or an ensemble of as many as the config says.
     pub fn train(
+        &self,
+        kind: UserModelKind,
+        users: UserShare,
+        seed: u64,
+        notes: &mut Vec<StageNote>,
+        progress: &dyn Progress,
+    ) -> anyhow::Result<TrainedModel<Box<dyn ResponseModel>>> {
+        let count = self.config.user_model.members;
+        if count == 1 {
+            return self.one(kind, users, seed, notes, progress);
+        }
+        let members = (0..count)
+            .map(|member| self.one(kind, users, seed + member * SEEDS_BETWEEN_MEMBERS, notes, progress))
+            .collect::<anyhow::Result<Vec<_>>>()?;
+        let marks: Vec<&str> = members.iter().map(|member| member.fingerprint.as_str()).collect();
+        let mark = fingerprint("user-model-ensemble-1", &marks, self.features)?;
+        let training: Vec<_> = members.iter().flat_map(|member| member.report.training.clone()).collect();
+        let ensemble = Ensemble::new(members.iter().map(|member| member.model.another()).collect());
+        let settings = BTreeMap::from([("members", &marks)]);
+        let folder = stage::run(&self.config.artifacts, "user-model-ensemble", &mark, &settings, notes, |folder| {
+            self.report(&ensemble, training, folder)
+        })?;
+        Ok(TrainedModel { model: Box::new(ensemble), report: read_metrics(&folder)?, fingerprint: mark, folder })
+    }
+
+    /// One model of this kind.
+    fn one(
         &self,
         kind: UserModelKind,
         users: UserShare,
@@ -146,7 +177,7 @@ impl UserModels<'_> {
     fn report(
         &self,
         model: &dyn ResponseModel,
-        training: TrainingReport,
+        training: Vec<TrainingReport>,
         folder: &std::path::Path,
     ) -> anyhow::Result<()> {
         let test = evaluate(model, self.data, &self.table(), self.users)?;

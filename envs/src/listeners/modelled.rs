@@ -1,7 +1,7 @@
 //! Listeners who answer by a learnt user-response model.
 
 use listening_data::{CounterRng, Stream};
-use listening_models::user_response::{Predictions, ResponseModel, Rows};
+use listening_models::user_response::{Predictions, ResponseModel, Rows, mean_prediction};
 
 use super::{Answer, Listeners};
 use crate::{ModelledSessions, Result, SessionBatch, World, consistent_probabilities, sample_responses};
@@ -40,13 +40,17 @@ impl Listeners for ModelledListeners {
             self.sessions.push_row(world, &sessions.view(index), index, action as u16, &mut self.rows);
         }
         self.sessions.play(0..actions.len(), &self.rows, &mut self.predictions)?;
-        for (index, (&action, predicted)) in actions.iter().zip(&self.predictions).enumerate() {
+        let members = self.sessions.user_model().members();
+        for (index, (&action, apart)) in actions.iter().zip(self.predictions.chunks_exact(members)).enumerate() {
             let view = sessions.view(index);
             let longer = world.catalog.longer_than_threshold[view.track(world, action as u16) as usize];
-            let probabilities = consistent_probabilities(predicted, longer);
+            let predicted = mean_prediction(apart);
+            let probabilities = consistent_probabilities(&predicted, longer);
+            let expected = |predicted| world.settings.reward.of(consistent_probabilities(predicted, longer));
+            let disagreement = standard_deviation(apart.iter().map(expected));
             let mut rng = CounterRng::new(world.seed, Stream::Response, view.number, view.position() as u32);
             let responses = sample_responses(probabilities, longer, &mut rng);
-            answers.push(Answer { responses, probabilities, left: rng.uniform() < predicted[3] });
+            answers.push(Answer { responses, probabilities, disagreement, left: rng.uniform() < predicted[3] });
         }
         Ok(())
     }
@@ -61,4 +65,11 @@ impl Listeners for ModelledListeners {
     fn another(&self) -> Box<dyn Listeners> {
         Box::new(Self::new(self.sessions.user_model().another()))
     }
+}
+
+/// Of all the values, not of a sample of them; 0 of one.
+fn standard_deviation(values: impl ExactSizeIterator<Item = f32> + Clone) -> f32 {
+    let count = values.len() as f32;
+    let mean = values.clone().sum::<f32>() / count;
+    (values.map(|value| (value - mean).powi(2)).sum::<f32>() / count).sqrt()
 }

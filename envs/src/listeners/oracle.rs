@@ -111,6 +111,7 @@ impl Oracle {
         self.world.observe(&mut live.state, view.track(world, place), ms_played, responses);
         let given = |response: Option<bool>| response == Some(true);
         Answer {
+            disagreement: 0.0,
             responses: PlayResponses {
                 complete: given(responses.complete),
                 skip: given(responses.skip),

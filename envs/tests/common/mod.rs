@@ -16,8 +16,8 @@ pub fn oracle(folder: &Path, world: &World) -> OracleListeners {
 
 /// A sequential user model of a world, with initial weights.
 #[allow(dead_code, reason = "not every file of tests needs it")]
-pub fn sequential_model(world: &World) -> Box<dyn ResponseModel> {
+pub fn sequential_model(world: &World, seed: u64) -> Box<dyn ResponseModel> {
     let features = world.starts.session_length() + world.catalog.feature_width() + RELATION_FEATURES + SO_FAR_FEATURES;
-    let (model, _) = SequentialModel::new(&[20, 12], &[16], features, 7, Device::Cpu).unwrap();
+    let (model, _) = SequentialModel::new(&[20, 12], &[16], features, seed, Device::Cpu).unwrap();
     model.for_simulation().unwrap()
 }

@@ -46,6 +46,16 @@ pub trait ResponseModel: Send {
     /// session is told does not depend on the others.
     fn play(&self, rows: &Rows, memories: &mut [f32], predictions: &mut Vec<Predictions>) -> Result<()>;
 
+    /// How many models answer together; more than one in an [`super::Ensemble`].
+    fn members(&self) -> usize {
+        1
+    }
+
+    /// As [`Self::play`], but appends the answers of each member, row by row, instead of the one that they give together.
+    fn play_apart(&self, rows: &Rows, memories: &mut [f32], apart: &mut Vec<Predictions>) -> Result<()> {
+        self.play(rows, memories, apart)
+    }
+
     /// Answers to several tracks, a row each, of which one may be the next play of the session with this memory. Appends to
     /// `predictions`.
     fn candidates(&self, rows: &Rows, memory: &[f32], predictions: &mut Vec<Predictions>) -> Result<()>;
