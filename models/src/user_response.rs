@@ -11,8 +11,11 @@ mod response_model;
 mod rollouts;
 mod rows;
 mod sequential;
+mod sessions;
 mod standardization;
 mod training;
+mod transformer;
+mod transformer_settings;
 
 pub use baselines::{ConstantBaseline, RateBaseline};
 pub use batches::UserShare;
@@ -25,7 +28,9 @@ pub use response_model::{Predictions, ResponseModel, TrackTable};
 pub use rollouts::{ChallengeReport, ChallengeScore, RateBeside, RolloutReport, roll_out, skip_challenge};
 pub use rows::Rows;
 pub use sequential::{SequentialModel, SequentialSettings};
-pub use training::{TrainingInput, TrainingReport, train_contextual, train_sequential};
+pub use training::{TrainingInput, TrainingReport, train_contextual, train_sequential, train_transformer};
+pub use transformer::{TransformerModel, TransformerShape};
+pub use transformer_settings::TransformerSettings;
 
 /// The heads of a user-response model: three responses and the end of the session.
 pub const HEADS: [&str; 4] = ["complete", "skip", "past_threshold", "session_end"];

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use listening_data::{DataError, SessionRules, SyntheticConfig};
-use listening_models::user_response::{ContextualSettings, SequentialSettings, UserShare};
+use listening_models::user_response::{ContextualSettings, SequentialSettings, TransformerSettings, UserShare};
 use serde::{Deserialize, Serialize};
 
 use crate::failure::UsageError;
@@ -110,6 +110,8 @@ pub struct UserModelConfig {
     pub patience: usize,
     /// SWM and its training.
     pub sequential: SequentialSettings,
+    /// The Transformer and its training.
+    pub transformer: TransformerSettings,
 }
 
 /// User-response models.
@@ -121,6 +123,8 @@ pub enum UserModelKind {
     Cwm,
     /// Sequential: responses also from what happened in the session so far
     Swm,
+    /// As swm, by attention to the plays of the session
+    Transformer,
 }
 
 impl UserModelKind {
@@ -129,6 +133,7 @@ impl UserModelKind {
         match self {
             Self::Cwm => "cwm",
             Self::Swm => "swm",
+            Self::Transformer => "transformer",
         }
     }
 }
@@ -156,6 +161,7 @@ impl Default for UserModelConfig {
             validations_per_epoch: settings.validations_per_epoch,
             patience: settings.patience,
             sequential: SequentialSettings::default(),
+            transformer: TransformerSettings::default(),
         }
     }
 }
@@ -183,6 +189,7 @@ impl UserModelConfig {
             return Err(UsageError(format!("user_model.members: must be in 1..=100, found {}", self.members)).into());
         }
         ContextualSettings::from(self).validate()?;
-        Ok(self.sequential.validate()?)
+        self.sequential.validate()?;
+        Ok(self.transformer.validate()?)
     }
 }

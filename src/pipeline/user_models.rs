@@ -7,7 +7,7 @@ use listening_data::Progress;
 use listening_models::features::{RELATION_FEATURES, SO_FAR_FEATURES};
 use listening_models::user_response::{
     ContextualModel, Ensemble, Evaluation, ResponseModel, SequentialModel, TrackTable, TrainingInput, TrainingReport,
-    UserShare, evaluate, train_contextual, train_sequential,
+    TransformerModel, UserShare, evaluate, train_contextual, train_sequential, train_transformer,
 };
 use listening_models::{PreparedData, Result};
 use playlist_envs::Catalog;
@@ -112,6 +112,25 @@ impl UserModels<'_> {
         Ok(TrainedModel { model, report: read_metrics(&folder)?, fingerprint: mark, folder })
     }
 
+    /// The Transformer, likewise.
+    fn transformer(
+        &self,
+        users: UserShare,
+        seed: u64,
+        notes: &mut Vec<StageNote>,
+        progress: &dyn Progress,
+    ) -> anyhow::Result<TrainedModel<Box<dyn ResponseModel>>> {
+        let settings = &self.config.user_model.transformer;
+        let mark = fingerprint("transformer-model-1", &(settings, users, seed), self.features)?;
+        let folder = stage::run(&self.config.artifacts, "transformer-model", &mark, settings, notes, |folder| {
+            let (model, parameters, training) = train_transformer(&self.input(users, seed), settings, progress)?;
+            model.save(&parameters, folder)?;
+            self.report(&model, vec![training], folder)
+        })?;
+        let model = Box::new(TransformerModel::load(&folder, self.inputs() + SO_FAR_FEATURES, self.device)?);
+        Ok(TrainedModel { model, report: read_metrics(&folder)?, fingerprint: mark, folder })
+    }
+
     /// A model of this kind, trained on the plays of these users with this seed; or an ensemble of as many as the config says.
     pub fn train(
         &self,
@@ -151,6 +170,7 @@ impl UserModels<'_> {
         Ok(match kind {
             UserModelKind::Cwm => self.contextual(users, seed, notes, progress)?.boxed(),
             UserModelKind::Swm => self.sequential(users, seed, notes, progress)?.map(|model| model.for_simulation())?,
+            UserModelKind::Transformer => self.transformer(users, seed, notes, progress)?,
         })
     }
 

@@ -8,14 +8,12 @@ use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
 
 use super::calibration::{self, Calibrations};
+use super::sessions::{SessionNetwork, append, play_in_blocks};
 use super::standardization::Standardization;
 use super::{HEADS, PackedSequentialModel, Predictions, ResponseModel, Rows};
 use crate::network::{Cell, Dense, DenseStack, Dropout, Parameters, Recurrent};
 use crate::tensors::{SavedTensor, TensorFile, save_tensors};
 use crate::{ModelError, Result};
-
-/// Sessions that take a step together.
-const BLOCK_ROWS: usize = 64;
 
 const FILE: &str = "sequential_model.safetensors";
 
@@ -136,16 +134,6 @@ impl SequentialModel {
         }
     }
 
-    /// The device it runs on.
-    pub fn device(&self) -> Device {
-        self.device
-    }
-
-    /// Features per row.
-    pub fn inputs(&self) -> usize {
-        self.inputs
-    }
-
     /// The LSTM layers, the dense layers and the heads.
     pub(super) fn layers(&self) -> (&[Recurrent], &DenseStack, &Dense) {
         (&self.layers, &self.stack, &self.heads)
@@ -164,24 +152,6 @@ impl SequentialModel {
         self.heads.set_bias(&rates.map(|rate| (rate / (1.0 - rate)).ln()))
     }
 
-    /// Memory of `rows` sessions that have just begun, `[rows, memory_length]`.
-    pub(super) fn no_memory(&self, rows: usize) -> Result<Tensor> {
-        Ok(Tensor::f_zeros([rows as i64, self.memory_length() as i64], (Kind::Float, self.device))?)
-    }
-
-    /// Uncalibrated logits `[steps, rows, 4]` of plays `[steps, rows, inputs]`, and the memory after them.
-    pub(super) fn logits(&self, plays: &Tensor, memory: &Tensor, dropout: &mut Dropout) -> Result<(Tensor, Tensor)> {
-        let plays = dropout.inputs(&self.standardization.apply(plays)?)?;
-        let mut outputs = plays.shallow_clone();
-        let mut after = Vec::with_capacity(self.layers.len());
-        for (layer, state) in self.layers.iter().zip(self.states(memory)?) {
-            let (above, state) = layer.forward(&outputs, &state)?;
-            outputs = dropout.hidden(&above)?;
-            after.push(state);
-        }
-        Ok((self.heads(&plays, &outputs, dropout)?, Tensor::f_cat(&after, 1)?))
-    }
-
     /// Logits of plays, brought to scale, and what the last LSTM layer made of them.
     fn heads(&self, plays: &Tensor, outputs: &Tensor, dropout: &mut Dropout) -> Result<Tensor> {
         let seen = Tensor::f_cat(&[plays, outputs], -1)?;
@@ -197,17 +167,6 @@ impl SequentialModel {
             Ok(memory.f_narrow(1, start - length, length)?)
         };
         self.layers.iter().map(part).collect()
-    }
-
-    fn predict(&self, logits: &Tensor, predictions: &mut Vec<Predictions>) -> Result<()> {
-        let logits = Vec::<f32>::try_from(logits.f_reshape([-1])?)?;
-        calibration::predict(&self.calibrations, &logits, predictions);
-        Ok(())
-    }
-
-    /// `values` as rows of a tensor.
-    fn block(&self, values: &[f32], width: usize) -> Result<Tensor> {
-        Ok(Tensor::f_from_slice(values)?.f_reshape([-1, width as i64])?.f_to_device(self.device)?)
     }
 
     /// Writes the network into a folder.
@@ -243,29 +202,59 @@ impl SequentialModel {
     }
 }
 
+impl SessionNetwork for SequentialModel {
+    fn device(&self) -> Device {
+        self.device
+    }
+
+    fn inputs(&self) -> usize {
+        self.inputs
+    }
+
+    fn memory_numbers(&self) -> usize {
+        self.layers.iter().map(Recurrent::state_length).sum()
+    }
+
+    fn logits(&self, plays: &Tensor, memory: &Tensor, dropout: &mut Dropout) -> Result<(Tensor, Tensor)> {
+        let plays = dropout.inputs(&self.standardization.apply(plays)?)?;
+        let mut outputs = plays.shallow_clone();
+        let mut after = Vec::with_capacity(self.layers.len());
+        for (layer, state) in self.layers.iter().zip(self.states(memory)?) {
+            let (above, state) = layer.forward(&outputs, &state)?;
+            outputs = dropout.hidden(&above)?;
+            after.push(state);
+        }
+        Ok((self.heads(&plays, &outputs, dropout)?, Tensor::f_cat(&after, 1)?))
+    }
+
+    fn scale(&mut self) -> &mut Standardization {
+        &mut self.standardization
+    }
+
+    fn calibration(&mut self) -> &mut Calibrations {
+        &mut self.calibrations
+    }
+
+    fn present_calibration(&self) -> &Calibrations {
+        &self.calibrations
+    }
+
+    fn handle(&self) -> Self {
+        self.shallow_clone()
+    }
+}
+
 impl ResponseModel for SequentialModel {
     fn sees_session(&self) -> bool {
         true
     }
 
     fn memory_length(&self) -> usize {
-        self.layers.iter().map(Recurrent::state_length).sum()
+        self.memory_numbers()
     }
 
     fn play(&self, rows: &Rows, memories: &mut [f32], predictions: &mut Vec<Predictions>) -> Result<()> {
-        let length = self.memory_length();
-        tch::no_grad(|| {
-            for (block, memories) in memories.chunks_mut(BLOCK_ROWS * length).enumerate() {
-                let start = block * BLOCK_ROWS;
-                let count = memories.len() / length;
-                let plays = self.block(rows.features(start..start + count), self.inputs)?;
-                let memory = self.block(memories, length)?;
-                let (logits, after) = self.logits(&plays.f_unsqueeze(0)?, &memory, &mut Dropout::none())?;
-                self.predict(&logits, predictions)?;
-                after.f_reshape([-1])?.f_to_device(Device::Cpu)?.f_copy_data(memories, memories.len())?;
-            }
-            Ok(())
-        })
+        play_in_blocks(self, rows, memories, predictions)
     }
 
     fn candidates(&self, rows: &Rows, memory: &[f32], predictions: &mut Vec<Predictions>) -> Result<()> {
@@ -277,7 +266,7 @@ impl ResponseModel for SequentialModel {
             for (layer, state) in self.layers.iter().zip(self.states(&memory)?) {
                 outputs = layer.alternatives(&outputs, &state)?;
             }
-            self.predict(&self.heads(&plays, &outputs, &mut Dropout::none())?, predictions)
+            append(self, &self.heads(&plays, &outputs, &mut Dropout::none())?, predictions)
         })
     }
 
@@ -289,6 +278,7 @@ impl ResponseModel for SequentialModel {
 #[cfg(test)]
 mod tests {
     use super::super::Calibration;
+    use super::super::sessions::{BLOCK_ROWS, no_memory};
     use super::*;
     use crate::test_values::{assert_near, fill, filled, gradient_sums, values};
 
@@ -321,7 +311,7 @@ mod tests {
     fn agrees_with_pytorch() {
         let (model, mut parameters) = SequentialModel::new(&[4, 2], &[3], 21, 0, Device::Cpu).unwrap();
         fill(&mut parameters);
-        let (plays, memory) = (filled(&[5, 2, 21], 9.0), model.no_memory(2).unwrap());
+        let (plays, memory) = (filled(&[5, 2, 21], 9.0), no_memory(&model, 2).unwrap());
         let (logits, _) = model.logits(&plays, &memory, &mut Dropout::none()).unwrap();
         assert_near(
             &values(&logits.select(0, 4)),
@@ -365,7 +355,7 @@ mod tests {
                 .flat_map(|step| rows(sessions, 21, step as f32).features(session..session + 1).to_vec())
                 .collect();
             let plays = Tensor::from_slice(&features).reshape([4, 1, 21]);
-            let memory = model.no_memory(1).unwrap();
+            let memory = no_memory(&model, 1).unwrap();
             let (logits, _) = model.logits(&plays, &memory, &mut Dropout::none()).unwrap();
             let (mut alone, mut alone_found) = (vec![0.0; length], Vec::new());
             for (step, expected) in values(&logits).chunks(4).enumerate() {

@@ -11,7 +11,7 @@ use super::response_model::for_each_prediction;
 use super::standardization::Standardization;
 use super::{
     ConstantBaseline, ContextualModel, ContextualSettings, HEADS, ResponseModel, SequentialModel, SequentialSettings,
-    TrackTable,
+    TrackTable, TransformerModel, TransformerSettings,
 };
 use crate::features::SO_FAR_FEATURES;
 use crate::metrics::log_loss;
@@ -93,6 +93,29 @@ pub fn train_sequential(
     let inputs = row_length(input)? + SO_FAR_FEATURES;
     let (mut model, mut parameters) =
         SequentialModel::new(&settings.lstm, &settings.hidden, inputs, input.seed, input.device)?;
+    model.set_base_rates(&ConstantBaseline::new(&input.data.train).predict())?;
+    let fit = Fit {
+        learning_rate: settings.learning_rate,
+        weight_decay: settings.weight_decay,
+        dropout: [settings.input_dropout, settings.dropout],
+        batch: settings.batch,
+        max_epochs: settings.max_epochs,
+        validations_per_epoch: settings.validations_per_epoch,
+        patience: settings.patience,
+    };
+    let report = fit.run(&mut model, &mut parameters, input, progress)?;
+    Ok((model, parameters, report))
+}
+
+/// Trains the Transformer on the training sessions.
+pub fn train_transformer(
+    input: &TrainingInput<'_>,
+    settings: &TransformerSettings,
+    progress: &dyn Progress,
+) -> Result<(TransformerModel, Parameters, TrainingReport)> {
+    settings.validate()?;
+    let inputs = row_length(input)? + SO_FAR_FEATURES;
+    let (mut model, mut parameters) = TransformerModel::new(&settings.into(), inputs, input.seed, input.device)?;
     model.set_base_rates(&ConstantBaseline::new(&input.data.train).predict())?;
     let fit = Fit {
         learning_rate: settings.learning_rate,
