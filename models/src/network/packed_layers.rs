@@ -35,9 +35,9 @@ pub struct PackedDenseStack {
 }
 
 impl PackedDenseStack {
-    /// Of the layers' present weights.
+    /// Of the present weights of layers without normalisation.
     pub fn new(stack: &DenseStack) -> Result<Self> {
-        Ok(Self { layers: stack.layers().iter().map(PackedDense::new).collect::<Result<_>>()? })
+        Ok(Self { layers: stack.dense_layers().map(PackedDense::new).collect::<Result<_>>()? })
     }
 
     /// Replaces `rows` `[count, inputs]` by the outputs of the last layer; `spare` is memory to work in.
