@@ -83,7 +83,7 @@ impl UserModels<'_> {
         progress: &dyn Progress,
     ) -> anyhow::Result<TrainedModel<ContextualModel>> {
         let settings = (&self.config.user_model).into();
-        let mark = fingerprint("user-model-6", &(&settings, users, seed), self.features)?;
+        let mark = fingerprint("user-model-7", &(&settings, users, seed), self.features)?;
         let folder = stage::run(&self.config.artifacts, "user-model", &mark, &settings, notes, |folder| {
             let (model, parameters, training) = train_contextual(&self.input(users, seed), &settings, progress)?;
             model.save(&parameters, folder)?;
@@ -102,7 +102,7 @@ impl UserModels<'_> {
         progress: &dyn Progress,
     ) -> anyhow::Result<TrainedModel<SequentialModel>> {
         let settings = &self.config.user_model.sequential;
-        let mark = fingerprint("sequential-model-3", &(settings, users, seed), self.features)?;
+        let mark = fingerprint("sequential-model-4", &(settings, users, seed), self.features)?;
         let folder = stage::run(&self.config.artifacts, "sequential-model", &mark, settings, notes, |folder| {
             let (model, parameters, training) = train_sequential(&self.input(users, seed), settings, progress)?;
             model.save(&parameters, folder)?;

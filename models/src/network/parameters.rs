@@ -13,18 +13,28 @@ use crate::tensors::{SavedTensor, TensorFile};
 pub struct Parameters {
     device: Device,
     seed: u64,
+    /// Initial weights are uniform in ±sqrt(spread / fan_in).
+    spread: f32,
     named: Vec<(String, Tensor)>,
 }
 
 impl Parameters {
     /// No parameters yet.
     pub fn new(seed: u64, device: Device) -> Self {
-        Self { device, seed, named: Vec::new() }
+        Self { device, seed, spread: 6.0, named: Vec::new() }
     }
 
-    /// Adds a weight of shape `[outputs, inputs]`, uniform in ±sqrt(6 / fan_in) (He et al. 2015, for ReLU layers).
+    /// Weights that are added from here on are uniform in ±1 / sqrt(fan_in), as PyTorch's dense layers begin. From small weights
+    /// a network learns less by heart.
+    pub fn with_small_weights(mut self) -> Self {
+        self.spread = 1.0;
+        self
+    }
+
+    /// Adds a weight of shape `[outputs, inputs]`, uniform in ±sqrt(6 / fan_in) (He et al. 2015, for ReLU layers), or smaller
+    /// ([`Self::with_small_weights`]).
     pub fn weight(&mut self, name: &str, outputs: usize, inputs: usize, fan_in: usize) -> Result<Tensor> {
-        self.uniform(name, &[outputs, inputs], (6.0 / fan_in.max(1) as f32).sqrt())
+        self.uniform(name, &[outputs, inputs], (self.spread / fan_in.max(1) as f32).sqrt())
     }
 
     /// Adds a tensor, uniform in ±`bound`.

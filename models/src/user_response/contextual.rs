@@ -101,7 +101,7 @@ pub struct ContextualModel {
 impl ContextualModel {
     /// A new network for rows of `inputs` features, and its parameters.
     pub fn new(hidden: &[usize], inputs: usize, seed: u64, device: Device) -> Result<(Self, Parameters)> {
-        let mut parameters = Parameters::new(seed, device);
+        let mut parameters = Parameters::new(seed, device).with_small_weights();
         let stack = DenseStack::new(&mut parameters, "hidden", inputs, hidden)?;
         let last = hidden.last().copied().unwrap_or(inputs);
         let heads = Dense::new(&mut parameters, "heads", last, HEADS.len())?;

@@ -103,7 +103,7 @@ impl SequentialModel {
         seed: u64,
         device: Device,
     ) -> Result<(Self, Parameters)> {
-        let mut parameters = Parameters::new(seed, device);
+        let mut parameters = Parameters::new(seed, device).with_small_weights();
         let mut layers = Vec::with_capacity(units.len());
         let mut width = inputs;
         for (number, &units) in units.iter().enumerate() {

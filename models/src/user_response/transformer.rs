@@ -121,7 +121,7 @@ impl Block {
 impl TransformerModel {
     /// A new network for rows of `inputs` features, and its parameters.
     pub fn new(shape: &TransformerShape, inputs: usize, seed: u64, device: Device) -> Result<(Self, Parameters)> {
-        let mut parameters = Parameters::new(seed, device);
+        let mut parameters = Parameters::new(seed, device).with_small_weights();
         let embedding = Dense::new(&mut parameters, "embedding", inputs, shape.width)?;
         let blocks = (0..shape.layers)
             .map(|number| Block::new(&mut parameters, &format!("block{number}"), shape.width))
