@@ -2,7 +2,7 @@
 
 use tch::Tensor;
 
-use super::Parameters;
+use super::{LayerNorm, Parameters};
 use crate::Result;
 
 /// One affine layer, x W' + b.
@@ -54,18 +54,35 @@ impl Dense {
     }
 }
 
-/// Dense layers with a ReLU after each.
+/// Dense layers with a ReLU after each, and where wanted layer normalisation before it.
 pub struct DenseStack {
-    layers: Vec<Dense>,
+    layers: Vec<(Dense, Option<LayerNorm>)>,
 }
 
 impl DenseStack {
     /// Layers `<name>.0`, `<name>.1`, ... of the given widths.
     pub fn new(parameters: &mut Parameters, name: &str, inputs: usize, widths: &[usize]) -> Result<Self> {
-        let mut inputs = inputs;
+        Self::build(parameters, name, inputs, widths, false)
+    }
+
+    /// The same with the normalisations `<name>.0.norm`, `<name>.1.norm`, ... between each layer and its ReLU.
+    pub fn with_layer_norm(parameters: &mut Parameters, name: &str, inputs: usize, widths: &[usize]) -> Result<Self> {
+        Self::build(parameters, name, inputs, widths, true)
+    }
+
+    fn build(
+        parameters: &mut Parameters,
+        name: &str,
+        mut inputs: usize,
+        widths: &[usize],
+        normalised: bool,
+    ) -> Result<Self> {
         let mut layers = Vec::with_capacity(widths.len());
         for (index, &width) in widths.iter().enumerate() {
-            layers.push(Dense::new(parameters, &format!("{name}.{index}"), inputs, width)?);
+            let name = format!("{name}.{index}");
+            let dense = Dense::new(parameters, &name, inputs, width)?;
+            let norm = normalised.then(|| LayerNorm::new(parameters, &format!("{name}.norm"), width)).transpose()?;
+            layers.push((dense, norm));
             inputs = width;
         }
         Ok(Self { layers })
@@ -73,11 +90,19 @@ impl DenseStack {
 
     /// `[rows, inputs]` to `[rows, last width]`.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        self.layers.iter().try_fold(x.shallow_clone(), |x, layer| Ok(layer.forward(&x)?.f_relu_()?))
+        self.layers.iter().try_fold(x.shallow_clone(), |x, (dense, norm)| {
+            let mut x = dense.forward(&x)?;
+            if let Some(norm) = norm {
+                x = norm.forward(&x)?;
+            }
+            Ok(x.f_relu_()?)
+        })
     }
 
     /// Another handle on the same parameters, for use on another thread.
     pub fn shallow_clone(&self) -> Self {
-        Self { layers: self.layers.iter().map(Dense::shallow_clone).collect() }
+        let layers = self.layers.iter();
+        let layers = layers.map(|(dense, norm)| (dense.shallow_clone(), norm.as_ref().map(LayerNorm::shallow_clone)));
+        Self { layers: layers.collect() }
     }
 }
