@@ -4,8 +4,8 @@ use std::collections::HashMap;
 const CANDIDATES: i64 = CANDIDATE_FEATURES as i64;
 
 fn input(rows: i64, columns: i64, phase: f64) -> Tensor {
-    let values = Tensor::arange(rows * columns, (Kind::Float, Device::Cpu)) * 0.7 + phase;
-    values.sin().reshape([rows, columns])
+    let values = Tensor::arange(rows * columns, (Kind::Double, Device::Cpu)) * 0.7 + phase;
+    values.sin().to_kind(Kind::Float).reshape([rows, columns])
 }
 
 fn network(layer_norm: bool, dueling: bool, quantiles: usize) -> QNetwork {
@@ -68,9 +68,79 @@ impl Whole {
     }
 }
 
+/// Equal up to the rounding of sums of terms as large as the largest value.
 fn near(found: &Tensor, expected: &Tensor) {
     assert_eq!(found.size(), expected.size());
-    assert!((found - expected).abs().max().double_value(&[]) < 1e-5, "{found} {expected}");
+    let scale = expected.abs().max().double_value(&[]).max(1.0);
+    assert!((found - expected).abs().max().double_value(&[]) < 3e-5 * scale, "{found} {expected}");
+}
+
+/// Dueling, normalised layers and quantiles at once. The numbers are PyTorch's:
+/// ```python
+/// import torch
+/// def fill(shape, start):
+///     n = torch.Size(shape).numel()
+///     return torch.sin(torch.arange(n, dtype=torch.float64) * .7 + start).float().reshape(shape)
+/// # State, track and candidate features; widths of the hidden layers; quantiles
+/// S, T, C, H1, H2, N = 7, 5, 35, 6, 4, 3
+/// shapes = [(H1, S), H1, (H1, T), (H1, C), H1, H1]          # first layer, gain and bias of its norm
+/// shapes += 2 * [(H2, H1), H2, H2, H2, (N, H2), N]          # advantage, value: hidden layer, norm, last layer
+/// p = [fill(s if isinstance(s, tuple) else (s,), float(i)).requires_grad_() for i, s in enumerate(shapes)]
+/// norm = lambda x, gain, bias: torch.nn.functional.layer_norm(x, x.shape[1:], gain, bias)
+/// def first(s, t, c):
+///     return norm(s @ p[0].T + p[1] + t @ p[2].T + c @ p[3].T, p[4], p[5]).relu()
+/// def stream(x, at):
+///     return norm(x @ p[at].T + p[at + 1], p[at + 2], p[at + 3]).relu() @ p[at + 4].T + p[at + 5]
+/// states, tracks, candidates = fill((3, S), .1), fill((8, T), .2), fill((8, C), .3)
+/// q = []
+/// for state, (a, b) in zip(states, [(0, 4), (4, 5), (5, 8)]):
+///     s, t, c = state[None], tracks[a:b], candidates[a:b]
+///     mean = first(s, t.mean(0, keepdim=True), c.mean(0, keepdim=True))
+///     q.append(stream(mean, 12) + stream(first(s, t, c), 6) - stream(mean, 6))
+/// q = torch.cat(q)
+/// q.square().sum().backward()
+/// print(q.flatten().tolist(), [p.grad.square().sum().item() for p in p])
+/// ```
+#[test]
+fn the_whole_network_and_its_gradient_agree_with_pytorch() {
+    let mut network = network(true, true, 3);
+    let fill = |(place, tensor): (usize, &Tensor)| input(1, tensor.numel() as i64, place as f64).reshape(tensor.size());
+    let values: Vec<Tensor> = network.parameters.tensors().enumerate().map(fill).collect();
+    network.parameters.restore(&values).unwrap();
+    let (rows, _) = rows(&network.layers);
+    let q = network.layers.returns(&rows).unwrap();
+    let expected: [f64; 24] = [
+        -1.4431, -0.930474, 0.0808478, -1.39908, -0.975682, 0.122019, -1.38903, -0.985287, 0.130079, -1.42394,
+        -0.971127, 0.138297, -1.38261, -0.985056, 0.123223, -1.39807, -0.984783, 0.138168, -1.38461, -0.990511,
+        0.135502, -1.38032, -0.992338, 0.134652,
+    ];
+    near(&q.to_kind(Kind::Double), &Tensor::from_slice(&expected).reshape([8, 3]));
+    let parameters: Vec<&Tensor> = network.parameters.tensors().collect();
+    let gradients = Tensor::run_backward(&[q.square().sum(Kind::Float)], &parameters, false, false);
+    let expected: [f64; 18] = [
+        0.00887389,
+        0.00235225,
+        0.000850147,
+        0.0537197,
+        1.06303,
+        0.770893,
+        4.63179,
+        0.493436,
+        2.04729,
+        9.45958,
+        0.11966,
+        0.0,
+        44.35,
+        30.5184,
+        45.5768,
+        63.814,
+        1659.69,
+        750.164,
+    ];
+    for (gradient, expected) in gradients.iter().zip(expected) {
+        let found = gradient.square().sum(Kind::Double).double_value(&[]);
+        assert!((found - expected).abs() < 1e-3 * expected.max(1e-3), "{found} {expected}");
+    }
 }
 
 /// The split first layer, with and without normalisation, is the whole one: the truth is the network on concatenated
