@@ -353,7 +353,7 @@ fn agents_are_trained_on_user_states_that_move() {
 
 /// All that the agent can be made of at once.
 const EVERY_SWITCH: &str = "--set agent.dueling=true --set agent.layer_norm=true --set agent.quantiles=8 \
-    --set agent.prioritized=true --set agent.n_step=3 --set train.env_steps=4000";
+    --set agent.prioritized=true --set agent.n_step=3 --set agent.replay_capacity=1500 --set train.env_steps=4000";
 
 #[test]
 fn with_every_switch_threads_and_interruptions_change_nothing() {
@@ -367,7 +367,7 @@ fn with_every_switch_threads_and_interruptions_change_nothing() {
     let evenly = "--set agent.prioritized=false";
     train(folder, &format!("--name evenly {EVERY_SWITCH} {evenly}")).expect(0);
     assert!(one.1 != results(folder, "evenly").1, "priorities matter");
-    // Back to the last checkpoint but two, with a replay that has long been full.
+    // Back to the last checkpoint but two; the replay had begun to drop sessions before it.
     let run = folder.join("runs/two");
     fs::remove_file(run.join("metrics.json")).unwrap();
     let mut checkpoints: Vec<PathBuf> =

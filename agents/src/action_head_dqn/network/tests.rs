@@ -139,7 +139,7 @@ fn the_whole_network_and_its_gradient_agree_with_pytorch() {
     ];
     for (gradient, expected) in gradients.iter().zip(expected) {
         let found = gradient.square().sum(Kind::Double).double_value(&[]);
-        assert!((found - expected).abs() < 1e-3 * expected.max(1e-3), "{found} {expected}");
+        assert!((found - expected).abs() < 1e-3 * expected.max(1e-2), "{found} {expected}");
     }
 }
 
