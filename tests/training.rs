@@ -350,3 +350,39 @@ fn agents_are_trained_on_user_states_that_move() {
         .expect(2)
         .says(&["`vae-cf` is no encoder of user states; there are recency-weighted-mean, fs-vae"]);
 }
+
+/// All that the agent can be made of at once.
+const EVERY_SWITCH: &str = "--set agent.dueling=true --set agent.layer_norm=true --set agent.quantiles=8 \
+    --set agent.prioritized=true --set agent.n_step=3 --set agent.replay_capacity=1500 --set train.env_steps=4000";
+
+#[test]
+fn with_every_switch_threads_and_interruptions_change_nothing() {
+    let folder = folder();
+    let folder = folder.path();
+    train(folder, &format!("--name one --threads 1 {EVERY_SWITCH}")).expect(0);
+    train(folder, &format!("--name two --threads 2 {EVERY_SWITCH}")).expect(0);
+    train(folder, "--name plain --set train.env_steps=4000").expect(0);
+    let one = results(folder, "one");
+    assert!(one == results(folder, "two"), "one thread or two");
+    let evenly = "--set agent.prioritized=false";
+    train(folder, &format!("--name evenly {EVERY_SWITCH} {evenly}")).expect(0);
+    assert!(one.1 != results(folder, "evenly").1, "priorities matter");
+    // Back to the last checkpoint but two; the replay had begun to drop sessions before it.
+    let run = folder.join("runs/two");
+    fs::remove_file(run.join("metrics.json")).unwrap();
+    let mut checkpoints: Vec<PathBuf> =
+        fs::read_dir(run.join("checkpoints")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    checkpoints.retain(|path| path.is_dir());
+    checkpoints.sort();
+    for newest in &checkpoints[1..] {
+        fs::remove_dir_all(newest).unwrap();
+    }
+    train(folder, &format!("--name two --resume {EVERY_SWITCH}")).expect(0).says(&["resuming after"]);
+    assert!(one == results(folder, "two"), "resumed");
+    // What an agent is made of stands in its file: that of another run is loaded by the config of this one.
+    let file = |name: &str| folder.join("runs").join(name).join("agent.safetensors");
+    fs::copy(file("one"), file("plain")).unwrap();
+    let table = sim(folder, "evaluate-policy --run runs/plain --sessions 40").expect(0).out;
+    assert!(table.contains("action-head-dqn"), "{table}");
+    train(folder, "--name one --overwrite --set agent.quantiles=1").expect(2).says(&["agent.quantiles:", "median"]);
+}

@@ -15,6 +15,13 @@ fn check(holds: bool, setting: &'static str, problem: &str) -> Result<()> {
 pub struct AgentSettings {
     /// Widths of the hidden layers of Q(state, track).
     pub hidden: Vec<usize>,
+    /// Whether hidden layers are normalised before their ReLU (Ba et al., arXiv 1607.06450).
+    pub layer_norm: bool,
+    /// Whether Q is the value of the state and the advantage of the candidate (Wang et al., ICML 2016).
+    pub dueling: bool,
+    /// Quantiles of the return that the network learns, of which Q is the mean (QR-DQN, Dabney et al., AAAI 2018: 200); 0
+    /// for the mean alone.
+    pub quantiles: usize,
     /// Discount per track. The optimum of a world without session end does not depend on it; a shorter horizon leaves
     /// less noise in the targets.
     pub gamma: f32,
@@ -32,6 +39,12 @@ pub struct AgentSettings {
     pub replay_capacity: usize,
     /// Transitions in the replay before learning starts.
     pub learning_starts: usize,
+    /// Whether transitions are drawn by their priorities (Schaul et al., ICLR 2016, proportional variant).
+    pub prioritized: bool,
+    /// Exponent of priorities; 0 draws evenly (Schaul et al.: 0.6).
+    pub priority_alpha: f32,
+    /// Exponent of the importance weights at the start; rises linearly to 1 at the end of training (Schaul et al.: 0.4).
+    pub priority_beta: f64,
     /// Gradient steps between two updates of the target network (TF-Agents: 5).
     pub target_update_period: u64,
     /// Share of the online weights taken over at an update of the target network (TF-Agents: 0.05).
@@ -48,6 +61,9 @@ impl Default for AgentSettings {
     fn default() -> Self {
         Self {
             hidden: vec![128, 64],
+            layer_norm: false,
+            dueling: false,
+            quantiles: 0,
             gamma: 0.9,
             n_step: 1,
             learning_rate: 1e-3,
@@ -56,6 +72,9 @@ impl Default for AgentSettings {
             batch: 256,
             replay_capacity: 100_000,
             learning_starts: 5_000,
+            prioritized: false,
+            priority_alpha: 0.6,
+            priority_beta: 0.4,
             target_update_period: 5,
             target_update_tau: 0.05,
             epsilon_start: 1.0,
@@ -71,6 +90,11 @@ impl AgentSettings {
         let share = |value: f64| (0.0..=1.0).contains(&value);
         let widths = self.hidden.iter().all(|width| (1..=1 << 16).contains(width));
         check(!self.hidden.is_empty() && widths, "agent.hidden", "needs at least one width, each in 1..=65536")?;
+        check(
+            self.quantiles == 0 || (2..=1024).contains(&self.quantiles),
+            "agent.quantiles",
+            "must be 0 (off) or in 2..=1024: one quantile is the median, not the mean",
+        )?;
         check((0.0..1.0).contains(&self.gamma), "agent.gamma", "must be in 0..1")?;
         check((1..=255).contains(&self.n_step), "agent.n_step", "must be in 1..=255")?;
         check(self.learning_rate > 0.0 && self.learning_rate.is_finite(), "agent.learning_rate", "must be above 0")?;
@@ -83,6 +107,8 @@ impl AgentSettings {
             "agent.replay_capacity",
             "must not be below learning_starts and batch",
         )?;
+        check((0.0..=1.0).contains(&self.priority_alpha), "agent.priority_alpha", "must be in 0..=1")?;
+        check(share(self.priority_beta), "agent.priority_beta", "must be in 0..=1")?;
         check(self.target_update_period >= 1, "agent.target_update_period", "must be at least 1")?;
         check(share(self.target_update_tau), "agent.target_update_tau", "must be in 0..=1")?;
         check(

@@ -132,6 +132,9 @@ fn each_section_is_validated_by_the_full_name_of_its_key() {
         ("user_model.batch=0", "user_model.batch:"),
         ("world.max_length=0", "world.max_length:"),
         ("agent.gamma=1", "agent.gamma:"),
+        ("agent.quantiles=1", "agent.quantiles:"),
+        ("agent.priority_alpha=2", "agent.priority_alpha:"),
+        ("agent.priority_beta=-0.1", "agent.priority_beta:"),
         ("train.actors=0", "train.actors:"),
         ("evaluate.sessions=1", "evaluate.sessions:"),
     ];

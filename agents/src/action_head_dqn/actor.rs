@@ -7,6 +7,7 @@ use listening_models::{SavedTensor, TensorFile};
 use playlist_envs::{FinishedSession, Listeners, SavedSession, SimulatedEnv, StepBatch, VecEnv, World};
 use tch::{Device, Tensor};
 
+use super::architecture::Architecture;
 use super::network::{QNetwork, Shape};
 use super::scorer::Scorer;
 use crate::policy::best_remaining;
@@ -45,9 +46,10 @@ impl Actor {
         (number, actors): (usize, usize),
         device: Device,
     ) -> Result<Self> {
-        let network = QNetwork::new(&Shape::new(&world, &settings.hidden), 0, device)?;
+        let network = QNetwork::new(&Shape::new(&world, &Architecture::new(settings)), 0, device)?;
         let scorer = Scorer::new(&world, device)?;
-        let env = SimulatedEnv::new(Arc::clone(&world), listeners, sessions, number as u64, actors as u64)?;
+        let env = SimulatedEnv::new(Arc::clone(&world), listeners, sessions, number as u64, actors as u64)?
+            .with_uncertainty_penalty(settings.uncertainty_penalty);
         Ok(Self { env, world, network, scorer, actions: Vec::new(), step: StepBatch::default() })
     }
 

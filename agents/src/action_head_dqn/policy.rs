@@ -3,54 +3,55 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use listening_models::{SavedTensor, TensorFile, save_tensors};
+use listening_models::{TensorFile, save_tensors};
 use playlist_envs::{SessionBatch, SessionView, World};
 use tch::{Device, Tensor};
 
+use super::architecture::Architecture;
 use super::network::{QNetwork, Shape};
 use super::scorer::{Scorer, TrackParts};
 use crate::policy::best_remaining;
-use crate::{AgentError, Policy, Result};
+use crate::{AgentSettings, Policy, Result};
 
-/// The weights of a trained agent.
+/// The network of a trained agent.
 pub struct AgentModel {
-    hidden: Vec<usize>,
+    architecture: Architecture,
     weights: Vec<Tensor>,
 }
 
 impl AgentModel {
-    /// An agent with hidden layers of these widths and these weights.
-    pub(crate) fn new(hidden: &[usize], weights: Vec<Tensor>) -> Self {
-        Self { hidden: hidden.to_vec(), weights }
+    /// An agent of these settings with these weights.
+    pub(crate) fn new(settings: &AgentSettings, weights: Vec<Tensor>) -> Self {
+        Self { architecture: Architecture::new(settings), weights }
     }
 
     fn shallow_clone(&self) -> Self {
-        Self { hidden: self.hidden.clone(), weights: self.weights.iter().map(Tensor::shallow_clone).collect() }
+        let weights = self.weights.iter().map(Tensor::shallow_clone).collect();
+        Self { architecture: self.architecture.clone(), weights }
     }
 
-    /// Writes the agent for use in `world` to a safetensors file.
+    /// Writes the agent for use in `world` to a safetensors file: weights, and what the network is made of.
     pub fn save(&self, world: &World, path: &Path) -> Result<()> {
         let network = self.network(world, Device::Cpu)?;
-        let hidden: Vec<u32> = self.hidden.iter().map(|&width| width as u32).collect();
         let mut tensors = network.parameters.saved("online.")?;
-        tensors.push(("hidden_widths".into(), SavedTensor::integers(&[hidden.len()], &hidden)));
+        tensors.extend(self.architecture.saved());
         Ok(save_tensors(path, &tensors)?)
     }
 
     /// Reads what [`Self::save`] wrote.
+    ///
+    /// # Errors
+    /// A file that does not say what its network is made of, as earlier versions wrote it, or one for another world.
     pub fn load(world: &World, path: &Path, device: Device) -> Result<Self> {
         let file = TensorFile::open(path)?;
-        let hidden: Vec<usize> = file.integers("hidden_widths")?.iter().map(|&width| width as usize).collect();
-        if hidden.is_empty() {
-            return Err(AgentError::checkpoint(path, "has no hidden layers; train the agent again"));
-        }
-        let mut network = QNetwork::new(&Shape::new(world, &hidden), 0, device)?;
+        let architecture = Architecture::load(&file, path)?;
+        let mut network = QNetwork::new(&Shape::new(world, &architecture), 0, device)?;
         network.load(&file, "online.")?;
-        Ok(Self { hidden, weights: network.parameters.snapshot() })
+        Ok(Self { architecture, weights: network.parameters.snapshot() })
     }
 
     fn network(&self, world: &World, device: Device) -> Result<QNetwork> {
-        let mut network = QNetwork::new(&Shape::new(world, &self.hidden), 0, device)?;
+        let mut network = QNetwork::new(&Shape::new(world, &self.architecture), 0, device)?;
         network.parameters.restore(&self.weights)?;
         Ok(network)
     }
@@ -109,5 +110,52 @@ impl Policy for DqnPolicy {
 
     fn fork(&self) -> Result<Box<dyn Policy>> {
         Ok(Box::new(Self::new(Arc::clone(&self.world), self.model.shallow_clone(), self.device)?))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use listening_models::SavedTensor;
+    use playlist_envs::{FinishedSession, WorldSettings, small_world};
+
+    #[test]
+    fn a_file_says_what_its_network_is_made_of() {
+        let folder = tempfile::tempdir().unwrap();
+        let (world, _) = small_world(folder.path(), 30, WorldSettings::default(), 1).unwrap();
+        let world = Arc::new(world);
+        let session = FinishedSession {
+            number: 0,
+            start: 0,
+            pool: (0..20).collect(),
+            played: Vec::new(),
+            responses: Vec::new(),
+            rewards: Vec::new(),
+            states: Vec::new(),
+            terminated: false,
+        };
+        let path = folder.path().join("agent.safetensors");
+        let values = |model: AgentModel| {
+            DqnPolicy::new(Arc::clone(&world), model, Device::Cpu).unwrap().values(session.view()).unwrap()
+        };
+        let plain = AgentSettings { hidden: vec![9], ..AgentSettings::default() };
+        let all =
+            AgentSettings { layer_norm: true, dueling: true, quantiles: 5, hidden: vec![8, 6, 4], ..plain.clone() };
+        for settings in [plain, all] {
+            let shape = Shape::new(&world, &Architecture::new(&settings));
+            let network = QNetwork::new(&shape, 4, Device::Cpu).unwrap();
+            let model = AgentModel::new(&settings, network.parameters.snapshot());
+            model.save(&world, &path).unwrap();
+            let loaded = AgentModel::load(&world, &path, Device::Cpu).unwrap();
+            assert_eq!(loaded.architecture, Architecture::new(&settings));
+            assert_eq!(values(loaded), values(model));
+        }
+        // As earlier versions wrote it.
+        save_tensors(&path, &[("hidden_widths".to_owned(), SavedTensor::integers(&[1], &[9]))]).unwrap();
+        let message = AgentModel::load(&world, &path, Device::Cpu).err().unwrap().to_string();
+        assert!(
+            message.contains("says nothing of `layer_norm`") && message.contains("train the agent again"),
+            "{message}"
+        );
     }
 }

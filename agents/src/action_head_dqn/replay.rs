@@ -7,11 +7,13 @@
 //! transition takes 4 bytes per number of the state in addition.
 
 use std::collections::VecDeque;
+use std::ops::Range;
 
 use listening_data::{CounterRng, Stream};
 use listening_models::{SavedTensor, TensorFile};
 use playlist_envs::{FinishedSession, PlayResponses};
 
+use super::priorities::{Exponents, Priorities};
 use crate::Result;
 
 /// A transition: a session and the position of the action in it.
@@ -21,6 +23,15 @@ pub(crate) struct Transition<'a> {
     pub(crate) position: usize,
 }
 
+/// Transitions drawn for a gradient step.
+pub(crate) struct Batch<'a> {
+    pub(crate) transitions: Vec<Transition<'a>>,
+    /// Their numbers, counted from the beginning of the training.
+    pub(crate) numbers: Vec<u64>,
+    /// What their losses are multiplied with: importance weights; all 1 where they are drawn evenly.
+    pub(crate) weights: Vec<f32>,
+}
+
 /// Holds the latest transitions, whole sessions at a time.
 pub(crate) struct Replay {
     capacity: usize,
@@ -28,41 +39,66 @@ pub(crate) struct Replay {
     /// Per session, how many transitions came before its end since the beginning.
     ends: VecDeque<u64>,
     dropped: u64,
+    priorities: Option<Priorities>,
 }
 
 impl Replay {
-    pub(crate) fn new(capacity: usize) -> Self {
-        Self { capacity, sessions: VecDeque::new(), ends: VecDeque::new(), dropped: 0 }
+    /// An empty replay, from which transitions are drawn by their priorities where there are exponents.
+    pub(crate) fn new(capacity: usize, exponents: Option<Exponents>) -> Self {
+        let priorities = exponents.map(|exponents| Priorities::new(capacity, exponents));
+        Self { capacity, sessions: VecDeque::new(), ends: VecDeque::new(), dropped: 0, priorities }
     }
 
     /// Number of transitions.
     pub(crate) fn len(&self) -> usize {
-        (self.ends.back().copied().unwrap_or(0) - self.dropped) as usize
+        let held = self.held();
+        (held.end - held.start) as usize
+    }
+
+    /// The numbers of the transitions.
+    fn held(&self) -> Range<u64> {
+        self.dropped..self.ends.back().copied().unwrap_or(self.dropped)
     }
 
     /// Adds a session and drops the oldest ones that no longer fit.
     pub(crate) fn push(&mut self, session: FinishedSession) {
-        let end = self.ends.back().copied().unwrap_or(0) + session.played.len() as u64;
+        let before = self.held();
+        let end = before.end + session.played.len() as u64;
         self.ends.push_back(end);
         self.sessions.push_back(session);
         while self.len() > self.capacity && self.sessions.len() > 1 {
             self.sessions.pop_front();
             self.dropped = self.ends.pop_front().unwrap_or(0);
         }
+        if let Some(priorities) = &mut self.priorities {
+            priorities.leave(before.start..self.dropped);
+            priorities.enter(before.end..end);
+        }
     }
 
-    /// Draws `count` transitions evenly, with replacement; a function of the seed, the gradient step and the contents.
-    pub(crate) fn sample(&self, count: usize, seed: u64, gradient_step: u64) -> Vec<Transition<'_>> {
+    /// Draws `count` transitions with replacement, evenly or by their priorities; a function of the seed, the gradient
+    /// step, the share of the training done and the contents.
+    pub(crate) fn sample(&self, count: usize, seed: u64, gradient_step: u64, progress: f64) -> Batch<'_> {
         let mut rng = CounterRng::new(seed, Stream::Replay, gradient_step, 0);
-        (0..count).map(|_| self.at(rng.below(self.len()))).collect()
+        let (numbers, weights): (Vec<u64>, _) = match &self.priorities {
+            Some(priorities) => priorities.sample(count, &self.held(), &mut rng, progress),
+            None => ((0..count).map(|_| self.dropped + rng.below(self.len()) as u64).collect(), vec![1.0; count]),
+        };
+        Batch { transitions: numbers.iter().map(|&number| self.at(number)).collect(), numbers, weights }
     }
 
-    fn at(&self, place: usize) -> Transition<'_> {
-        let place = self.dropped + place as u64;
-        let index = self.ends.partition_point(|&end| end <= place);
+    /// Takes the absolute errors of transitions drawn since the last session was added.
+    pub(crate) fn learnt(&mut self, numbers: &[u64], errors: &[f32]) {
+        if let Some(priorities) = &mut self.priorities {
+            priorities.learnt(numbers, errors);
+        }
+    }
+
+    fn at(&self, number: u64) -> Transition<'_> {
+        let index = self.ends.partition_point(|&end| end <= number);
         let session = &self.sessions[index];
         let first = self.ends[index] - session.played.len() as u64;
-        Transition { session, position: (place - first) as usize }
+        Transition { session, position: (number - first) as usize }
     }
 
     /// The contents for a file.
@@ -81,7 +117,7 @@ impl Replay {
         let states: Vec<f32> = self.sessions.iter().flat_map(|s| s.states.iter().copied()).collect();
         let state_length = self.sessions.front().map_or(0, |s| s.states.len() / (s.played.len() + 1));
         let counts = [self.dropped as u32, (self.dropped >> 32) as u32, state_length as u32];
-        vec![
+        let mut saved: Vec<(String, SavedTensor<'static>)> = vec![
             ("counts".into(), SavedTensor::integers(&[3], &counts).into_owned()),
             ("numbers".into(), SavedTensor::integers(&[numbers.len()], &numbers).into_owned()),
             ("heads".into(), SavedTensor::integers(&[heads.len()], &heads).into_owned()),
@@ -90,11 +126,17 @@ impl Replay {
             ("responses".into(), SavedTensor::bytes(&responses).into_owned()),
             ("rewards".into(), SavedTensor::floats(&[rewards.len()], &rewards).into_owned()),
             ("states".into(), SavedTensor::floats(&[states.len()], &states).into_owned()),
-        ]
+        ];
+        if let Some(priorities) = &self.priorities {
+            let (powered, highest) = priorities.saved(self.held());
+            saved.push(("priorities".into(), SavedTensor::floats(&[powered.len()], &powered).into_owned()));
+            saved.push(("highest_priority".into(), SavedTensor::floats(&[1], &[highest]).into_owned()));
+        }
+        saved
     }
 
     /// Reads what [`Self::saved`] gave.
-    pub(crate) fn load(capacity: usize, file: &TensorFile) -> Result<Self> {
+    pub(crate) fn load(capacity: usize, exponents: Option<Exponents>, file: &TensorFile) -> Result<Self> {
         let (counts, numbers, heads) = (file.integers("counts")?, file.integers("numbers")?, file.integers("heads")?);
         let shorts = |bytes: &[u8]| -> Vec<u16> {
             bytes.chunks_exact(2).map(|pair| u16::from_le_bytes([pair[0], pair[1]])).collect()
@@ -108,7 +150,7 @@ impl Replay {
         let (mut states, state_length) = (states.into_iter(), counts[2] as usize);
         let wide = |pair: &[u32]| u64::from(pair[0]) | u64::from(pair[1]) << 32;
         let dropped = wide(&counts);
-        let mut replay = Self { dropped, ..Self::new(capacity) };
+        let mut replay = Self { dropped, ..Self::new(capacity, exponents) };
         let mut end = dropped;
         for (number, head) in numbers.chunks_exact(2).map(wide).zip(heads.chunks_exact(4)) {
             let length = head[2] as usize;
@@ -124,6 +166,12 @@ impl Replay {
                 states: states.by_ref().take((length + 1) * state_length).collect(),
                 terminated: head[3] == 1,
             });
+        }
+        let held = replay.held();
+        if let Some(priorities) = &mut replay.priorities {
+            let (_, powered) = file.floats("priorities")?;
+            let (_, highest) = file.floats("highest_priority")?;
+            priorities.load(held, &powered, highest.first().copied().unwrap_or(1.0));
         }
         Ok(replay)
     }
@@ -148,7 +196,7 @@ mod tests {
 
     #[test]
     fn the_latest_transitions_are_kept_and_each_is_drawn_as_often() {
-        let mut replay = Replay::new(12);
+        let mut replay = Replay::new(12, None);
         for number in 0..6 {
             replay.push(session(number, 1 + number as usize));
         }
@@ -156,7 +204,7 @@ mod tests {
         assert_eq!(replay.len(), 11);
         let mut drawn = std::collections::HashMap::new();
         for step in 0..2000 {
-            for transition in replay.sample(11, 1, step) {
+            for transition in replay.sample(11, 1, step, 0.0).transitions {
                 *drawn.entry((transition.session.number, transition.position)).or_insert(0) += 1;
             }
         }
@@ -167,17 +215,48 @@ mod tests {
 
     #[test]
     fn a_saved_replay_gives_the_same_draws() {
-        let mut replay = Replay::new(30);
-        (0..20).for_each(|number| replay.push(session(number, 1 + number as usize % 7)));
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("replay.safetensors");
-        listening_models::save_tensors(&path, &replay.saved()).unwrap();
-        let loaded = Replay::load(30, &TensorFile::open(&path).unwrap()).unwrap();
-        assert_eq!(loaded.sessions, replay.sessions);
-        for step in 0..10 {
-            let key = |t: &Transition<'_>| (t.session.number, t.position);
-            let drawn = |replay: &Replay| replay.sample(8, 5, step).iter().map(key).collect::<Vec<_>>();
-            assert_eq!(drawn(&loaded), drawn(&replay));
+        for exponents in [None, Some(Exponents { alpha: 0.6, beta: 0.4 })] {
+            let mut replay = Replay::new(30, exponents);
+            for number in 0..20 {
+                replay.push(session(number, 1 + number as usize % 7));
+                let numbers = replay.sample(8, 5, number, 0.1).numbers;
+                let errors: Vec<f32> = numbers.iter().map(|&number| (number as f32).sin().abs()).collect();
+                replay.learnt(&numbers, &errors);
+            }
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("replay.safetensors");
+            listening_models::save_tensors(&path, &replay.saved()).unwrap();
+            let mut loaded = Replay::load(30, exponents, &TensorFile::open(&path).unwrap()).unwrap();
+            assert_eq!(loaded.sessions, replay.sessions);
+            for step in 0..10 {
+                // Both go on alike.
+                let drawn = [&mut loaded, &mut replay].map(|replay| {
+                    replay.push(session(step, 3));
+                    let batch = replay.sample(8, 5, step, 0.3);
+                    let keys: Vec<_> = batch.transitions.iter().map(|t| (t.session.number, t.position)).collect();
+                    let (numbers, weights) = (batch.numbers, batch.weights);
+                    replay.learnt(&numbers, &[0.5; 8]);
+                    (keys, numbers, weights)
+                });
+                assert_eq!(drawn[0], drawn[1]);
+            }
+        }
+    }
+
+    /// What has left is never drawn, what is new comes first, and an error of 0 is drawn hardly ever.
+    #[test]
+    fn priorities_follow_the_sessions() {
+        let mut replay = Replay::new(12, Some(Exponents { alpha: 1.0, beta: 1.0 }));
+        for number in 0..100 {
+            replay.push(session(number, 1 + number as usize % 5));
+            let batch = replay.sample(replay.len(), 1, number, 0.0);
+            let drawn = batch.transitions.iter().filter(|t| t.session.number == number).count();
+            let held = replay.sessions.front().unwrap().number..=number;
+            assert!(batch.transitions.iter().all(|t| held.contains(&t.session.number)));
+            // All others have been learnt to the end.
+            assert!(drawn >= batch.numbers.len() - 1, "{drawn} of {}", batch.numbers.len());
+            let all: Vec<u64> = replay.held().collect();
+            replay.learnt(&all, &vec![0.0; all.len()]);
         }
     }
 }

@@ -4,8 +4,8 @@ use listening_models::Result;
 use playlist_envs::{SessionView, World};
 use tch::{Device, Tensor};
 
-use super::network::QLayers;
-use super::observation::Observer;
+use super::network::{QLayers, Rows, means};
+use super::observation::{CANDIDATE_FEATURES, Observer};
 
 /// Candidates that go through the network at once. A constant, so that results do not depend on threads.
 const ROWS: usize = 2048;
@@ -22,6 +22,9 @@ pub(crate) struct Scorer {
     /// Per row, its state's row.
     state_rows: Vec<i64>,
     places: Vec<u16>,
+    /// Per state, where the network is dueling: mean track and candidate features of what remains of its pool.
+    mean_tracks: Vec<f32>,
+    mean_candidates: Vec<f32>,
     /// Per session gathered: its index, and where its rows end.
     ends: Vec<(usize, usize)>,
 }
@@ -56,6 +59,8 @@ impl Scorer {
             tracks: Vec::new(),
             state_rows: Vec::new(),
             places: Vec::new(),
+            mean_tracks: Vec::new(),
+            mean_candidates: Vec::new(),
             ends: Vec::new(),
         }
     }
@@ -78,20 +83,56 @@ impl Scorer {
         self.tracks.clear();
         self.state_rows.clear();
         self.places.clear();
+        self.mean_tracks.clear();
+        self.mean_candidates.clear();
         self.ends.clear();
     }
 
-    fn push(&mut self, world: &World, index: usize, view: &SessionView<'_>, places: impl Iterator<Item = u16>) {
+    /// Gathers a session: rows for all candidates that remain, or for the chosen one.
+    fn push(&mut self, world: &World, index: usize, view: &SessionView<'_>, chosen: Option<u16>, dueling: bool) {
         self.observer.observe(world, view);
         self.observer.write_state(world, view, &mut self.states);
-        let state_row = self.ends.len() as i64;
-        for place in places {
-            self.observer.write_candidate(world, view, place, &mut self.candidates);
-            self.tracks.push(i64::from(view.track(world, place)));
-            self.state_rows.push(state_row);
-            self.places.push(place);
+        let first = self.places.len();
+        match chosen {
+            Some(place) if !dueling => self.push_row(world, view, place),
+            _ => view.remaining().for_each(|place| self.push_row(world, view, place)),
+        }
+        if dueling {
+            self.push_means(world, first);
+            if let Some(chosen) = chosen {
+                self.keep_row(first, chosen);
+            }
         }
         self.ends.push((index, self.places.len()));
+    }
+
+    fn push_row(&mut self, world: &World, view: &SessionView<'_>, place: u16) {
+        self.observer.write_candidate(world, view, place, &mut self.candidates);
+        self.tracks.push(i64::from(view.track(world, place)));
+        self.state_rows.push(self.ends.len() as i64);
+        self.places.push(place);
+    }
+
+    /// The mean of the rows from `first` on.
+    fn push_means(&mut self, world: &World, first: usize) {
+        let (features, width) = (world.catalog.features(), world.catalog.feature_width());
+        let tracks = self.tracks[first..].iter().map(|&track| &features[track as usize * width..][..width]);
+        push_mean(tracks, width, &mut self.mean_tracks);
+        let candidates = self.candidates[first * CANDIDATE_FEATURES..].chunks_exact(CANDIDATE_FEATURES);
+        push_mean(candidates, CANDIDATE_FEATURES, &mut self.mean_candidates);
+    }
+
+    /// Of the rows from `first` on keeps only that of one place.
+    fn keep_row(&mut self, first: usize, place: u16) {
+        let row = first + self.places[first..].iter().position(|&other| other == place).unwrap_or(0);
+        self.candidates
+            .copy_within(row * CANDIDATE_FEATURES..(row + 1) * CANDIDATE_FEATURES, first * CANDIDATE_FEATURES);
+        self.candidates.truncate((first + 1) * CANDIDATE_FEATURES);
+        self.tracks.swap(first, row);
+        self.places.swap(first, row);
+        self.tracks.truncate(first + 1);
+        self.places.truncate(first + 1);
+        self.state_rows.truncate(first + 1);
     }
 
     fn tensor(&self, values: &[f32], rows: usize) -> Result<Tensor> {
@@ -99,18 +140,26 @@ impl Scorer {
         Ok(Tensor::f_from_slice(values)?.f_reshape([rows as i64, columns as i64])?.f_to_device(self.device)?)
     }
 
-    /// Q values of the gathered rows. `parts` holds the tracks' part where it is known.
+    /// Returns `[rows, outputs]` of the gathered rows. `parts` holds the tracks' part where it is known.
     fn evaluate(&self, layers: &QLayers, parts: Option<&Tensor>) -> Result<Tensor> {
-        let states = self.tensor(&self.states, self.ends.len())?;
-        let candidates = self.tensor(&self.candidates, self.places.len())?;
         let index = |values: &[i64]| -> Result<Tensor> { Ok(Tensor::f_from_slice(values)?.f_to_device(self.device)?) };
         let tracks = index(&self.tracks)?;
         let track_part = match parts {
             Some(parts) => parts.f_index_select(0, &tracks)?,
             None => layers.track_part(&self.table.f_index_select(0, &tracks)?)?,
         };
-        let state_part = layers.state_part(&states)?.f_index_select(0, &index(&self.state_rows)?)?;
-        layers.values(&state_part, &track_part, &candidates)
+        let states = self.ends.len();
+        let mean_candidate = match layers.dueling() {
+            true => Some([self.tensor(&self.mean_tracks, states)?, self.tensor(&self.mean_candidates, states)?]),
+            false => None,
+        };
+        layers.returns(&Rows {
+            states: self.tensor(&self.states, states)?,
+            of_states: index(&self.state_rows)?,
+            track_part,
+            candidates: self.tensor(&self.candidates, self.places.len())?,
+            mean_candidate,
+        })
     }
 
     /// Calls `each` with a session's index, its remaining places and their Q values, session by session.
@@ -125,11 +174,11 @@ impl Scorer {
         self.clear();
         let mut sessions = sessions.peekable();
         while let Some((index, view)) = sessions.next() {
-            self.push(world, index, &view, view.remaining());
+            self.push(world, index, &view, None, layers.dueling());
             let full = self.places.len() >= ROWS;
             if (full || sessions.peek().is_none()) && !self.places.is_empty() {
                 let values = tch::no_grad(|| -> Result<Vec<f32>> {
-                    Ok(Vec::<f32>::try_from(self.evaluate(layers, parts.whole_catalog.as_ref())?)?)
+                    Ok(Vec::<f32>::try_from(means(&self.evaluate(layers, parts.whole_catalog.as_ref())?)?)?)
                 })?;
                 let mut from = 0;
                 for &(index, end) in &self.ends {
@@ -142,7 +191,7 @@ impl Scorer {
         Ok(())
     }
 
-    /// Q values `[rows]` of one chosen place per session, with gradient where the caller allows it.
+    /// Returns `[rows, outputs]` of one chosen place per session, with gradient where the caller allows it.
     pub(crate) fn score_chosen<'a>(
         &mut self,
         layers: &QLayers,
@@ -151,8 +200,92 @@ impl Scorer {
     ) -> Result<Tensor> {
         self.clear();
         for (index, (view, place)) in chosen.enumerate() {
-            self.push(world, index, &view, std::iter::once(place));
+            self.push(world, index, &view, Some(place), layers.dueling());
         }
         self.evaluate(layers, None)
+    }
+}
+
+/// Appends the mean of rows of the same width.
+fn push_mean<'a>(rows: impl ExactSizeIterator<Item = &'a [f32]>, width: usize, means: &mut Vec<f32>) {
+    let (from, share) = (means.len(), 1.0 / rows.len().max(1) as f32);
+    means.resize(from + width, 0.0);
+    for row in rows {
+        means[from..].iter_mut().zip(row).for_each(|(mean, x)| *mean += share * x);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::architecture::Architecture;
+    use super::super::network::{QNetwork, Shape};
+    use super::*;
+    use crate::AgentSettings;
+    use playlist_envs::{FinishedSession, PlayResponses, WorldSettings, small_world};
+
+    /// The mean candidate is that of the features of all that remain, and a chosen one's Q is what it is among them.
+    #[test]
+    fn a_chosen_candidate_is_seen_beside_all_that_remain() {
+        let folder = tempfile::tempdir().unwrap();
+        let (world, _) = small_world(folder.path(), 30, WorldSettings::default(), 1).unwrap();
+        let session = FinishedSession {
+            number: 0,
+            start: 3,
+            pool: (0..20).rev().collect(),
+            played: (0..19).map(|k| (k * 7) % 20).collect(),
+            responses: (0..19).map(|k| PlayResponses::from_bits(k % 2)).collect(),
+            rewards: vec![0.0; 19],
+            states: Vec::new(),
+            terminated: false,
+        };
+        let settings = AgentSettings { dueling: true, ..AgentSettings::default() };
+        let shape = Shape::new(&world, &Architecture::new(&settings));
+        let network = QNetwork::new(&shape, 1, Device::Cpu).unwrap();
+        let layers = &network.layers;
+        let mut scorer = Scorer::new(&world, Device::Cpu).unwrap();
+        let positions = [0, 4, 19];
+        let views = || positions.iter().map(|&position| session.view().at(position));
+        let parts = scorer.track_parts(layers, usize::MAX).unwrap();
+        let mut scored = Vec::new();
+        scorer
+            .score_remaining(layers, &parts, &world, views().enumerate(), |index, places, values| {
+                scored.extend(places.iter().zip(values).map(|(&place, &value)| (index, place, value)));
+            })
+            .unwrap();
+        assert_eq!(scored.len(), 20 + 16 + 1);
+        for (index, place, value) in scored {
+            let view = session.view().at(positions[index]);
+            let chosen = [(session.view().at(2), session.played[5]), (view, place)];
+            let alone = tch::no_grad(|| scorer.score_chosen(layers, &world, chosen.into_iter())).unwrap();
+            assert!((alone.double_value(&[1, 0]) - f64::from(value)).abs() < 1e-4, "{place}");
+            // By the definition, from features written anew.
+            let remaining: Vec<u16> = view.remaining().collect();
+            let mean = |features: &dyn Fn(u16) -> Vec<f32>| -> Vec<f64> {
+                let all: Vec<Vec<f32>> = remaining.iter().map(|&place| features(place)).collect();
+                let sum = |column: usize| all.iter().map(|row| f64::from(row[column])).sum::<f64>();
+                (0..all[0].len()).map(|column| sum(column) / all.len() as f64).collect()
+            };
+            let of_track = |place: u16| {
+                let width = world.catalog.feature_width();
+                world.catalog.features()[view.track(&world, place) as usize * width..][..width].to_vec()
+            };
+            let of_candidate = |place: u16| {
+                let (mut observer, mut features) = (Observer::default(), Vec::new());
+                observer.observe(&world, &view);
+                observer.write_candidate(&world, &view, place, &mut features);
+                features
+            };
+            for (found, expected) in
+                [(&scorer.mean_tracks, mean(&of_track)), (&scorer.mean_candidates, mean(&of_candidate))]
+            {
+                assert_eq!(found.len(), 2 * expected.len());
+                for (found, expected) in found[expected.len()..].iter().zip(expected) {
+                    assert!(
+                        (f64::from(*found) - expected).abs() < 1e-4 * expected.abs().max(1.0),
+                        "{found} {expected}"
+                    );
+                }
+            }
+        }
     }
 }

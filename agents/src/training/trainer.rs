@@ -21,7 +21,7 @@ use tch::Device;
 
 use super::checkpoint::Checkpoints;
 use super::metrics::{EvaluationPoint, LearnerSums, RolloutSums, TrainingMetrics};
-use crate::action_head_dqn::{Actor, AgentModel, DqnPolicy, Learner, Orders, Replay, Rollout};
+use crate::action_head_dqn::{Actor, AgentModel, DqnPolicy, Exponents, Learner, Orders, Replay, Rollout};
 use crate::{
     AgentError, AgentSettings, Estimate, GreedyPolicy, Policy, RandomPolicy, Recorder, Result, SessionOutcome,
     Simulation, TrainSettings, simulate,
@@ -111,7 +111,7 @@ impl Trainer {
         let actors = actors.collect::<Result<_>>()?;
         let folder = setup.folder.join("checkpoints");
         let checkpoints = Checkpoints::new(folder, setup.fingerprint.clone(), setup.train.checkpoints_kept);
-        let replay = Replay::new(setup.agent.replay_capacity);
+        let replay = Replay::new(setup.agent.replay_capacity, Exponents::new(&setup.agent));
         Ok(Self { setup, learner, actors, replay, state: State::default(), checkpoints, resumed_at: None })
     }
 
@@ -127,7 +127,7 @@ impl Trainer {
 
     /// The agent as it stands.
     pub fn agent(&self) -> AgentModel {
-        AgentModel::new(&self.setup.agent.hidden, self.learner.weights())
+        AgentModel::new(&self.setup.agent, self.learner.weights())
     }
 
     /// What has been measured so far.
@@ -222,7 +222,7 @@ impl Trainer {
                     let actor = actor.take().ok_or(AgentError::ActorLost)?;
                     tasks.send((number, actor, orders())).map_err(|_| AgentError::ActorLost)?;
                 }
-                let report = self.learner.learn(&self.setup.world, &self.replay, updates, share);
+                let report = self.learner.learn(&self.setup.world, &mut self.replay, updates, share);
                 for _ in 0..self.actors.len() {
                     let (number, actor, rollout) = done.recv().map_err(|_| AgentError::ActorLost)?;
                     self.actors[number] = Some(actor);
@@ -234,7 +234,7 @@ impl Trainer {
                 for (actor, rollout) in self.actors.iter_mut().zip(&mut rollouts) {
                     *rollout = Some(actor.as_mut().ok_or(AgentError::ActorLost)?.play(&orders())?);
                 }
-                self.learner.learn(&self.setup.world, &self.replay, updates, share)?
+                self.learner.learn(&self.setup.world, &mut self.replay, updates, share)?
             }
         };
         for session in rollouts.into_iter().flatten().flat_map(|rollout| rollout.finished) {
@@ -349,7 +349,9 @@ impl Trainer {
         let text = std::fs::read_to_string(path.join(STATE)).map_err(|e| AgentError::file("read", path, e))?;
         self.state = serde_json::from_str(&text).map_err(|e| AgentError::checkpoint(path, e.to_string()))?;
         self.learner.load(&TensorFile::open(path.join(NETWORKS))?, self.state.gradient_steps)?;
-        self.replay = Replay::load(self.setup.agent.replay_capacity, &TensorFile::open(path.join(REPLAY))?)?;
+        let agent = &self.setup.agent;
+        let replay = TensorFile::open(path.join(REPLAY))?;
+        self.replay = Replay::load(agent.replay_capacity, Exponents::new(agent), &replay)?;
         let environment = TensorFile::open(path.join(ENVIRONMENT))?;
         for (number, actor) in self.actors.iter_mut().enumerate() {
             actor.as_mut().ok_or(AgentError::ActorLost)?.load(&environment, &format!("actor.{number}."))?;

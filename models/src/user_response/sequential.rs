@@ -5,7 +5,7 @@
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
-use tch::{Device, Kind, Tensor};
+use tch::{Device, Tensor};
 
 use super::calibration::{self, Calibrations};
 use super::sessions::{SessionNetwork, append, play_in_blocks};
@@ -278,6 +278,8 @@ impl ResponseModel for SequentialModel {
 #[cfg(test)]
 mod tests {
     use super::super::Calibration;
+    use tch::Kind;
+
     use super::super::sessions::{BLOCK_ROWS, no_memory};
     use super::*;
     use crate::test_values::{assert_near, fill, filled, gradient_sums, values};

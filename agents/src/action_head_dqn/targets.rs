@@ -1,0 +1,128 @@
+//! What Q is learnt towards.
+//!
+//! Target of a transition at position t with n steps of reward (n_step, or fewer where the session ends before):
+//! y = sum_{k<n} gamma^k r_{t+k} + gamma^n (1 - terminated) Q'(s_{t+n}, argmax_a Q(s_{t+n}, a)), where a runs over the
+//! candidates that remain at t + n and Q' is the target network (double DQN). A session that was truncated bootstraps
+//! from its final state; only the listener's leaving stops it. Where nothing remains, the future is worth 0. Where the
+//! network gives quantiles, so many targets are made of those of Q', each as above.
+
+use playlist_envs::{SessionView, World};
+
+use super::network::QLayers;
+use super::replay::Transition;
+use super::scorer::{Scorer, TrackParts};
+use crate::policy::best_remaining;
+use crate::{AgentSettings, Result};
+
+/// Parts of a batch whose next candidates may be scored at the same time. A constant: the pieces that go through the
+/// network, and so the result, do not depend on the number of threads.
+const PARTS: usize = 2;
+
+/// Computes targets.
+pub(super) struct Targets {
+    gamma: f32,
+    n_step: usize,
+    /// Targets per transition.
+    outputs: usize,
+    threads: usize,
+    scorer: Scorer,
+    /// One scorer per part of a batch.
+    part_scorers: Vec<Scorer>,
+}
+
+impl Targets {
+    /// Targets by these settings, `outputs` per transition; `scorer` names catalog and device.
+    pub(super) fn new(settings: &AgentSettings, outputs: usize, scorer: &Scorer, threads: usize) -> Self {
+        let part_scorers = (0..PARTS).map(|_| scorer.another()).collect();
+        let AgentSettings { gamma, n_step, .. } = *settings;
+        Self { gamma, n_step, outputs, threads, scorer: scorer.another(), part_scorers }
+    }
+
+    /// The targets of a batch, transition by transition.
+    pub(super) fn compute(
+        &mut self,
+        world: &World,
+        online: &QLayers,
+        target: &QLayers,
+        batch: &[Transition<'_>],
+    ) -> Result<Vec<f32>> {
+        let mut targets = Vec::with_capacity(batch.len() * self.outputs);
+        let mut bootstraps = Vec::with_capacity(batch.len());
+        for (index, transition) in batch.iter().enumerate() {
+            let (reward, after) = n_step_reward(transition, self.n_step, self.gamma);
+            targets.extend(std::iter::repeat_n(reward, self.outputs));
+            let left = transition.session.terminated && after == transition.session.played.len();
+            if !left && after < transition.session.pool.len() {
+                bootstraps.push((index, transition.session.view().at(after)));
+            }
+        }
+        if bootstraps.is_empty() {
+            return Ok(targets);
+        }
+        let best = self.best_next(world, online, &bootstraps)?;
+        let chosen = bootstraps.iter().zip(best).map(|(&(_, view), best)| (view, best));
+        let returns = tch::no_grad(|| self.scorer.score_chosen(target, world, chosen))?;
+        let returns = Vec::<f32>::try_from(returns.f_reshape([-1])?)?;
+        for (&(index, view), returns) in bootstraps.iter().zip(returns.chunks_exact(self.outputs)) {
+            let steps = view.position() - batch[index].position;
+            let discount = self.gamma.powi(steps as i32);
+            let targets = &mut targets[index * self.outputs..][..self.outputs];
+            targets.iter_mut().zip(returns).for_each(|(target, future)| *target += discount * future);
+        }
+        Ok(targets)
+    }
+
+    /// The remaining candidate of highest online Q in each of these states.
+    fn best_next(&mut self, world: &World, online: &QLayers, states: &[(usize, SessionView<'_>)]) -> Result<Vec<u16>> {
+        let rows = states.iter().map(|(_, view)| view.pool.len() - view.position()).sum();
+        let parts = self.scorer.track_parts(online, rows)?;
+        let mut best = vec![0; states.len()];
+        let size = states.len().div_ceil(PARTS);
+        let score = |scorer: &mut Scorer,
+                     layers: QLayers,
+                     parts: TrackParts,
+                     states: &[(usize, SessionView<'_>)],
+                     best: &mut [u16]| {
+            let views = states.iter().enumerate().map(|(place, &(_, view))| (place, view));
+            scorer.score_remaining(&layers, &parts, world, views, |place, places, values| {
+                best[place] = best_remaining(places.iter().copied().zip(values.iter().copied())) as u16;
+            })
+        };
+        let work: Vec<_> = self.part_scorers.iter_mut().zip(states.chunks(size)).zip(best.chunks_mut(size)).collect();
+        let handles = || (online.shallow_clone(), parts.shallow_clone());
+        if self.threads > 1 {
+            std::thread::scope(|scope| {
+                let score = &score;
+                let running: Vec<_> = work
+                    .into_iter()
+                    .map(|((scorer, states), best)| {
+                        let (layers, parts) = handles();
+                        scope.spawn(move || {
+                            tch::set_num_threads(1);
+                            score(scorer, layers, parts, states, best)
+                        })
+                    })
+                    .collect();
+                running
+                    .into_iter()
+                    .try_for_each(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+            })?;
+        } else {
+            for ((scorer, states), best) in work {
+                let (layers, parts) = handles();
+                score(scorer, layers, parts, states, best)?;
+            }
+        }
+        Ok(best)
+    }
+}
+
+/// Discounted reward of up to `n` steps from a transition, and the position after them.
+fn n_step_reward(transition: &Transition<'_>, n: usize, gamma: f32) -> (f32, usize) {
+    let after = transition.session.played.len().min(transition.position + n);
+    let rewards = &transition.session.rewards[transition.position..after];
+    (rewards.iter().rev().fold(0.0, |sum, reward| reward + gamma * sum), after)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,125 @@
+use super::*;
+use crate::action_head_dqn::architecture::Architecture;
+use crate::action_head_dqn::network::{QNetwork, Shape};
+use playlist_envs::{FinishedSession, PlayResponses, WorldSettings, small_world};
+use tch::{Device, Tensor};
+
+fn all() -> AgentSettings {
+    AgentSettings { layer_norm: true, dueling: true, quantiles: 3, ..AgentSettings::default() }
+}
+
+fn world() -> World {
+    let folder = tempfile::tempdir().unwrap();
+    small_world(folder.path(), 30, WorldSettings::default(), 1).unwrap().0
+}
+
+/// Three plays of rewards 1, 2 and 4.
+fn session(pool: u16, terminated: bool) -> FinishedSession {
+    FinishedSession {
+        number: 0,
+        start: 0,
+        pool: (0..pool).collect(),
+        played: vec![0, 1, 2],
+        responses: vec![PlayResponses::default(); 3],
+        rewards: vec![1.0, 2.0, 4.0],
+        states: Vec::new(),
+        terminated,
+    }
+}
+
+fn network(world: &World, settings: &AgentSettings, seed: u64) -> QNetwork {
+    QNetwork::new(&Shape::new(world, &Architecture::new(settings)), seed, Device::Cpu).unwrap()
+}
+
+fn targets_of(world: &World, settings: &AgentSettings) -> Targets {
+    let outputs = Architecture::new(settings).outputs();
+    Targets::new(settings, outputs, &Scorer::new(world, Device::Cpu).unwrap(), 1)
+}
+
+#[test]
+fn n_step_rewards_are_discounted_and_end_with_the_session() {
+    let session = session(9, true);
+    let reward = |position, n| n_step_reward(&Transition { session: &session, position }, n, 0.5);
+    assert_eq!(reward(0, 1), (1.0, 1));
+    assert_eq!(reward(0, 2), (2.0, 2));
+    assert_eq!(reward(0, 9), (3.0, 3));
+    assert_eq!(reward(2, 2), (4.0, 3));
+}
+
+/// A fault of a peer: truncation stored as termination. With a network that says the same everywhere the targets are
+/// known: the reward alone where the listener left or nothing is left to play, and where the session was cut the rewards
+/// and gamma^n times what the network says.
+#[test]
+fn only_termination_and_an_empty_pool_stop_the_bootstrap() {
+    let world = world();
+    // A network of 2 everywhere, and one of quantiles 1, 2 and 4 everywhere.
+    for (base, says) in [(AgentSettings::default(), vec![2.0]), (all(), vec![1.0, 2.0, 4.0])] {
+        // Rewards, and what of the future counts, for the transitions at positions 0, 1 and 2.
+        let cases = [
+            (1, "cut", 9, false, [1.0, 2.0, 4.0], [0.5, 0.5, 0.5]),
+            (1, "left", 9, true, [1.0, 2.0, 4.0], [0.5, 0.5, 0.0]),
+            (1, "pool exhausted", 3, false, [1.0, 2.0, 4.0], [0.5, 0.5, 0.0]),
+            // 1 + 2 / 2 and 2 + 4 / 2; then only what is left of the session counts.
+            (2, "cut", 9, false, [2.0, 4.0, 4.0], [0.25, 0.25, 0.5]),
+            (2, "left", 9, true, [2.0, 4.0, 4.0], [0.25, 0.0, 0.0]),
+            (2, "pool exhausted", 3, false, [2.0, 4.0, 4.0], [0.25, 0.0, 0.0]),
+            // 1 + 2 / 2 + 4 / 4: all that there is, bootstrapped from where the session ends.
+            (5, "cut", 9, false, [3.0, 4.0, 4.0], [0.125, 0.25, 0.5]),
+            (5, "left", 9, true, [3.0, 4.0, 4.0], [0.0, 0.0, 0.0]),
+            (5, "pool exhausted", 3, false, [3.0, 4.0, 4.0], [0.0, 0.0, 0.0]),
+        ];
+        for (n_step, end, pool, terminated, rewards, futures) in cases {
+            let settings = AgentSettings { gamma: 0.5, n_step, ..base.clone() };
+            let mut network = network(&world, &settings, 1);
+            let mut values: Vec<Tensor> = network.parameters.tensors().map(|tensor| tensor.zeros_like()).collect();
+            // The last parameter is the bias of the last layer: of Q, or of V where dueling.
+            *values.last_mut().unwrap() = Tensor::from_slice(&says);
+            network.parameters.restore(&values).unwrap();
+            let session = session(pool, terminated);
+            let batch: Vec<Transition<'_>> =
+                (0..3).map(|position| Transition { session: &session, position }).collect();
+            let layers = &network.layers;
+            let found = targets_of(&world, &settings).compute(&world, layers, layers, &batch).unwrap();
+            let of = |(reward, future): (f32, f32)| says.iter().map(move |says| reward + future * says);
+            let expected: Vec<f32> = rewards.into_iter().zip(futures).flat_map(of).collect();
+            assert_eq!(found, expected, "{n_step} steps, {end}");
+        }
+    }
+}
+
+/// Double DQN by the definition: every remaining candidate of each next state alone through both networks.
+#[test]
+fn the_online_network_chooses_and_the_target_network_values() {
+    let world = world();
+    for settings in [AgentSettings { n_step: 2, ..AgentSettings::default() }, AgentSettings { n_step: 1, ..all() }] {
+        let (online, target) = (network(&world, &settings, 1), network(&world, &settings, 2));
+        let session = session(30, false);
+        let batch: Vec<Transition<'_>> = (0..3).map(|position| Transition { session: &session, position }).collect();
+        let mut targets = targets_of(&world, &settings);
+        let found = targets.compute(&world, &online.layers, &target.layers, &batch).unwrap();
+        let mut scorer = Scorer::new(&world, Device::Cpu).unwrap();
+        let mut differ = 0;
+        for (transition, found) in batch.iter().zip(found.chunks_exact(targets.outputs)) {
+            let (reward, after) = n_step_reward(transition, settings.n_step, settings.gamma);
+            let state = session.view().at(after);
+            let mut returns = |network: &QNetwork, place: u16| -> Vec<f32> {
+                let chosen = std::iter::once((state, place));
+                let returns = tch::no_grad(|| scorer.score_chosen(&network.layers, &world, chosen)).unwrap();
+                Vec::try_from(returns.reshape([-1])).unwrap()
+            };
+            let mut best = |network: &QNetwork| {
+                let places = state.remaining().map(|place| (place, returns(network, place).iter().sum::<f32>()));
+                places.max_by(|a, b| a.1.total_cmp(&b.1)).unwrap().0
+            };
+            let (chosen, other) = (best(&online), best(&target));
+            differ += u32::from(chosen != other);
+            assert!(!session.played[..after].contains(&chosen));
+            let discount = settings.gamma.powi((after - transition.position) as i32);
+            for (found, future) in found.iter().zip(returns(&target, chosen)) {
+                let expected = reward + discount * future;
+                assert!((found - expected).abs() < 1e-4 * expected.abs().max(1.0), "{found} {expected}");
+            }
+        }
+        assert!(differ > 0, "the two networks must disagree for the test to mean anything");
+    }
+}
