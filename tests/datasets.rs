@@ -147,7 +147,8 @@ fn listeners_are_fitted_to_a_log_and_their_config_can_be_used() {
     let sim = |arguments: &str| sim(folder.path(), &format!("--quiet {arguments}"));
     let size = "--set data.synthetic.size.users=30 --set data.synthetic.size.days=7";
     sim(&format!("synthesize --out real {size} --set data.synthetic.leaving.base=-2 --seed 3")).expect(0);
-    let fit = format!("calibrate-listeners --dataset real --out fitted.toml --users 20 --days 7 --evaluations 40 {size}");
+    let fit =
+        format!("calibrate-listeners --dataset real --out fitted.toml --users 20 --days 7 --evaluations 40 {size}");
     let report = sim(&fit).expect(0).out;
     for title in ["Real and synthetic figures", "Distances from the real log", "Settings"] {
         assert!(report.contains(title), "{report}");

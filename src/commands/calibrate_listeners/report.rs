@@ -93,7 +93,7 @@ pub fn fitted_config(out: &Path, fit: &Calibration, check: &Check) -> anyhow::Re
         ("source".to_owned(), Value::from("synthetic")),
         ("synthetic".to_owned(), Value::Table(differences(&defaults, fitted))),
     ]);
-    let name = out.file_stem().map_or_else(|| "listeners".into(), |name| name.to_string_lossy());
+    let name: String = out.file_stem().map_or_else(|| "listeners".into(), |name| name.to_string_lossy().into_owned());
     let config = Table::from_iter([("name".to_owned(), Value::from(name)), ("data".to_owned(), Value::Table(data))]);
     text.push('\n');
     text.push_str(&toml::to_string(&config)?);

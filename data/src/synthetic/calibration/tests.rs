@@ -5,11 +5,11 @@ use crate::Marginal;
 
 fn known() -> SyntheticConfig {
     let mut config = SyntheticConfig::default();
-    (config.size.users, config.size.days) = (120, 14);
+    (config.size.users, config.size.days) = (300, 14);
     (config.catalog.tracks, config.catalog.artists) = (600, 100);
-    (config.response.base, config.response.early_share, config.response.streak) = (-0.6, 0.85, 0.9);
-    (config.leaving.base, config.leaving.interruptions_per_hour) = (-2.8, 3.0);
-    (config.behaviour.repeat, config.response.position) = (0.35, 0.3);
+    (config.response.base, config.response.early_share, config.response.streak) = (-1.2, 0.85, 1.2);
+    (config.leaving.base, config.leaving.interruptions_per_hour) = (-2.2, 3.0);
+    (config.behaviour.repeat, config.response.position) = (0.5, 0.4);
     config
 }
 
