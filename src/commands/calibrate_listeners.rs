@@ -42,8 +42,8 @@ pub struct Options {
     /// Days in the worlds that are tried
     #[arg(long, default_value_t = CalibrationSettings::default().days, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     days: u32,
-    /// Worlds that are tried
-    #[arg(long, default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    /// Worlds that are tried at most
+    #[arg(long, default_value_t = 300, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     evaluations: u32,
     #[command(flatten)]
     config: ConfigArguments,
