@@ -22,7 +22,7 @@ fn a_fit_gets_as_near_to_a_log_as_another_log_of_the_same_listeners() {
     let target = CalibrationTarget { marginals: of(&truth, 11), protocol };
     let mut start = SyntheticConfig::default();
     (start.size, start.catalog) = (truth.size.clone(), truth.catalog.clone());
-    let settings = CalibrationSettings { users: 120, days: 14, evaluations: 300, seed: 5 };
+    let settings = CalibrationSettings { users: 300, days: 14, evaluations: 300, seed: 5 };
     let fit = calibrate_listeners(&start, &rules, &target, &settings, &Silent).unwrap();
     let distance = |config: &SyntheticConfig| {
         let seeds = [21, 22, 23];
