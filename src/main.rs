@@ -19,7 +19,8 @@ use crate::progress::TerminalProgress;
 ///
 /// `sim train-agent` goes the whole way: from logs, or from made-up listeners, to a trained agent. `sim evaluate-policy`
 /// compares it with other policies, `sim generate-playlist` shows what it plays. `sim import` and `sim synthesize` make
-/// a dataset alone, `sim inspect` shows what is in it, and `sim train-embeddings` learns track vectors from it.
+/// a dataset alone, `sim inspect` shows what is in it, `sim calibrate-listeners` makes made-up listeners resemble it, and
+/// `sim train-embeddings` learns track vectors from it.
 ///
 /// Exit codes: 0 done, 1 failed, 2 wrong usage or config, 130 interrupted.
 #[derive(Parser)]
@@ -47,6 +48,7 @@ enum Command {
     Import(commands::import::Source),
     Synthesize(commands::synthesize::Options),
     Inspect(commands::inspect::Options),
+    CalibrateListeners(commands::calibrate_listeners::Options),
     TrainEmbeddings(commands::train_embeddings::Options),
     TrainUserState(commands::train_user_state::Options),
     EvaluateUserState(commands::evaluate_user_state::Options),
@@ -69,6 +71,7 @@ fn main() -> ExitCode {
         Command::Import(source) => commands::import::run(source, &progress),
         Command::Synthesize(options) => commands::synthesize::run(options, &progress),
         Command::Inspect(options) => commands::inspect::run(options, &progress),
+        Command::CalibrateListeners(options) => commands::calibrate_listeners::run(options, &progress),
         Command::TrainEmbeddings(options) => commands::train_embeddings::run(options, &progress),
         Command::TrainUserState(options) => commands::train_user_state::run(options, &progress),
         Command::EvaluateUserState(options) => commands::evaluate_user_state::run(options, &progress),

@@ -140,3 +140,38 @@ fn the_same_seed_gives_the_same_synthetic_dataset() {
     assert_eq!(numbers(&report.out, "fingerprint"), first);
     assert_eq!(report.err, "", "--quiet is silent");
 }
+
+#[test]
+fn listeners_are_fitted_to_a_log_and_their_config_can_be_used() {
+    let folder = tempdir().unwrap();
+    let sim = |arguments: &str| sim(folder.path(), &format!("--quiet {arguments}"));
+    let size = "--set data.synthetic.size.users=30 --set data.synthetic.size.days=7";
+    sim(&format!("synthesize --out real {size} --set data.synthetic.leaving.base=-2 --seed 3")).expect(0);
+    let fit =
+        format!("calibrate-listeners --dataset real --out fitted.toml --users 20 --days 7 --evaluations 40 {size}");
+    let report = sim(&fit).expect(0).out;
+    for title in ["Real and synthetic figures", "Distances from the real log", "Settings"] {
+        assert!(report.contains(title), "{report}");
+    }
+    // Weighted sums before and after, and of chance.
+    let sums: Vec<f64> = numbers(&report, "weighted sum").iter().map(|number| number.parse().unwrap()).collect();
+    assert!(sums.len() == 3 && sums[1] < sums[0], "{report}");
+    let text = fs::read_to_string(folder.path().join("fitted.toml")).unwrap();
+    assert!(text.contains(&format!("#   sim --quiet {fit}\n")) && text.contains("name = \"fitted\""), "{text}");
+    let base = &numbers(&report, "leaving.base")[1];
+    assert!(text.contains(&format!("[data.synthetic.leaving]\nbase = {base}\n")), "{text}\n{report}");
+    sim("synthesize --config fitted.toml --out like").expect(0).prints(&["30"]);
+    sim(&fit).expect(2).says(&["--out: fitted.toml exists already"]);
+}
+
+#[test]
+fn what_cannot_be_fitted_is_told() {
+    let folder = tempdir().unwrap();
+    sim(folder.path(), "calibrate-listeners --out x.toml").expect(2).says(&["--dataset", "--mssd-marginals"]);
+    sim(folder.path(), "calibrate-listeners --dataset none --out x.toml").expect(1).says(&["none: does not exist"]);
+    fs::write(folder.path().join("session_lengths.txt"), "10 5\nten 3\n").unwrap();
+    sim(folder.path(), "calibrate-listeners --mssd-marginals . --out x.toml")
+        .expect(1)
+        .says(&["session_lengths.txt: line 2: expected a session length of the set, 10 to 20, found `ten`"]);
+    assert!(!folder.path().join("x.toml").exists());
+}

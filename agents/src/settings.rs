@@ -25,6 +25,9 @@ pub struct AgentSettings {
     /// Discount per track. The optimum of a world without session end does not depend on it; a shorter horizon leaves
     /// less noise in the targets.
     pub gamma: f32,
+    /// What a reward loses per unit of disagreement between the members of an ensemble (`user_model.members`) about it: the
+    /// standard deviation of their expected rewards. In training alone; 0 for nothing.
+    pub uncertainty_penalty: f32,
     /// Steps of reward before a target bootstraps (1: TF-Agents).
     pub n_step: usize,
     /// Step size of Adam at the start (TF-Agents: 1e-3).
@@ -65,6 +68,7 @@ impl Default for AgentSettings {
             dueling: false,
             quantiles: 0,
             gamma: 0.9,
+            uncertainty_penalty: 0.0,
             n_step: 1,
             learning_rate: 1e-3,
             final_learning_rate: 0.05,
@@ -96,6 +100,8 @@ impl AgentSettings {
             "must be 0 (off) or in 2..=1024: one quantile is the median, not the mean",
         )?;
         check((0.0..1.0).contains(&self.gamma), "agent.gamma", "must be in 0..1")?;
+        let penalty = self.uncertainty_penalty >= 0.0 && self.uncertainty_penalty.is_finite();
+        check(penalty, "agent.uncertainty_penalty", "must not be negative")?;
         check((1..=255).contains(&self.n_step), "agent.n_step", "must be in 1..=255")?;
         check(self.learning_rate > 0.0 && self.learning_rate.is_finite(), "agent.learning_rate", "must be above 0")?;
         check(share(self.final_learning_rate), "agent.final_learning_rate", "must be in 0..=1")?;

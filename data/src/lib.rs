@@ -38,6 +38,7 @@ mod files;
 pub mod fuzzing;
 mod importers;
 mod inspect;
+mod marginals;
 mod new_folder;
 mod parallel;
 mod play;
@@ -65,6 +66,7 @@ pub use inspect::{
     ContextGroup, ContextShares, DatasetSummary, HistogramBucket, Popularity, PositionShares, Quantiles, RankedPlays,
     SkipStreaks, TopShare, inspect,
 };
+pub use marginals::{Figure, Marginal, MarginalProtocol, Marginals, measure_marginals, published_mssd_marginals};
 pub use play::{
     AUDIO_FEATURES, AudioFeatures, BehaviourPolicy, Context, Device, Play, Responses, Session, Source, Track, User,
     artist_numbers,
@@ -74,8 +76,9 @@ pub use response_shares::{ResponseShare, ResponseShares};
 pub use rng::{CounterRng, Stream};
 pub use sessions::SessionRules;
 pub use synthetic::{
-    Alternatives, AlternativesOf, BehaviourConfig, Calendar, CatalogConfig, Heard, LeavingConfig, Listener,
-    ListenerConfig, LoggedStart, MindConfig, OtherTrack, ResponseConfig, ResponseProbabilities, SessionState,
-    SizeConfig, SkipHazard, SyntheticConfig, SyntheticFormat, SyntheticLog, SyntheticSource, SyntheticWorld,
-    mood_classes, synthesize, synthesize_log,
+    Alternatives, AlternativesOf, BehaviourConfig, Calendar, Calibration, CalibrationSettings, CalibrationTarget,
+    CatalogConfig, FittedParameter, Heard, LeavingConfig, Listener, ListenerConfig, ListenerParameter, LoggedStart,
+    MindConfig, OtherTrack, ResponseConfig, ResponseProbabilities, SessionState, SizeConfig, SkipHazard,
+    SyntheticConfig, SyntheticFormat, SyntheticLog, SyntheticSource, SyntheticWorld, calibrate_listeners, mood_classes,
+    synthesize, synthesize_log, synthetic_marginals,
 };

@@ -32,6 +32,7 @@
 mod alternatives;
 mod behaviour;
 mod calendar;
+mod calibration;
 mod catalog;
 mod config;
 mod draws;
@@ -46,6 +47,10 @@ mod response;
 
 pub use alternatives::{Alternatives, AlternativesOf, OtherTrack};
 pub use calendar::Calendar;
+pub use calibration::{
+    Calibration, CalibrationSettings, CalibrationTarget, FittedParameter, ListenerParameter, calibrate_listeners,
+    synthetic_marginals,
+};
 pub use config::{
     BehaviourConfig, CatalogConfig, LeavingConfig, ListenerConfig, MindConfig, ResponseConfig, SizeConfig,
     SyntheticConfig,
