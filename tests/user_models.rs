@@ -40,6 +40,16 @@ max_epochs = 2
 
 [user_model.sequential]
 lstm = [24, 12]
+hidden = [32, 16]
+batch = 16
+learning_rate = 3e-3
+max_epochs = 3
+
+[user_model.transformer]
+width = 16
+attention_heads = 2
+layers = 1
+hidden = [32, 16]
 batch = 16
 learning_rate = 3e-3
 max_epochs = 3
@@ -82,16 +92,17 @@ fn json(path: &Path) -> Value {
 }
 
 #[test]
-fn the_sequential_model_foretells_better_than_the_contextual_one_on_any_number_of_threads() {
+fn models_of_the_session_foretell_better_than_the_contextual_one_on_any_number_of_threads() {
     let folder = folder();
     let folder = folder.path();
-    let evaluate = "evaluate-user-model --config tiny.toml --set user_model.users=all";
+    let evaluate = "evaluate-user-model --config tiny.toml --set user_model.users=all --model cwm,swm,transformer";
     sim(folder, &format!("{evaluate} --threads 1 --out one")).expect(0).prints(&[
         "session_end",
         "place: 2 to 3",
         "device: ",
         "cwm",
         "swm",
+        "transformer",
     ]);
     fs::remove_dir_all(folder.join("artifacts")).unwrap();
     sim(folder, &format!("{evaluate} --threads 2 --out two")).expect(0);
@@ -101,13 +112,15 @@ fn the_sequential_model_foretells_better_than_the_contextual_one_on_any_number_o
     let head = |model: usize, head: usize| one[model]["report"]["test"]["heads"][head].clone();
     let loss = |report: &Value| report["model"]["log_loss"].as_f64().unwrap();
     for response in 0..3 {
-        let (cwm, swm) = (head(0, response), head(1, response));
-        assert!(loss(&swm) < 0.99 * loss(&cwm), "{} {}", loss(&swm), loss(&cwm));
-        assert!(loss(&swm) < swm["rates_log_loss"].as_f64().unwrap());
+        let cwm = head(0, response);
+        for sequential in [head(1, response), head(2, response)] {
+            assert!(loss(&sequential) < 0.99 * loss(&cwm), "{} {}", loss(&sequential), loss(&cwm));
+            assert!(loss(&sequential) < sequential["rates_log_loss"].as_f64().unwrap());
+        }
     }
     // The same models, asked to go on by themselves.
     for task in ["roll-outs", "skip-challenge"] {
-        sim(folder, &format!("{evaluate} --threads 1 --out one --task {task}")).expect(0).prints(&["cwm", "swm"]);
+        sim(folder, &format!("{evaluate} --threads 1 --out one --task {task}")).expect(0).prints(&["swm", "transformer"]);
     }
     let challenge = json(&folder.join("one/skip-challenge.json"));
     let accuracy = |model: usize, score: usize| {
@@ -167,6 +180,39 @@ fn worlds_of_sequential_listeners_can_be_trained_in_left_and_judged() {
     assert_eq!(validation, json(&path), "threads change nothing");
 }
 
+/// The log loss is convex: that of the mean is never above the mean of the members'.
+#[test]
+fn an_ensemble_foretells_no_worse_than_its_members_and_agents_are_trained_in_it() {
+    let folder = folder();
+    let folder = folder.path();
+    let members = "--set user_model.members=3 --set user_model.sequential.max_epochs=1";
+    sim(folder, &format!("evaluate-user-model --config tiny.toml --model swm {members} --out together")).expect(0);
+    let heads = |report: &Value| -> Vec<f64> {
+        let heads = report["test"]["heads"].as_array().unwrap().iter();
+        heads.map(|head| head["model"]["log_loss"].as_f64().unwrap()).collect()
+    };
+    let alone: Vec<Vec<f64>> = fs::read_dir(folder.join("artifacts"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.file_name().unwrap().to_str().unwrap().starts_with("sequential-model-"))
+        .map(|path| heads(&json(&path.join("metrics.json"))))
+        .collect();
+    assert_eq!(alone.len(), 3);
+    let together = json(&folder.join("together/user-models.json"))[0]["report"].clone();
+    assert_eq!(together["training"].as_array().unwrap().len(), 3);
+    for (head, together) in heads(&together).into_iter().enumerate() {
+        let mean = alone.iter().map(|losses| losses[head]).sum::<f64>() / 3.0;
+        assert!(together < mean, "{together} {mean}");
+    }
+    let train = format!("train-agent --config tiny.toml {members} --set train.env_steps=2000");
+    let rewards = |name: &str, penalty: f64| {
+        sim(folder, &format!("{train} --name {name} --set agent.uncertainty_penalty={penalty}")).expect(0);
+        json(&folder.join("runs").join(name).join("metrics.json"))["last"]["rollout/return"].as_f64().unwrap()
+    };
+    assert!(rewards("charged", 5.0) < rewards("free", 0.0), "what the members disagree about is worth less");
+    sim(folder, "evaluate-policy --run runs/charged").expect(0).prints(&["greedy-swm"]);
+}
+
 #[test]
 fn estimators_are_held_against_what_the_policy_returns() {
     let folder = folder();
@@ -195,6 +241,10 @@ fn what_makes_no_sense_is_refused() {
     };
     refuse("user_model.sequential.lstm=[]", "user_model.sequential.lstm");
     refuse("user_model.sequential.batch=0", "user_model.sequential.batch");
+    refuse("user_model.sequential.dropout=1", "user_model.sequential.dropout");
+    refuse("user_model.transformer.attention_heads=3", "user_model.transformer.attention_heads");
+    refuse("user_model.members=0", "user_model.members");
+    refuse("agent.uncertainty_penalty=-1", "agent.uncertainty_penalty");
     refuse("user_model.users=half", "user_model.users");
     refuse("user_model.kind=rnn", "user_model.kind");
     sim(folder, "train-agent --config tiny.toml --name all --set user_model.users=all --set train.env_steps=400 --set user_model.kind=cwm").expect(0);
