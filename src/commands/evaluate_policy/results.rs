@@ -40,13 +40,10 @@ pub(super) fn report(comparison: &Comparison, kinds: &[GroupKind]) -> String {
         }
     };
     let (sessions, users) = (count(comparison.sessions), count(comparison.users));
-    writeln!(
-        text,
-        "Means over {sessions} sessions of {users} users, with intervals of 95 % by {drawn}; p adjusted for all\ncomparisons (Holm). \
-         Bimodality above 0.556 speaks for two kinds of sessions."
+    text + &format!(
+        "Means over {sessions} sessions of {users} users, with intervals of 95 % by {drawn}; p adjusted for all\n\
+         comparisons (Holm). Bimodality above 0.556 speaks for two kinds of sessions.\n"
     )
-    .ok();
-    text
 }
 
 fn responses(comparison: &Comparison, measured: &[&Measured]) -> Columns {
