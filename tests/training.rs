@@ -259,6 +259,55 @@ fn a_full_disk_is_a_clear_error_and_leaves_the_last_checkpoint_whole() {
     assert!(results(folder, "whole") == results(folder, "full"));
 }
 
+/// What the files of an evaluation say of each measure is what their sessions say.
+fn measures_agree(comparison: &serde_json::Value, sessions: &str, groups: &str) {
+    let table = |text: &str| -> Vec<Vec<String>> {
+        text.lines().map(|line| line.split(',').map(str::to_owned).collect()).collect()
+    };
+    let (sessions, groups) = (table(sessions), table(groups));
+    let column = |name: &str| sessions[0].iter().position(|column| column == name).unwrap();
+    assert_eq!(comparison["resampled"], "users");
+    for policy in comparison["policies"].as_array().unwrap() {
+        let own: Vec<&Vec<String>> =
+            sessions.iter().filter(|row| row[0] == policy["policy"].as_str().unwrap()).collect();
+        let mean = |value: &dyn Fn(&Vec<String>) -> Option<f64>| {
+            let values: Vec<f64> = own.iter().filter_map(|row| value(row)).collect();
+            values.iter().sum::<f64>() / values.len() as f64
+        };
+        let number = |row: &Vec<String>, name: &str| row[column(name)].parse::<f64>().ok();
+        let said = |name: &str| policy[name]["mean"].as_f64().unwrap();
+        let plain = ["return", "minutes", "diversity", "novelty", "artist_repeats", "smoothness", "miscalibration"];
+        for name in plain {
+            let found = mean(&|row| number(row, name));
+            assert!((found - said(name)).abs() < 1e-9, "{name}: {found} {}", said(name));
+            let (low, high) = (policy[name]["low"].as_f64().unwrap(), policy[name]["high"].as_f64().unwrap());
+            assert!(low < said(name) && said(name) < high, "{name}: {}", policy[name]);
+        }
+        for (name, count) in [("completion_rate", "completions"), ("skip_rate", "skips")] {
+            let found = mean(&|row| Some(number(row, count)? / number(row, "length")?));
+            assert!((found - said(name)).abs() < 1e-9, "{name}: {found} {}", said(name));
+        }
+        for difference in policy["minus_reference"].as_object().unwrap().values() {
+            let p = |name: &str| difference[name].as_f64().unwrap();
+            assert!(p("adjusted_p_value") >= p("p_value"), "{difference}");
+        }
+        assert!(said("artist_repeats") > 0.0 && said("minutes") > 0.5 * said("completions"), "{policy}");
+        assert!((0.0..2.0).contains(&said("diversity")) && said("miscalibration") > 0.0, "{policy}");
+        let coverage = policy["exposure"]["coverage"].as_f64().unwrap();
+        assert!(coverage > 0.0 && coverage <= 1.0, "{policy}");
+    }
+    // Every session is in one segment, where all are large enough to be shown.
+    let segments = groups.iter().filter(|row| row[0] == "activity" && row[4] == "random" && row[5] == "return");
+    let [mut count, mut sum] = [0.0; 2];
+    for row in segments {
+        let [sessions, mean] = [2, 6].map(|at| row[at].parse::<f64>().unwrap());
+        (count, sum) = (count + sessions, sum + sessions * mean);
+    }
+    let overall = comparison["policies"][0]["return"]["mean"].as_f64().unwrap();
+    assert!(count == 300.0 && (sum / count - overall).abs() < 1e-9, "{count} {sum} {overall}");
+    assert!(groups.iter().any(|row| row[0] == "hour") && groups.iter().any(|row| row[0] == "device"));
+}
+
 #[test]
 fn policies_are_compared_and_playlists_made() {
     let folder = folder();
@@ -286,10 +335,24 @@ fn policies_are_compared_and_playlists_made() {
     let difference = greedy.iter().zip(&random).map(|(g, r)| g - r).sum::<f64>() / 300.0;
     let said = comparison["policies"][3]["return_minus_random"]["mean"].as_f64().unwrap();
     assert!((difference - said).abs() < 1e-9, "{difference} {said}");
+    measures_agree(&comparison, &csv, &fs::read_to_string(results.join("groups.csv")).unwrap());
+    assert_eq!(fs::read_to_string(results.join("policies.html")).unwrap().matches("<svg").count(), 5);
+    assert!(table.lines().all(|line| line.chars().count() <= 120), "{table}");
     sim(folder, "evaluate-policy --run runs/run --threads 2").expect(0);
     assert_eq!(first, fs::read_to_string(results.join("policies.json")).unwrap(), "one thread or two");
     sim(folder, "evaluate-policy --run runs/run --policies gredy").expect(2).says(&["no policy `gredy`"]);
     sim(folder, "evaluate-policy --run runs/run --policies oracle-greedy").expect(2).says(&["--listeners oracle"]);
+    sim(folder, "evaluate-policy --run runs/run --compare-with oracle-beam")
+        .expect(2)
+        .says(&["--compare-with", "oracle"]);
+    sim(folder, "evaluate-policy --run runs/run --policies random --compare-with popularity --by segment --out other")
+        .expect(0)
+        .prints(&["return minus popularity", "activity: low (to"]);
+    let other = fs::read_to_string(folder.join("other/policies.json")).unwrap();
+    let other: serde_json::Value = serde_json::from_str(&other).unwrap();
+    let difference = |policy: usize| other["policies"][policy]["minus_reference"]["return"]["mean"].as_f64();
+    assert_eq!(difference(0).unwrap(), -other["policies"][1]["return_minus_random"]["mean"].as_f64().unwrap());
+    assert_eq!(difference(1), None, "popularity itself");
     sim(folder, "evaluate-policy --run runs/run --listeners oracle --threads 1").expect(0);
     let online = fs::read_to_string(folder.join("runs/run/evaluation-oracle/policies.json")).unwrap();
     let comparison: serde_json::Value = serde_json::from_str(&online).unwrap();

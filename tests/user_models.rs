@@ -120,7 +120,9 @@ fn models_of_the_session_foretell_better_than_the_contextual_one_on_any_number_o
     }
     // The same models, asked to go on by themselves.
     for task in ["roll-outs", "skip-challenge"] {
-        sim(folder, &format!("{evaluate} --threads 1 --out one --task {task}")).expect(0).prints(&["swm", "transformer"]);
+        sim(folder, &format!("{evaluate} --threads 1 --out one --task {task}"))
+            .expect(0)
+            .prints(&["swm", "transformer"]);
     }
     let challenge = json(&folder.join("one/skip-challenge.json"));
     let accuracy = |model: usize, score: usize| {

@@ -15,7 +15,11 @@ mod validation;
 
 pub use action_head_dqn::{AgentModel, DqnPolicy};
 pub use error::{AgentError, Result};
-pub use evaluation::{Comparison, PolicySummary, SessionOutcome, Simulation, compare, simulate};
+pub use evaluation::{
+    Comparison, ComparisonSettings, Difference, Exposure, GroupKind, GroupSummary, ListenerProfiles, Measure, Measured,
+    MeasuredSession, PlayedPolicy, PolicySummary, Resampled, ReturnHistogram, SessionGroups, SessionMeter,
+    SessionOutcome, Simulation, bimodality_coefficient, compare, offered_tracks, simulate, simulate_each,
+};
 pub use off_policy::{
     EstimatorQuality, EstimatorTrial, LogTrial, LoggedStep, OffPolicyEstimate, OffPolicyEstimator, estimate_off_policy,
 };
@@ -25,6 +29,6 @@ pub use policies::{
 pub use policy::Policy;
 pub use recorder::Recorder;
 pub use settings::{AgentSettings, EvaluateSettings, TrainSettings};
-pub use statistics::Estimate;
+pub use statistics::{Estimate, holm_adjusted};
 pub use training::{Checkpoints, Trainer, TrainerSetup, TrainerStop, TrainingMetrics};
 pub use validation::{PlayedTwice, PolicyReturns, SelectionRegret, SimulatorValidation, validate_simulator};

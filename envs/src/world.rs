@@ -18,6 +18,10 @@ pub struct Catalog {
     pub artists: Vec<u32>,
     /// Each track's plays in the training sessions.
     pub plays: Vec<u32>,
+    /// Each track's length in milliseconds, given or estimated, where known.
+    pub durations_ms: Vec<Option<u32>>,
+    /// Milliseconds from which a play is past the threshold.
+    pub threshold_ms: u32,
     /// Whether a complete play of the track is past the threshold.
     pub longer_than_threshold: Vec<bool>,
     features: Vec<f32>,
@@ -34,9 +38,11 @@ impl Catalog {
     ) -> Self {
         let features = track_features(tracks, &vectors);
         let plays = totals.tracks.iter().map(|tally| tally.plays).collect();
+        let durations_ms: Vec<Option<u32>> = tracks.iter().map(|track| track.duration_ms).collect();
         // A track of unknown length is taken to be longer: few are not.
-        let longer_than_threshold = tracks.iter().map(|track| track.duration_ms.is_none_or(|ms| ms >= threshold_ms));
-        Self { vectors, artists, plays, longer_than_threshold: longer_than_threshold.collect(), features }
+        let longer = durations_ms.iter().map(|duration| duration.is_none_or(|ms| ms >= threshold_ms));
+        let longer_than_threshold = longer.collect();
+        Self { vectors, artists, plays, durations_ms, threshold_ms, longer_than_threshold, features }
     }
 
     /// Number of tracks.

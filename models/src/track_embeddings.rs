@@ -1,6 +1,7 @@
 //! Track vectors learnt from sessions, and the nearest neighbours among them.
 
 mod cbow;
+mod clusters;
 mod cold_tracks;
 mod corpus;
 mod implicit_als;
@@ -11,6 +12,7 @@ mod vectors;
 mod word2vec_text;
 
 pub use cbow::{CbowSettings, fill_from_artists, train_cbow, train_on_corpora};
+pub use clusters::cluster_tracks;
 pub use cold_tracks::{ColdTrackQuality, ColdTrackReport, ColdTrackSettings, MethodQuality, fill_cold_tracks};
 pub use corpus::{Corpus, CorpusWriter};
 pub use implicit_als::{

@@ -1,6 +1,8 @@
 //! Writes a page with one picture of each kind, to look at: `cargo run -p playlist-pictures --example gallery > gallery.html`.
 
-use playlist_pictures::{BoxGroup, BoxNumbers, BoxPlot, HeatMap, LineChart, Page, Scatter, Series, StraightLine};
+use playlist_pictures::{
+    BoxGroup, BoxNumbers, BoxPlot, HeatMap, Histogram, LineChart, Page, Scatter, Series, StraightLine,
+};
 
 fn main() {
     let numbers = |median: f64| BoxNumbers {
@@ -59,6 +61,15 @@ fn main() {
         y_label: "1 - cos".into(),
         series: vec![line("FS-VAE", 0.1), line("Average", 0.03)],
     };
+    let bars = Histogram {
+        title: "Returns".into(),
+        x_label: "return".into(),
+        y_label: "sessions".into(),
+        edges: (0..12).map(|edge| f64::from(edge) - 0.5).collect(),
+        heights: vec![30.0, 22.0, 14.0, 9.0, 8.0, 9.0, 12.0, 19.0, 25.0, 21.0, 8.0],
+        highest: 40.0,
+        marks: vec![4.8],
+    };
     let cells = |cells: &[&str]| cells.iter().map(|&cell| cell.to_owned()).collect::<Vec<_>>();
     let page = Page::new("Gallery")
         .heading("Pictures")
@@ -67,6 +78,7 @@ fn main() {
         .picture(&wide.svg(), "A large heat map.")
         .picture(&scatter.svg(), "Points and a line.")
         .picture(&lines.svg(), "Lines with intervals.")
+        .picture(&bars.svg(), "A histogram with a mark.")
         .heading("Tables")
         .table("A table.", &cells(&["model", "MRR"]), &[cells(&["CoSeRNN", "0.41"]), cells(&["last session", "0.32"])]);
     print!("{}", page.html());

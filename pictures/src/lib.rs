@@ -1,4 +1,5 @@
-//! Pictures of results as SVG text, and pages of HTML that hold them: box plots, heat maps, scatter plots, lines.
+//! Pictures of results as SVG text, and pages of HTML that hold them: box plots, heat maps, histograms, scatter plots,
+//! lines.
 //!
 //! The same data give the same text, byte for byte. Nothing here knows what the numbers mean.
 //!
@@ -17,6 +18,7 @@
 mod box_plot;
 mod frame;
 mod heat_map;
+mod histogram;
 mod line_chart;
 mod page;
 mod scatter;
@@ -24,6 +26,7 @@ mod svg;
 
 pub use box_plot::{BoxGroup, BoxNumbers, BoxPlot};
 pub use heat_map::HeatMap;
+pub use histogram::Histogram;
 pub use line_chart::{LineChart, Series};
 pub use page::Page;
 pub use scatter::{Scatter, StraightLine};

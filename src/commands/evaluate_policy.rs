@@ -1,24 +1,27 @@
 //! `sim evaluate-policy`.
 
-use std::fmt::Write;
+mod results;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::Context;
 use clap::{Args, ValueEnum};
-use listening_data::{Progress, SyntheticSource, write_atomically};
+use listening_data::{Progress, SyntheticSource};
 use playlist_agents::{
-    AgentModel, BeamPolicy, Comparison, CosinePolicy, DqnPolicy, EvaluateSettings, GreedyPolicy, Policy,
-    PopularityPolicy, RandomPolicy, SessionOutcome, Simulation, compare, simulate,
+    AgentModel, BeamPolicy, ComparisonSettings, CosinePolicy, DqnPolicy, EvaluateSettings, GreedyPolicy, GroupKind,
+    ListenerProfiles, PlayedPolicy, Policy, PopularityPolicy, RandomPolicy, SessionGroups, SessionMeter, Simulation,
+    compare, offered_tracks, simulate_each,
 };
-use playlist_envs::{Listeners, ModelledListeners, ModelledSessions, OracleListeners, World};
+use playlist_envs::{FinishedSession, Listeners, ModelledListeners, ModelledSessions, OracleListeners, World};
 
 use super::train_agent::{agent_file, open_run, open_upstream};
 use crate::config::{Config, UserModelConfig, UserModelKind};
 use crate::failure::UsageError;
 use crate::output;
 use crate::pipeline::{Upstream, threads};
-use crate::tables::{Columns, count, estimate};
+
+/// Resamples of the bootstrap.
+const RESAMPLES: u32 = 2000;
 
 /// Names of the policies, in the order of the table.
 const POLICIES: [&str; 9] =
@@ -54,12 +57,31 @@ impl ListenersKind {
     }
 }
 
+/// What results are shown by, beside all sessions together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Grouping {
+    /// Part of the day, and device
+    Context,
+    /// Thirds of the users by their training plays
+    Segment,
+}
+
+impl Grouping {
+    fn kinds(self) -> &'static [GroupKind] {
+        match self {
+            Self::Context => &[GroupKind::Hour, GroupKind::Device],
+            Self::Segment => &[GroupKind::Activity],
+        }
+    }
+}
+
 /// Compare policies on the same simulated sessions
 ///
 /// Plays every policy in the run's world, on session starts held out from training, with the same session numbers and
-/// so the same users, contexts, pools and luck. The table shows means with 95 % confidence intervals over sessions,
-/// and each policy's return minus the random policy's, paired by session. The intervals speak of sessions in this
-/// simulated world; they say nothing of how far the world is from real listeners.
+/// so the same users, contexts, pools and luck. The tables show means with 95 % confidence intervals by the bootstrap over
+/// users, and each policy's return minus that of --compare-with, with p-values adjusted for all comparisons (Holm). The
+/// intervals speak of users and sessions in this simulated world; they say nothing of how far the world is from real
+/// listeners. What is measured: docs/agents/policy-evaluation.md.
 ///
 /// With --listeners independent those answer who were no part of the agent's world: the same kind of user model, trained on
 /// the users that the run's model was not trained on (key `user_model.users` of the run), with another seed. What an agent
@@ -72,12 +94,14 @@ impl ListenersKind {
 /// beam plans through the sequential model (keys `evaluate.beam_width`, `evaluate.beam_depth`); it takes long, and must be
 /// named.
 ///
-/// policies.json, policies.csv and sessions.csv go to evaluation/ in the run's folder (evaluation-independent/ and
-/// evaluation-oracle/ for other listeners), or to --out.
+/// policies.json, policies.csv, groups.csv (the same by context and by users' activity), sessions.csv and policies.html, with
+/// histograms of the returns, go to evaluation/ in the run's folder (evaluation-independent/ and evaluation-oracle/ for other
+/// listeners), or to --out.
 #[derive(Args)]
 #[command(after_help = "Example:
   sim evaluate-policy --run runs/demo
   sim evaluate-policy --run runs/demo --policies random,greedy,action-head-dqn --sessions 10000
+  sim evaluate-policy --run runs/demo --compare-with greedy --by context
   sim evaluate-policy --run runs/demo --listeners independent
   sim evaluate-policy --run runs/demo --listeners oracle")]
 pub struct Options {
@@ -87,6 +111,12 @@ pub struct Options {
     /// Policies to compare; random is always among them [default: all]
     #[arg(long, value_delimiter = ',')]
     policies: Vec<String>,
+    /// The policy that the others are compared with; always among them
+    #[arg(long, value_name = "POLICY", default_value = "random")]
+    compare_with: String,
+    /// Show the results by group too
+    #[arg(long, value_enum)]
+    by: Option<Grouping>,
     /// Who answers the policies
     #[arg(long, value_enum, default_value = "simulated")]
     listeners: ListenersKind,
@@ -109,18 +139,8 @@ pub struct Options {
 
 /// Plays the policies and prints the comparison.
 pub fn run(options: &Options, progress: &dyn Progress) -> anyhow::Result<()> {
-    for name in &options.policies {
-        if !POLICIES.contains(&name.as_str()) {
-            let problem = format!("--policies: there is no policy `{name}`; there are {}", POLICIES.join(", "));
-            return Err(UsageError(problem).into());
-        }
-    }
+    options.check()?;
     let in_oracle = options.listeners == ListenersKind::Oracle;
-    let knowing = |name: &&String| [ORACLE_GREEDY, ORACLE_BEAM].contains(&name.as_str());
-    if let Some(name) = options.policies.iter().find(knowing).filter(|_| !in_oracle) {
-        let problem = format!("--policies: `{name}` knows the oracle's listeners alone; add --listeners oracle");
-        return Err(UsageError(problem).into());
-    }
     let (folder, mut config) = open_run(&options.run)?;
     let trained = config.clone();
     config.evaluate.sessions = options.sessions.unwrap_or(config.evaluate.sessions);
@@ -141,12 +161,16 @@ pub fn run(options: &Options, progress: &dyn Progress) -> anyhow::Result<()> {
         sessions: config.evaluate.sessions,
         threads: threads(&config),
     };
-    let mut outcomes: Vec<(String, Vec<SessionOutcome>)> = Vec::new();
-    // Random comes first: the others are paired with it.
+    let (logs, users) = (&upstream.logs, upstream.logs.dataset.manifest().users as usize);
+    let (catalog, train) = (&logs.catalog, &logs.data.train);
+    let profiles = ListenerProfiles::new(train, &catalog.vectors, &catalog.plays, users, config.seed);
+    let meter = SessionMeter::new(Arc::clone(catalog), profiles);
+    let mut played = Vec::new();
     let asked = |name: &str| match options.policies.as_slice() {
+        _ if name == "random" || name == options.compare_with => true,
         // The sequential model is not trained for this alone, and to plan by it takes long.
         [] => name != BEAM && (name != GREEDY_SWM || config.user_model.kind == UserModelKind::Swm),
-        names => name == "random" || names.iter().any(|asked| asked == name),
+        names => names.iter().any(|asked| asked == name),
     };
     for name in POLICIES.iter().filter(|name| asked(name)) {
         let policy: Box<dyn Policy> = match (&oracle, *name) {
@@ -164,19 +188,42 @@ pub fn run(options: &Options, progress: &dyn Progress) -> anyhow::Result<()> {
             (_, GREEDY_SWM) => Box::new(greedy_swm(&config, &upstream, progress)?),
             _ => policy(name, &upstream, &world, &folder)?,
         };
-        outcomes.push(((*name).to_owned(), simulate(policy.as_ref(), &simulation, progress)?));
+        let measure = |world: &World, session: &FinishedSession| meter.measure(world, session);
+        let sessions = simulate_each(policy.as_ref(), &simulation, progress, &measure)?;
+        played.push(PlayedPolicy { policy: (*name).to_owned(), sessions });
     }
-    let random = outcomes.first().map(|(_, outcomes)| outcomes.clone()).unwrap_or_default();
-    let comparison = compare(&outcomes, &random);
+    let groups = SessionGroups::new(&world, meter.profiles());
+    let offered = offered_tracks(&world, simulation.sessions);
+    let settings = ComparisonSettings {
+        reference: options.compare_with.clone(),
+        resamples: RESAMPLES,
+        seed: config.evaluate.seed,
+        threads: simulation.threads,
+    };
+    let comparison = compare(&played, &groups, &offered, &settings);
     let out = options.out.clone().unwrap_or_else(|| folder.join(options.listeners.folder()));
-    write_results(&out, &comparison, &outcomes)?;
-    output::print(&format!(
-        "{}\nmeans over {} sessions with 95 % confidence intervals; completed and skipped are shares of the tracks \
-         played\n\nThe results lie in {}.",
-        table(&comparison),
-        count(comparison.sessions),
-        out.display()
-    ))
+    results::write(&out, &comparison, &played, &groups)?;
+    let kinds = options.by.map_or(&[][..], Grouping::kinds);
+    output::print(&format!("{}The results lie in {}.", results::report(&comparison, kinds), out.display()))
+}
+
+impl Options {
+    /// Refuses policies that are not there, or not with these listeners.
+    fn check(&self) -> anyhow::Result<()> {
+        let named = self.policies.iter().map(|name| ("--policies", name));
+        for (option, name) in named.chain([("--compare-with", &self.compare_with)]) {
+            let knowing = [ORACLE_GREEDY, ORACLE_BEAM].contains(&name.as_str());
+            let problem = if !POLICIES.contains(&name.as_str()) {
+                format!("{option}: there is no policy `{name}`; there are {}", POLICIES.join(", "))
+            } else if knowing && self.listeners != ListenersKind::Oracle {
+                format!("{option}: `{name}` knows the oracle's listeners alone; add --listeners oracle")
+            } else {
+                continue;
+            };
+            return Err(UsageError(problem).into());
+        }
+        Ok(())
+    }
 }
 
 /// Greedy by the sequential model of the run's users.
@@ -233,58 +280,4 @@ pub fn policy(name: &str, upstream: &Upstream, world: &Arc<World>, folder: &Path
         }
         _ => Box::new(RandomPolicy),
     })
-}
-
-fn table(comparison: &Comparison) -> Columns {
-    let mut table = Columns::new(["policy", "return", "completed", "skipped", "length", "return minus random"]);
-    for policy in &comparison.policies {
-        let minus_random = match policy.policy.as_str() {
-            "random" => "-".to_owned(),
-            _ => estimate(&policy.return_minus_random),
-        };
-        table.add([
-            policy.policy.clone(),
-            estimate(&policy.total_reward),
-            estimate(&policy.completion_rate),
-            estimate(&policy.skip_rate),
-            estimate(&policy.session_length),
-            minus_random,
-        ]);
-    }
-    table
-}
-
-fn write_results(
-    folder: &Path,
-    comparison: &Comparison,
-    outcomes: &[(String, Vec<SessionOutcome>)],
-) -> anyhow::Result<()> {
-    std::fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
-    write_atomically(folder.join("policies.json"), serde_json::to_string_pretty(comparison)?.as_bytes())?;
-    let mut policies = String::from("policy,measure,mean,low,high\n");
-    for policy in &comparison.policies {
-        let measures = [
-            ("return", policy.total_reward),
-            ("completion_rate", policy.completion_rate),
-            ("skip_rate", policy.skip_rate),
-            ("session_length", policy.session_length),
-            ("return_minus_random", policy.return_minus_random),
-        ];
-        for (measure, estimate) in measures {
-            writeln!(policies, "{},{measure},{},{},{}", policy.policy, estimate.mean, estimate.low, estimate.high)?;
-        }
-    }
-    write_atomically(folder.join("policies.csv"), policies.as_bytes())?;
-    let mut sessions = String::from("policy,session,return,length,completions,skips,past_threshold,terminated\n");
-    for (policy, outcomes) in outcomes {
-        for (session, o) in outcomes.iter().enumerate() {
-            let (complete, skips, past) = (o.completions, o.skips, o.past_threshold);
-            writeln!(
-                sessions,
-                "{policy},{session},{},{},{complete},{skips},{past},{}",
-                o.total_reward, o.length, o.terminated
-            )?;
-        }
-    }
-    Ok(write_atomically(folder.join("sessions.csv"), sessions.as_bytes())?)
 }

@@ -11,7 +11,7 @@ mod session_ranking;
 mod session_scores;
 mod track_ranking;
 
-pub use bootstrap::{Interval, bootstrap};
+pub use bootstrap::{Interval, bootstrap, draw_users};
 pub use contexts::{ContextRarity, HourClass, context_rarity};
 pub use next_track::{
     IndexedMetrics, NextTrackMetrics, NextTrackReport, NextTrackSettings, NextTrackTask, UserMetrics,

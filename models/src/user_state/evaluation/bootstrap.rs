@@ -14,25 +14,36 @@ pub struct Interval {
     pub high: f64,
 }
 
+impl Interval {
+    /// The percentile interval of a value (Efron and Tibshirani 1993, chapter 13), given the same statistic of resamples.
+    /// Resamples without a finite value are left out.
+    pub fn of_resamples(value: f64, mut resampled: Vec<f64>) -> Self {
+        resampled.retain(|value| value.is_finite());
+        resampled.sort_unstable_by(f64::total_cmp);
+        let at = |share: f64| {
+            let place = (share * resampled.len().saturating_sub(1) as f64).round() as usize;
+            resampled.get(place).copied().unwrap_or(value)
+        };
+        Self { value, low: at(0.025), high: at(0.975) }
+    }
+}
+
+/// The users (0 to `users`, at least one) drawn in a resample: as many as there are, with replacement.
+pub fn draw_users(users: usize, resample: u32, seed: u64) -> impl Iterator<Item = usize> {
+    let mut rng = CounterRng::new(seed, Stream::Sampling, u64::from(resample), 0);
+    (0..users).map(move |_| rng.below(users))
+}
+
 /// The interval of a statistic of `users` users (at least one), which is given the places of those drawn.
 pub fn bootstrap(users: usize, resamples: u32, seed: u64, statistic: impl Fn(&[usize]) -> f64) -> Interval {
-    let all: Vec<usize> = (0..users).collect();
-    let mut drawn = vec![0; users];
-    let mut values: Vec<f64> = (0..resamples)
-        .map(|resample| {
-            let mut rng = CounterRng::new(seed, Stream::Sampling, u64::from(resample), 0);
-            drawn.iter_mut().for_each(|user| *user = rng.below(users));
-            statistic(&drawn)
-        })
-        .filter(|value| value.is_finite())
-        .collect();
-    values.sort_unstable_by(f64::total_cmp);
-    let value = statistic(&all);
-    let at = |share: f64| {
-        let place = (share * values.len().saturating_sub(1) as f64).round() as usize;
-        values.get(place).copied().unwrap_or(value)
-    };
-    Interval { value, low: at(0.025), high: at(0.975) }
+    let mut drawn: Vec<usize> = (0..users).collect();
+    let value = statistic(&drawn);
+    let resampled = (0..resamples).map(|resample| {
+        drawn.iter_mut().zip(draw_users(users, resample, seed)).for_each(|(place, user)| *place = user);
+        statistic(&drawn)
+    });
+    let resampled = resampled.collect();
+    Interval::of_resamples(value, resampled)
 }
 
 #[cfg(test)]

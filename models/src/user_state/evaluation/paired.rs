@@ -1,8 +1,8 @@
 //! Compares two models user by user.
 
-use listening_data::{CounterRng, Stream};
 use serde::{Deserialize, Serialize};
 
+use super::bootstrap::{Interval, draw_users};
 use super::next_track::{NextTrackMetrics, NextTrackReport};
 use crate::{ModelError, Result};
 
@@ -68,24 +68,21 @@ pub fn compare_per_user(
     let differences = differences(first, second, metric)?;
     let count = differences.len();
     let mean = differences.iter().sum::<f64>() / count as f64;
-    let mut means: Vec<f64> = (0..RESAMPLES)
-        .map(|resample| {
-            let mut rng = CounterRng::new(seed, Stream::Sampling, u64::from(resample), 0);
-            (0..count).map(|_| differences[rng.below(count)]).sum::<f64>() / count as f64
-        })
-        .collect();
-    means.sort_unstable_by(f64::total_cmp);
-    let quantile = |share: f64| means[(share * f64::from(RESAMPLES - 1)).round() as usize];
+    let mean_of =
+        |resample| draw_users(count, resample, seed).map(|user| differences[user]).sum::<f64>() / count as f64;
+    let means: Vec<f64> = (0..RESAMPLES).map(mean_of).collect();
     let share = |side: fn(f64) -> bool| {
         let beyond = means.iter().filter(|&&mean| side(mean)).count();
         // The data themselves count as one resample, so that no p-value is zero.
         (beyond + 1) as f64 / f64::from(RESAMPLES + 1)
     };
+    let p_value = (2.0 * share(|mean| mean <= 0.0).min(share(|mean| mean >= 0.0))).min(1.0);
+    let Interval { low, high, .. } = Interval::of_resamples(mean, means);
     Ok(PairedDifference {
         users: count,
         mean,
-        interval: [quantile(0.025), quantile(0.975)],
-        p_value: (2.0 * share(|mean| mean <= 0.0).min(share(|mean| mean >= 0.0))).min(1.0),
+        interval: [low, high],
+        p_value,
         share_lower: differences.iter().filter(|&&difference| difference < 0.0).count() as f64 / count as f64,
     })
 }
@@ -111,6 +108,8 @@ fn differences(first: &[NextTrackReport], second: &[NextTrackReport], metric: Me
 
 #[cfg(test)]
 mod tests {
+    use listening_data::{CounterRng, Stream};
+
     use super::*;
     use crate::user_state::evaluation::UserMetrics;
 
