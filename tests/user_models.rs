@@ -182,6 +182,23 @@ fn worlds_of_sequential_listeners_can_be_trained_in_left_and_judged() {
     assert_eq!(validation, json(&path), "threads change nothing");
 }
 
+/// A part of the synthetic log was shuffled: those plays have propensities.
+#[test]
+fn models_can_be_trained_on_plays_with_propensities_alone() {
+    let folder = folder();
+    let folder = folder.path();
+    let losses = ["all", "with-propensity", "inverse-propensity"].map(|plays| {
+        let set = format!("--set user_model.plays={plays} --set user_model.sequential.max_epochs=1 --out {plays}");
+        sim(folder, &format!("evaluate-user-model --config tiny.toml --model cwm,swm {set}")).expect(0);
+        let report = json(&folder.join(plays).join("user-models.json"));
+        [0, 1].map(|model: usize| report[model]["report"]["training"][0]["validation_loss"][0].as_f64().unwrap())
+    });
+    for model in 0..2 {
+        assert!(losses.iter().all(|loss| loss[model] > 0.0 && loss[model] < 4.0), "{losses:?}");
+        assert_ne!(losses[0][model], losses[1][model], "other plays");
+    }
+}
+
 /// The log loss is convex: that of the mean is never above the mean of the members'.
 #[test]
 fn an_ensemble_foretells_no_worse_than_its_members_and_agents_are_trained_in_it() {
@@ -246,6 +263,7 @@ fn what_makes_no_sense_is_refused() {
     refuse("user_model.sequential.dropout=1", "user_model.sequential.dropout");
     refuse("user_model.transformer.attention_heads=3", "user_model.transformer.attention_heads");
     refuse("user_model.members=0", "user_model.members");
+    refuse("user_model.plays=shuffled", "with-propensity");
     refuse("agent.uncertainty_penalty=-1", "agent.uncertainty_penalty");
     refuse("user_model.users=half", "user_model.users");
     refuse("user_model.kind=rnn", "user_model.kind");

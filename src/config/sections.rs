@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 
 use listening_data::{DataError, SessionRules, SyntheticConfig};
-use listening_models::user_response::{ContextualSettings, SequentialSettings, TransformerSettings, UserShare};
+use listening_models::user_response::{
+    ContextualSettings, SequentialSettings, TrainingPlays, TransformerSettings, UserShare,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::failure::UsageError;
@@ -88,6 +90,8 @@ pub struct UserModelConfig {
     pub kind: UserModelKind,
     /// Whose plays it is trained on; a half leaves the other to an independent world.
     pub users: UserShare,
+    /// Which plays it learns from: all, those whose propensity is known, or these weighted by its inverse.
+    pub plays: TrainingPlays,
     /// Models that answer together, trained with different seeds.
     pub members: u64,
     /// Widths of CWM's hidden layers.
@@ -150,6 +154,7 @@ impl Default for UserModelConfig {
         Self {
             kind: UserModelKind::default(),
             users: UserShare::default(),
+            plays: TrainingPlays::default(),
             members: 1,
             hidden: settings.hidden,
             learning_rate: settings.learning_rate,

@@ -83,7 +83,7 @@ impl UserModels<'_> {
         progress: &dyn Progress,
     ) -> anyhow::Result<TrainedModel<ContextualModel>> {
         let settings = (&self.config.user_model).into();
-        let mark = fingerprint("user-model-7", &(&settings, users, seed), self.features)?;
+        let mark = fingerprint("user-model-7", &(&settings, users, self.config.user_model.plays, seed), self.features)?;
         let folder = stage::run(&self.config.artifacts, "user-model", &mark, &settings, notes, |folder| {
             let (model, parameters, training) = train_contextual(&self.input(users, seed), &settings, progress)?;
             model.save(&parameters, folder)?;
@@ -102,7 +102,8 @@ impl UserModels<'_> {
         progress: &dyn Progress,
     ) -> anyhow::Result<TrainedModel<SequentialModel>> {
         let settings = &self.config.user_model.sequential;
-        let mark = fingerprint("sequential-model-4", &(settings, users, seed), self.features)?;
+        let mark =
+            fingerprint("sequential-model-4", &(settings, users, self.config.user_model.plays, seed), self.features)?;
         let folder = stage::run(&self.config.artifacts, "sequential-model", &mark, settings, notes, |folder| {
             let (model, parameters, training) = train_sequential(&self.input(users, seed), settings, progress)?;
             model.save(&parameters, folder)?;
@@ -121,7 +122,8 @@ impl UserModels<'_> {
         progress: &dyn Progress,
     ) -> anyhow::Result<TrainedModel<Box<dyn ResponseModel>>> {
         let settings = &self.config.user_model.transformer;
-        let mark = fingerprint("transformer-model-1", &(settings, users, seed), self.features)?;
+        let mark =
+            fingerprint("transformer-model-1", &(settings, users, self.config.user_model.plays, seed), self.features)?;
         let folder = stage::run(&self.config.artifacts, "transformer-model", &mark, settings, notes, |folder| {
             let (model, parameters, training) = train_transformer(&self.input(users, seed), settings, progress)?;
             model.save(&parameters, folder)?;
@@ -186,7 +188,8 @@ impl UserModels<'_> {
 
     fn input(&self, users: UserShare, seed: u64) -> TrainingInput<'_> {
         let (data, tracks, device) = (self.data, self.table(), self.device);
-        TrainingInput { data, tracks, users, seed, device, threads: threads(self.config) }
+        let plays = self.config.user_model.plays;
+        TrainingInput { data, tracks, users, plays, seed, device, threads: threads(self.config) }
     }
 
     /// Features per row without the session so far.

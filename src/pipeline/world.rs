@@ -79,7 +79,7 @@ impl PreparedLogs {
         let vectors = Arc::new(TrackVectors::load(&embeddings.0, tracks.len())?);
 
         let states = UserStateSource::open(config, &dataset, &split, &embeddings, notes, progress)?;
-        let mark = fingerprint("features-7", &(states.mark(), config.features, config.seed), &embeddings.1)?;
+        let mark = fingerprint("features-8", &(states.mark(), config.features, config.seed), &embeddings.1)?;
         let folder = stage::run(&config.artifacts, "features", &mark, &config.features, notes, |folder| {
             let per_source = config.features.candidates_per_source;
             let totals = TrackTotals::count(&dataset, &split)?;

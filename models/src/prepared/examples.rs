@@ -29,6 +29,8 @@ pub struct Examples {
     relations: Column<f32>,
     /// Per play, bit i: label i is true; bit 4 + i: label i is known.
     labels: Column<u8>,
+    /// Per play, its propensity; NaN where there is none.
+    propensities: Column<f32>,
 }
 
 impl Examples {
@@ -44,6 +46,7 @@ impl Examples {
             position: Column::open(folder, "position.u32", plays)?,
             relations: Column::open(folder, "relations.f32", plays * RELATION_FEATURES)?,
             labels: Column::open(folder, "labels.u8", plays)?,
+            propensities: Column::open(folder, "propensities.f32", plays)?,
         })
     }
 
@@ -78,6 +81,11 @@ impl Examples {
         &self.relations[play * RELATION_FEATURES..][..RELATION_FEATURES]
     }
 
+    /// How likely a play's track was to be played there, where the log tells.
+    pub fn propensity(&self, play: usize) -> Option<f32> {
+        Some(self.propensities[play]).filter(|p| !p.is_nan())
+    }
+
     /// The labels of a play: complete, skip, past threshold, end of session; `None` where unknown.
     pub fn labels(&self, play: usize) -> [Option<bool>; LABELS] {
         let bits = self.labels[play];
@@ -110,7 +118,14 @@ impl Examples {
             position: Column::Owned(plays().map(|(_, at)| at as u32).collect()),
             relations: Column::Owned(vec![0.0; count * RELATION_FEATURES]),
             labels: Column::Owned(labels.collect()),
+            propensities: Column::Owned(vec![f32::NAN; count]),
         }
+    }
+
+    /// The same plays with these propensities.
+    pub(crate) fn with_propensities(self, propensities: &[Option<f32>]) -> Self {
+        let propensities = propensities.iter().map(|p| p.unwrap_or(f32::NAN)).collect();
+        Self { propensities: Column::Owned(propensities), ..self }
     }
 }
 
@@ -125,6 +140,7 @@ pub(super) struct ExamplesWriter {
     position: ColumnWriter<u32>,
     relations: ColumnWriter<f32>,
     labels: ColumnWriter<u8>,
+    propensities: ColumnWriter<f32>,
 }
 
 impl ExamplesWriter {
@@ -141,6 +157,7 @@ impl ExamplesWriter {
             position: ColumnWriter::create(folder, "position.u32")?,
             relations: ColumnWriter::create(folder, "relations.f32")?,
             labels: ColumnWriter::create(folder, "labels.u8")?,
+            propensities: ColumnWriter::create(folder, "propensities.f32")?,
         })
     }
 
@@ -163,6 +180,7 @@ impl ExamplesWriter {
             self.position.push(&[position as u32])?;
             self.relations.push(&relation)?;
             self.labels.push(&[bits])?;
+            self.propensities.push(&[play.propensity.unwrap_or(f32::NAN)])?;
         }
         self.sessions += 1;
         self.plays += session.plays.len();
@@ -177,6 +195,7 @@ impl ExamplesWriter {
         }
         self.relations.finish()?;
         self.labels.finish()?;
+        self.propensities.finish()?;
         Ok((self.sessions, self.plays))
     }
 }

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use tch::{Device, Tensor};
 
 use super::calibration::Calibrations;
+use super::play_weights::PlayWeights;
 use super::response_model::push_play;
 use super::standardization::Standardization;
 use super::{ContextualModel, HEADS, ResponseModel, Rows, TrackTable};
@@ -46,6 +47,14 @@ impl UserShare {
     }
 }
 
+/// What a model learns from.
+#[derive(Clone, Copy)]
+pub(super) struct Lessons<'a> {
+    pub(super) examples: &'a Examples,
+    pub(super) table: &'a TrackTable<'a>,
+    pub(super) weights: PlayWeights,
+}
+
 /// A model that is trained batch by batch.
 pub(super) trait TrainableModel: ResponseModel + Sized {
     /// The word for what it is trained on.
@@ -69,14 +78,13 @@ pub(super) trait TrainableModel: ResponseModel + Sized {
     /// Another handle on the same network.
     fn handle(&self) -> Self;
 
-    /// Gradients of the loss summed over `items` and their heads, divided by `divisor`.
+    /// Gradients of the weighted loss summed over `items` and their heads, divided by `divisor`.
     fn gradients(
         &self,
         parameters: &[Tensor],
         items: &[usize],
         divisor: f64,
-        examples: &Examples,
-        table: &TrackTable<'_>,
+        lessons: &Lessons<'_>,
         dropout: &mut Dropout,
     ) -> Result<Vec<Tensor>>;
 }
@@ -111,14 +119,13 @@ impl TrainableModel for ContextualModel {
         parameters: &[Tensor],
         items: &[usize],
         divisor: f64,
-        examples: &Examples,
-        table: &TrackTable<'_>,
+        lessons: &Lessons<'_>,
         dropout: &mut Dropout,
     ) -> Result<Vec<Tensor>> {
         let (mut rows, mut labels) = (Rows::default(), Labels::default());
         for &play in items {
-            push_play(examples, table, play, &[], &mut rows);
-            labels.push(examples, play);
+            push_play(lessons.examples, lessons.table, play, &[], &mut rows);
+            labels.push(lessons, play);
         }
         let (features, positions) = rows.tensors(0..rows.len(), self.device())?;
         let loss = labels.loss(&self.logits(&features, &positions, dropout)?, divisor)?;
@@ -130,24 +137,26 @@ impl TrainableModel for ContextualModel {
 #[derive(Default)]
 pub(super) struct Labels {
     targets: Vec<f32>,
-    known: Vec<f32>,
+    /// 0 where unknown.
+    weights: Vec<f32>,
 }
 
 impl Labels {
-    pub(super) fn push(&mut self, examples: &Examples, play: usize) {
-        for label in examples.labels(play) {
+    pub(super) fn push(&mut self, lessons: &Lessons<'_>, play: usize) {
+        let weight = lessons.weights.of(lessons.examples, play);
+        for label in lessons.examples.labels(play) {
             self.targets.push(if label == Some(true) { 1.0 } else { 0.0 });
-            self.known.push(if label.is_some() { 1.0 } else { 0.0 });
+            self.weights.push(if label.is_some() { weight } else { 0.0 });
         }
     }
 
     /// A row that counts for nothing.
     pub(super) fn push_none(&mut self) {
         self.targets.extend([0.0; HEADS.len()]);
-        self.known.extend([0.0; HEADS.len()]);
+        self.weights.extend([0.0; HEADS.len()]);
     }
 
-    /// Binary cross-entropy of the known responses, summed and divided.
+    /// Binary cross-entropy of the known responses, weighted, summed and divided.
     pub(super) fn loss(&self, logits: &Tensor, divisor: f64) -> Result<Tensor> {
         let device: Device = logits.device();
         let labels = |values: &[f32]| -> Result<Tensor> {
@@ -155,7 +164,7 @@ impl Labels {
         };
         let loss = logits.f_binary_cross_entropy_with_logits(
             &labels(&self.targets)?,
-            Some(&labels(&self.known)?),
+            Some(&labels(&self.weights)?),
             None::<&Tensor>,
             tch::Reduction::Sum,
         )?;

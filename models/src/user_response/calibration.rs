@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::batches::TrainableModel;
+use super::play_weights::PlayWeights;
 use super::response_model::for_each_prediction;
 use super::training::{MOST_VALIDATION_PLAYS, TrainingInput};
 use super::{HEADS, Predictions};
@@ -62,12 +63,16 @@ pub(super) fn load(file: &TensorFile, path: &Path) -> Result<Calibrations> {
     Ok(std::array::from_fn(|head| Calibration { slope: values[head], offset: values[HEADS.len() + head] }))
 }
 
-/// Fits each head on the validation plays. The log loss is convex in slope and offset; Newton's method finds its minimum.
-pub(super) fn calibrate(model: &mut impl TrainableModel, input: &TrainingInput<'_>) -> Result<()> {
+/// Fits each head on the validation plays that count. The log loss is convex in slope and offset; Newton's method finds its minimum.
+pub(super) fn calibrate(
+    model: &mut impl TrainableModel,
+    input: &TrainingInput<'_>,
+    weights: &PlayWeights,
+) -> Result<()> {
     let mut logits: [Vec<(f32, bool)>; HEADS.len()] = Default::default();
     let examples = &input.data.validation;
     for_each_prediction(model, examples, &input.tracks, MOST_VALIDATION_PLAYS, |play, predicted, labels| {
-        if !input.users.holds(examples.user[play]) {
+        if !input.users.holds(examples.user[play]) || weights.of(examples, play) == 0.0 {
             return;
         }
         for (head, pairs) in logits.iter_mut().enumerate() {

@@ -4,11 +4,11 @@ use std::ops::Range;
 
 use tch::{Device, Kind, Tensor};
 
-use super::batches::{Labels, TrainableModel};
+use super::batches::{Labels, Lessons, TrainableModel};
 use super::calibration::{self, Calibrations};
 use super::response_model::Walk;
 use super::standardization::Standardization;
-use super::{HEADS, Predictions, ResponseModel, Rows, TrackTable};
+use super::{HEADS, Predictions, ResponseModel, Rows};
 use crate::Result;
 use crate::network::{Dropout, with_gradients};
 use crate::prepared::Examples;
@@ -135,10 +135,10 @@ impl<N: SessionNetwork + ResponseModel> TrainableModel for N {
         parameters: &[Tensor],
         items: &[usize],
         divisor: f64,
-        examples: &Examples,
-        table: &TrackTable<'_>,
+        lessons: &Lessons<'_>,
         dropout: &mut Dropout,
     ) -> Result<Vec<Tensor>> {
+        let (examples, table) = (lessons.examples, lessons.table);
         let sessions: Vec<_> = items.iter().map(|&session| examples.plays(session)).collect();
         let longest = sessions.iter().map(|plays| plays.len()).max().unwrap_or(0);
         let mut walks: Vec<Walk> = Vec::new();
@@ -162,7 +162,7 @@ impl<N: SessionNetwork + ResponseModel> TrainableModel for N {
                 walks[session].push_row(self, examples, table, play, &mut row);
                 walks[session].take_in(examples, table, play);
                 slot.copy_from_slice(row.features(0..1));
-                labels.push(examples, play);
+                labels.push(lessons, play);
             }
             let shape = [steps as i64, sessions.len() as i64, width as i64];
             let plays = Tensor::f_from_slice(&features)?.f_reshape(shape)?.f_to_device(self.device())?;

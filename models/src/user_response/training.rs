@@ -5,8 +5,9 @@ use tch::{Device, Tensor};
 
 use listening_data::{CounterRng, Progress, Stream};
 
-use super::batches::{TrainableModel, UserShare};
+use super::batches::{Lessons, TrainableModel, UserShare};
 use super::calibration::calibrate;
+use super::play_weights::{PlayWeights, TrainingPlays};
 use super::response_model::for_each_prediction;
 use super::standardization::Standardization;
 use super::{
@@ -52,6 +53,8 @@ pub struct TrainingInput<'a> {
     pub tracks: TrackTable<'a>,
     /// Whose plays are trained on; validation looks at those of the same users.
     pub users: UserShare,
+    /// Which plays teach; the others go before them in their sessions all the same.
+    pub plays: TrainingPlays,
     /// Seed of initial weights and of the order of plays.
     pub seed: u64,
     /// Where the network runs.
@@ -175,6 +178,8 @@ impl Fit {
             let problem = "no training play is of this half of the users; import logs of more people";
             return Err(ModelError::TooLittleData(problem.into()));
         }
+        let weights = PlayWeights::new(input.plays, input.users, [examples, &input.data.validation])?;
+        let lessons = Lessons { examples, table: &input.tracks, weights };
         let adam =
             AdamSettings { learning_rate: self.learning_rate, weight_decay: self.weight_decay, gradient_norm: 0.0 };
         let mut adam = Adam::new(parameters, adam);
@@ -198,7 +203,7 @@ impl Fit {
                 updates += 1;
                 let noise = |shard| CounterRng::new(input.seed, Stream::Dropout, updates, shard);
                 let dropout = |shard| Dropout::new(self.dropout[0], self.dropout[1], noise(shard));
-                let gradients = batch_gradients(&mut shards, &batch, input, &dropout)?;
+                let gradients = batch_gradients(&mut shards, &batch, &lessons, input.threads, &dropout)?;
                 let gone = (epoch - 1) as f64 + done as f64 / chosen as f64;
                 adam.set_learning_rate(self.learning_rate * (1.0 - gone / self.max_epochs as f64));
                 adam.apply(parameters, &gradients, 1.0)?;
@@ -207,7 +212,7 @@ impl Fit {
                 if batches % batches_per_validation != 0 && done < chosen {
                     continue;
                 }
-                let loss = validation_loss(model, input)?;
+                let loss = validation_loss(model, input, &weights)?;
                 if !loss.is_finite() {
                     return Err(ModelError::Diverged(format!(
                         "the user-response model diverged in epoch {epoch} (validation loss {loss}); lower its \
@@ -225,7 +230,7 @@ impl Fit {
         }
         progress.end();
         parameters.restore(&best.2)?;
-        calibrate(model, input)?;
+        calibrate(model, input, &weights)?;
         let plays = (0..items).filter(is_chosen).map(|item| M::plays(examples, item).len()).sum::<usize>();
         Ok(TrainingReport {
             plays: plays as u64,
@@ -240,32 +245,33 @@ impl Fit {
 fn batch_gradients<M: TrainableModel>(
     shards: &mut [(M, Vec<Tensor>)],
     batch: &[usize],
-    input: &TrainingInput<'_>,
+    lessons: &Lessons<'_>,
+    threads: usize,
     dropout: &(impl Fn(u32) -> Dropout + Sync),
 ) -> Result<Vec<Tensor>> {
-    let examples = &input.data.train;
-    let divisor = batch.iter().map(|&item| M::plays(examples, item).len()).sum::<usize>() as f64;
+    let divisor = batch.iter().map(|&item| M::plays(lessons.examples, item).len()).sum::<usize>() as f64;
     let parts = batch.chunks(batch.len().div_ceil(shards.len()));
     let gradients = |(shard, ((model, parameters), part)): (usize, (&mut (M, Vec<Tensor>), &[usize]))| {
-        model.gradients(parameters, part, divisor, examples, &input.tracks, &mut dropout(shard as u32))
+        model.gradients(parameters, part, divisor, lessons, &mut dropout(shard as u32))
     };
-    let results = in_threads(shards.iter_mut().zip(parts).enumerate().collect(), input.threads, &gradients);
+    let results = in_threads(shards.iter_mut().zip(parts).enumerate().collect(), threads, &gradients);
     sum_gradients(results.into_iter().collect::<Result<Vec<_>>>()?)
 }
 
-/// Sum over the heads of the mean log loss.
-fn validation_loss(model: &dyn ResponseModel, input: &TrainingInput<'_>) -> Result<f64> {
-    let mut sums = [(0.0, 0u64); HEADS.len()];
+/// Sum over the heads of the weighted mean log loss.
+fn validation_loss(model: &dyn ResponseModel, input: &TrainingInput<'_>, weights: &PlayWeights) -> Result<f64> {
+    let mut sums = [(0.0, 0.0); HEADS.len()];
     let examples = &input.data.validation;
     for_each_prediction(model, examples, &input.tracks, MOST_VALIDATION_PLAYS, |play, predicted, labels| {
         if !input.users.holds(examples.user[play]) {
             return;
         }
+        let weight = f64::from(weights.of(examples, play));
         for (head, sum) in sums.iter_mut().enumerate() {
             if let Some(label) = labels[head] {
-                *sum = (sum.0 + log_loss(predicted[head], label), sum.1 + 1);
+                *sum = (sum.0 + weight * log_loss(predicted[head], label), sum.1 + weight);
             }
         }
     })?;
-    Ok(sums.iter().map(|(sum, count)| sum / (*count).max(1) as f64).sum())
+    Ok(sums.iter().filter(|(_, count)| *count > 0.0).map(|(sum, count)| sum / count).sum())
 }
