@@ -7,7 +7,7 @@ use listening_data::{Dataset, SessionRules, Silent, SyntheticConfig, artist_numb
 use listening_models::features::{CONTEXT_FEATURES, FAST_EXTRAS, RELATION_FEATURES, TrackTotals};
 use listening_models::network::Parameters;
 use listening_models::track_embeddings::{CbowSettings, train_cbow};
-use listening_models::user_response::ContextualModel;
+use listening_models::user_response::{Calibration, ContextualModel, HEADS};
 use listening_models::user_state::taste::{TasteRnn, TasteRnnSettings};
 use listening_models::user_state::{
     FsVae, FsVaeSettings, Histories, RecencyWeightedMean, RecencyWeightedMeanSettings, SequenceModel, UserState,
@@ -79,7 +79,9 @@ fn make(
     let threshold_ms = (rules.threshold_seconds * 1000.0) as u32;
     let catalog = Arc::new(Catalog::new(&tracks, artists, vectors, &totals, threshold_ms));
     let inputs = data.training_starts.session_length() + catalog.feature_width() + RELATION_FEATURES;
+    // Initial weights say next to nothing of a track; made ten times as loud, tracks differ.
     let (user_model, _) = ContextualModel::new(&[32, 16], inputs, seed, device)?;
+    let user_model = user_model.with_calibrations([Calibration { slope: 10.0, offset: 0.0 }; HEADS.len()]);
     let world = World::new(catalog, data.training_starts, settings, seed)?;
     let world = match states {
         Some(states) => world.with_user_state(states)?,

@@ -111,6 +111,11 @@ impl ContextualModel {
         Ok((Self { device, inputs, hidden, standardization, stack, heads, end_position, calibrations }, parameters))
     }
 
+    /// The same network with other calibrations of its heads.
+    pub fn with_calibrations(self, calibrations: Calibrations) -> Self {
+        Self { calibrations, ..self }
+    }
+
     /// Another handle on the same network, for use on another thread.
     pub fn shallow_clone(&self) -> Self {
         Self {
