@@ -119,6 +119,11 @@ impl SequentialModel {
         Ok((model, parameters))
     }
 
+    /// The same network with other calibrations of its heads.
+    pub fn with_calibrations(self, calibrations: Calibrations) -> Self {
+        Self { calibrations, ..self }
+    }
+
     /// Another handle on the same network, for use on another thread.
     pub fn shallow_clone(&self) -> Self {
         Self {
