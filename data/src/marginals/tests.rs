@@ -50,7 +50,7 @@ fn a_small_log_is_measured_as_counted_by_hand() {
     assert_eq!(found.counts(Marginal::Repeats), None);
     // Left before the threshold: track 0 one of three plays, track 1 one of two, track 2 none of one; track 3 is unknown.
     let left = (1.0 / 3.0 + 0.5) / 3.0;
-    let of_tracks = counts(Marginal::TrackSkips)[0].iter().copied().collect::<Vec<_>>();
+    let of_tracks = counts(Marginal::TrackSkips)[0].to_vec();
     assert!((figure(&found, Marginal::TrackSkips, "left before threshold") - left).abs() < 1e-12, "{of_tracks:?}");
     // Four tracks with 3, 2, 1 and 1 plays of 7; the fifth was not played.
     assert!((figure(&found, Marginal::Popularity, "top 50 %") - 5.0 / 7.0).abs() < 1e-12);
