@@ -71,7 +71,7 @@ mod tests {
     #[test]
     fn plays_count_by_how_unlikely_they_were() {
         let session = vec![[Some(true); 4]; 5];
-        let examples = Examples::of_labels(&[session.clone()]).with_propensities(&[
+        let examples = Examples::of_labels(std::slice::from_ref(&session)).with_propensities(&[
             Some(0.5),
             None,
             Some(0.25),

@@ -184,7 +184,7 @@ impl Fit {
             AdamSettings { learning_rate: self.learning_rate, weight_decay: self.weight_decay, gradient_norm: 0.0 };
         let mut adam = Adam::new(parameters, adam);
         *model.standardization() = Standardization::of(input, model)?;
-        let mut shards: Vec<(M, Vec<Tensor>)> =
+        let mut shards: Vec<Shard<M>> =
             (0..SHARDS).map(|_| (model.handle(), parameters.tensors().map(Tensor::shallow_clone).collect())).collect();
         let mut best = (f64::INFINITY, 0, parameters.snapshot());
         let (mut losses, mut updates) = (Vec::new(), 0);
@@ -242,8 +242,11 @@ impl Fit {
     }
 }
 
+/// A model for use on one thread, and its parameters.
+type Shard<M> = (M, Vec<Tensor>);
+
 fn batch_gradients<M: TrainableModel>(
-    shards: &mut [(M, Vec<Tensor>)],
+    shards: &mut [Shard<M>],
     batch: &[usize],
     lessons: &Lessons<'_>,
     threads: usize,
@@ -251,7 +254,7 @@ fn batch_gradients<M: TrainableModel>(
 ) -> Result<Vec<Tensor>> {
     let divisor = batch.iter().map(|&item| M::plays(lessons.examples, item).len()).sum::<usize>() as f64;
     let parts = batch.chunks(batch.len().div_ceil(shards.len()));
-    let gradients = |(shard, ((model, parameters), part)): (usize, (&mut (M, Vec<Tensor>), &[usize]))| {
+    let gradients = |(shard, ((model, parameters), part)): (usize, (&mut Shard<M>, &[usize]))| {
         model.gradients(parameters, part, divisor, lessons, &mut dropout(shard as u32))
     };
     let results = in_threads(shards.iter_mut().zip(parts).enumerate().collect(), threads, &gradients);
