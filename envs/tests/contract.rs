@@ -226,9 +226,10 @@ fn what_an_ensemble_is_not_sure_of_is_worth_less() {
         });
         sure.step(&actions, &mut step).unwrap();
         charged.step(&actions, &mut charged_step).unwrap();
-        for index in 0..9 {
-            let charge = 0.5 * (apart[0][index] - apart[1][index]).abs() / 2.0;
-            assert!((step.rewards[index] - charged_step.rewards[index] - charge).abs() < 1e-6);
+        let rewards = step.rewards.iter().zip(&charged_step.rewards);
+        for ((one, other), (sure, charged)) in apart[0].iter().zip(&apart[1]).zip(rewards) {
+            let charge = 0.5 * (one - other).abs() / 2.0;
+            assert!((sure - charged - charge).abs() < 1e-6);
             largest = largest.max(charge);
         }
     }

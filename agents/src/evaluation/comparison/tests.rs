@@ -83,7 +83,7 @@ fn users_are_drawn_with_all_their_sessions() {
 
 #[test]
 fn measures_that_some_sessions_lack_are_means_of_the_others() {
-    let diversity = |user: u32| (user % 2 == 0).then(|| f64::from(user));
+    let diversity = |user: u32| user.is_multiple_of(2).then(|| f64::from(user));
     let of_all = |lift: f64| (0..20).map(|u| session(u, u, 2.0, diversity(u).map(|x| x + lift))).collect::<Vec<_>>();
     let found = compared(&[("random", of_all(0.0)), ("greedy", of_all(0.5))], &no_groups(), "random");
     let [random, greedy] = [&found.policies[0].measured, &found.policies[1].measured];
