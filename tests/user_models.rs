@@ -224,12 +224,17 @@ fn an_ensemble_foretells_no_worse_than_its_members_and_agents_are_trained_in_it(
         assert!(together < mean, "{together} {mean}");
     }
     let train = format!("train-agent --config tiny.toml {members} --set train.env_steps=2000");
-    let rewards = |name: &str, penalty: f64| {
-        sim(folder, &format!("{train} --name {name} --set agent.uncertainty_penalty={penalty}")).expect(0);
+    let rewards = |name: &str, kind: &str, penalty: f64| {
+        let set = format!("--set user_model.kind={kind} --set agent.uncertainty_penalty={penalty}");
+        sim(folder, &format!("{train} --name {name} {set}")).expect(0);
         json(&folder.join("runs").join(name).join("metrics.json"))["last"]["rollout/return"].as_f64().unwrap()
     };
-    assert!(rewards("charged", 5.0) < rewards("free", 0.0), "what the members disagree about is worth less");
-    sim(folder, "evaluate-policy --run runs/charged").expect(0).prints(&["greedy-swm"]);
+    for kind in ["swm", "cwm"] {
+        let [charged, free] = ["charged", "free"].map(|name| format!("{name}-{kind}"));
+        let less = rewards(&charged, kind, 5.0) < rewards(&free, kind, 0.0);
+        assert!(less, "what the members of {kind} disagree about is worth less");
+    }
+    sim(folder, "evaluate-policy --run runs/charged-swm").expect(0).prints(&["greedy-swm"]);
 }
 
 #[test]

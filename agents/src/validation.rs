@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use listening_data::kolmogorov_smirnov;
 use listening_models::user_state::evaluation::{Interval, bootstrap};
 use serde::{Deserialize, Serialize};
 
@@ -133,13 +134,15 @@ fn skip_rate(outcomes: &[SessionOutcome]) -> f64 {
     total(|o| o.skips) / total(|o| o.length).max(1.0)
 }
 
-/// The largest difference of the shares of sessions that are no longer than a length.
+/// Kolmogorov-Smirnov distance of the session lengths.
 fn length_distance(a: &[SessionOutcome], b: &[SessionOutcome]) -> f64 {
-    let longest = a.iter().chain(b).map(|outcome| outcome.length).max().unwrap_or(0);
-    let share = |of: &[SessionOutcome], length: u32| {
-        of.iter().filter(|outcome| outcome.length <= length).count() as f64 / of.len().max(1) as f64
-    };
-    (0..=longest).map(|length| (share(a, length) - share(b, length)).abs()).fold(0.0, f64::max)
+    let longest = a.iter().chain(b).map(|outcome| outcome.length).max().unwrap_or(0) as usize;
+    let [a, b] = [a, b].map(|outcomes| {
+        let mut counts = vec![0.0; longest + 1];
+        outcomes.iter().for_each(|outcome| counts[outcome.length as usize] += 1.0);
+        counts
+    });
+    kolmogorov_smirnov(&a, &b)
 }
 
 /// Pearson's correlation.

@@ -66,7 +66,9 @@ pub use inspect::{
     ContextGroup, ContextShares, DatasetSummary, HistogramBucket, Popularity, PositionShares, Quantiles, RankedPlays,
     SkipStreaks, TopShare, inspect,
 };
-pub use marginals::{Figure, Marginal, MarginalProtocol, Marginals, measure_marginals, published_mssd_marginals};
+pub use marginals::{
+    Figure, Marginal, MarginalProtocol, Marginals, kolmogorov_smirnov, measure_marginals, published_mssd_marginals,
+};
 pub use play::{
     AUDIO_FEATURES, AudioFeatures, BehaviourPolicy, Context, Device, Play, Responses, Session, Source, Track, User,
     artist_numbers,

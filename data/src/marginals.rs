@@ -14,6 +14,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+pub use self::distance::kolmogorov_smirnov;
 pub use self::figures::Figure;
 pub use self::protocol::MarginalProtocol;
 pub(crate) use self::published::fuzz;

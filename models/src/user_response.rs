@@ -8,6 +8,7 @@ mod ensemble;
 mod evaluation;
 mod packed_sequential;
 mod play_weights;
+mod readout;
 mod response_model;
 mod rollouts;
 mod rows;

@@ -29,7 +29,7 @@ pub fn fingerprint(stage: &str, settings: &impl Serialize, upstream: &str) -> an
     Ok(fingerprint_of_text(&format!("{stage}\n{}\n{upstream}", serde_json::to_string(settings)?)))
 }
 
-/// The folder of a stage; `make` fills it if it is not there.
+/// The folder of a stage; `make` fills it if it is not there. A stage asked for twice is noted once.
 pub fn run(
     artifacts: &Path,
     stage: &'static str,
@@ -64,7 +64,9 @@ pub fn run(
         remove(&partial)?;
         made_in = Some(begun.elapsed());
     }
-    notes.push(StageNote { stage, folder: folder.clone(), made_in });
+    if !notes.iter().any(|note| note.folder == folder) {
+        notes.push(StageNote { stage, folder: folder.clone(), made_in });
+    }
     Ok(folder)
 }
 

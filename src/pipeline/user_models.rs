@@ -1,7 +1,7 @@
 //! The stages of user-response models.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use listening_data::Progress;
 use listening_models::features::{RELATION_FEATURES, SO_FAR_FEATURES};
@@ -49,14 +49,6 @@ impl<M> TrainedModel<M> {
     }
 }
 
-impl TrainedModel<ContextualModel> {
-    /// The same behind the trait of all user-response models.
-    pub fn boxed(self) -> TrainedModel<Box<dyn ResponseModel>> {
-        let Self { model, report, fingerprint, folder } = self;
-        TrainedModel { model: Box::new(model), report, fingerprint, folder }
-    }
-}
-
 /// What user-response models are made from.
 pub struct UserModels<'a> {
     /// The config.
@@ -83,14 +75,13 @@ impl UserModels<'_> {
         progress: &dyn Progress,
     ) -> anyhow::Result<TrainedModel<ContextualModel>> {
         let settings = (&self.config.user_model).into();
-        let mark = fingerprint("user-model-7", &(&settings, users, self.config.user_model.plays, seed), self.features)?;
-        let folder = stage::run(&self.config.artifacts, "user-model", &mark, &settings, notes, |folder| {
-            let (model, parameters, training) = train_contextual(&self.input(users, seed), &settings, progress)?;
+        let train = |input: &TrainingInput<'_>, folder: &Path| {
+            let (model, parameters, training) = train_contextual(input, &settings, progress)?;
             model.save(&parameters, folder)?;
-            self.report(&model, vec![training], folder)
-        })?;
-        let model = ContextualModel::load(&folder, self.inputs(), self.device)?;
-        Ok(TrainedModel { model, report: read_metrics(&folder)?, fingerprint: mark, folder })
+            Ok((model.another(), training))
+        };
+        let load = |folder: &Path| ContextualModel::load(folder, self.inputs(), self.device);
+        self.trained(("user-model", "user-model-8"), &settings, (users, seed), notes, train, load)
     }
 
     /// SWM, trained on the sessions of these users with this seed.
@@ -102,15 +93,13 @@ impl UserModels<'_> {
         progress: &dyn Progress,
     ) -> anyhow::Result<TrainedModel<SequentialModel>> {
         let settings = &self.config.user_model.sequential;
-        let mark =
-            fingerprint("sequential-model-4", &(settings, users, self.config.user_model.plays, seed), self.features)?;
-        let folder = stage::run(&self.config.artifacts, "sequential-model", &mark, settings, notes, |folder| {
-            let (model, parameters, training) = train_sequential(&self.input(users, seed), settings, progress)?;
+        let train = |input: &TrainingInput<'_>, folder: &Path| {
+            let (model, parameters, training) = train_sequential(input, settings, progress)?;
             model.save(&parameters, folder)?;
-            self.report(&model, vec![training], folder)
-        })?;
-        let model = SequentialModel::load(&folder, self.inputs() + SO_FAR_FEATURES, self.device)?;
-        Ok(TrainedModel { model, report: read_metrics(&folder)?, fingerprint: mark, folder })
+            Ok((model.another(), training))
+        };
+        let load = |folder: &Path| SequentialModel::load(folder, self.inputs() + SO_FAR_FEATURES, self.device);
+        self.trained(("sequential-model", "sequential-model-5"), settings, (users, seed), notes, train, load)
     }
 
     /// The Transformer, likewise.
@@ -120,17 +109,34 @@ impl UserModels<'_> {
         seed: u64,
         notes: &mut Vec<StageNote>,
         progress: &dyn Progress,
-    ) -> anyhow::Result<TrainedModel<Box<dyn ResponseModel>>> {
+    ) -> anyhow::Result<TrainedModel<TransformerModel>> {
         let settings = &self.config.user_model.transformer;
-        let mark =
-            fingerprint("transformer-model-1", &(settings, users, self.config.user_model.plays, seed), self.features)?;
-        let folder = stage::run(&self.config.artifacts, "transformer-model", &mark, settings, notes, |folder| {
-            let (model, parameters, training) = train_transformer(&self.input(users, seed), settings, progress)?;
+        let train = |input: &TrainingInput<'_>, folder: &Path| {
+            let (model, parameters, training) = train_transformer(input, settings, progress)?;
             model.save(&parameters, folder)?;
-            self.report(&model, vec![training], folder)
+            Ok((model.another(), training))
+        };
+        let load = |folder: &Path| TransformerModel::load(folder, self.inputs() + SO_FAR_FEATURES, self.device);
+        self.trained(("transformer-model", "transformer-model-2"), settings, (users, seed), notes, train, load)
+    }
+
+    /// Trains a model and measures it on the test sessions where that was not done yet, and opens it. `names` are the stage's and
+    /// that of its present version.
+    fn trained<S: Serialize, M>(
+        &self,
+        names: (&'static str, &str),
+        settings: &S,
+        (users, seed): (UserShare, u64),
+        notes: &mut Vec<StageNote>,
+        train: impl FnOnce(&TrainingInput<'_>, &Path) -> Result<(Box<dyn ResponseModel>, TrainingReport)>,
+        load: impl FnOnce(&Path) -> Result<M>,
+    ) -> anyhow::Result<TrainedModel<M>> {
+        let mark = fingerprint(names.1, &(settings, users, self.config.user_model.plays, seed), self.features)?;
+        let folder = stage::run(&self.config.artifacts, names.0, &mark, settings, notes, |folder| {
+            let (model, training) = train(&self.input(users, seed), folder)?;
+            self.report(model.as_ref(), vec![training], folder)
         })?;
-        let model = Box::new(TransformerModel::load(&folder, self.inputs() + SO_FAR_FEATURES, self.device)?);
-        Ok(TrainedModel { model, report: read_metrics(&folder)?, fingerprint: mark, folder })
+        Ok(TrainedModel { model: load(&folder)?, report: read_metrics(&folder)?, fingerprint: mark, folder })
     }
 
     /// A model of this kind, trained on the plays of these users with this seed; or an ensemble of as many as the config says.
@@ -170,9 +176,11 @@ impl UserModels<'_> {
         progress: &dyn Progress,
     ) -> anyhow::Result<TrainedModel<Box<dyn ResponseModel>>> {
         Ok(match kind {
-            UserModelKind::Cwm => self.contextual(users, seed, notes, progress)?.boxed(),
+            UserModelKind::Cwm => self.contextual(users, seed, notes, progress)?.map(|model| Ok(model.another()))?,
             UserModelKind::Swm => self.sequential(users, seed, notes, progress)?.map(|model| model.for_simulation())?,
-            UserModelKind::Transformer => self.transformer(users, seed, notes, progress)?,
+            UserModelKind::Transformer => {
+                self.transformer(users, seed, notes, progress)?.map(|model| Ok(model.another()))?
+            }
         })
     }
 
@@ -197,12 +205,7 @@ impl UserModels<'_> {
         self.data.training_starts.session_length() + self.catalog.feature_width() + RELATION_FEATURES
     }
 
-    fn report(
-        &self,
-        model: &dyn ResponseModel,
-        training: Vec<TrainingReport>,
-        folder: &std::path::Path,
-    ) -> anyhow::Result<()> {
+    fn report(&self, model: &dyn ResponseModel, training: Vec<TrainingReport>, folder: &Path) -> anyhow::Result<()> {
         let test = evaluate(model, self.data, &self.table(), self.users)?;
         stage::write_metrics(folder, &ModelReport { training, test })
     }

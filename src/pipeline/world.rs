@@ -17,7 +17,7 @@ use super::stage::{self, StageNote, fingerprint};
 use super::user_models::{TrainedModel, UserModels};
 use super::user_state_source::UserStateSource;
 use super::{embeddings, fingerprints};
-use crate::config::{Config, DataSource, UserModelKind};
+use crate::config::{Config, DataSource};
 use crate::failure::UsageError;
 
 /// Listening logs, prepared for all that is learnt of responses.
@@ -119,12 +119,8 @@ impl Upstream {
         let logs = PreparedLogs::open(config, &mut notes, progress)?;
         let models = logs.user_models(config);
         let (share, seed) = (config.user_model.users, config.seed);
-        let trained = models.contextual(share, seed, &mut notes, progress)?;
-        let contextual = trained.model.shallow_clone();
-        let user_model = match config.user_model.kind {
-            UserModelKind::Cwm => trained.boxed(),
-            kind => models.train(kind, share, seed, &mut notes, progress)?,
-        };
+        let contextual = models.contextual(share, seed, &mut notes, progress)?.model;
+        let user_model = models.train(config.user_model.kind, share, seed, &mut notes, progress)?;
         Ok(Self { logs, contextual, user_model, notes })
     }
 

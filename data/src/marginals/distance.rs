@@ -6,7 +6,7 @@ pub(super) fn total_variation(real: &[f64], synthetic: &[f64]) -> f64 {
 }
 
 /// The largest difference of the cumulative shares (Kolmogorov and Smirnov), 0 to 1.
-pub(super) fn kolmogorov_smirnov(real: &[f64], synthetic: &[f64]) -> f64 {
+pub fn kolmogorov_smirnov(real: &[f64], synthetic: &[f64]) -> f64 {
     let mut cumulative = 0.0;
     let step = |difference| {
         cumulative += difference;

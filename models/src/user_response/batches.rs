@@ -5,10 +5,9 @@ use std::ops::Range;
 use serde::{Deserialize, Serialize};
 use tch::{Device, Tensor};
 
-use super::calibration::Calibrations;
 use super::play_weights::PlayWeights;
+use super::readout::Readout;
 use super::response_model::push_play;
-use super::standardization::Standardization;
 use super::{ContextualModel, HEADS, ResponseModel, Rows, TrackTable};
 use crate::Result;
 use crate::network::Dropout;
@@ -69,11 +68,8 @@ pub(super) trait TrainableModel: ResponseModel + Sized {
     /// Brings a batch into order. Batches are not made of items that are alike: each would pull the weights its own way.
     fn arrange(examples: &Examples, batch: &mut [usize]);
 
-    /// The scale of the inputs.
-    fn standardization(&mut self) -> &mut Standardization;
-
-    /// The calibrations of the heads.
-    fn calibrations(&mut self) -> &mut Calibrations;
+    /// Its dense layers, and what stands around them.
+    fn readout(&mut self) -> &mut Readout;
 
     /// Another handle on the same network.
     fn handle(&self) -> Self;
@@ -102,12 +98,8 @@ impl TrainableModel for ContextualModel {
 
     fn arrange(_examples: &Examples, _batch: &mut [usize]) {}
 
-    fn standardization(&mut self) -> &mut Standardization {
-        &mut self.standardization
-    }
-
-    fn calibrations(&mut self) -> &mut Calibrations {
-        &mut self.calibrations
+    fn readout(&mut self) -> &mut Readout {
+        &mut self.readout
     }
 
     fn handle(&self) -> Self {

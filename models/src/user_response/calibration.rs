@@ -80,7 +80,7 @@ pub(super) fn calibrate(
             pairs.extend(labels[head].map(|label| ((p / (1.0 - p)).ln(), label)));
         }
     })?;
-    for (calibration, pairs) in model.calibrations().iter_mut().zip(&logits) {
+    for (calibration, pairs) in model.readout().calibrations.iter_mut().zip(&logits) {
         *calibration = fit(pairs);
     }
     Ok(())

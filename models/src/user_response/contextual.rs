@@ -10,11 +10,11 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use tch::{Device, Tensor};
 
-use super::calibration::{self, Calibrations};
+use super::calibration::Calibrations;
+use super::readout::{Readout, check_inputs, hidden_widths};
 use super::rows::POSITION_FEATURES;
-use super::standardization::Standardization;
-use super::{HEADS, Predictions, ResponseModel, Rows};
-use crate::network::{Dense, DenseStack, Dropout, Parameters};
+use super::{Predictions, ResponseModel, Rows};
+use crate::network::{Dropout, Parameters};
 use crate::tensors::{SavedTensor, TensorFile, save_tensors};
 use crate::{ModelError, Result};
 
@@ -87,68 +87,45 @@ impl ContextualSettings {
 
 /// The network.
 pub struct ContextualModel {
-    device: Device,
-    inputs: usize,
-    hidden: Vec<usize>,
-    pub(super) standardization: Standardization,
-    stack: DenseStack,
-    heads: Dense,
+    pub(super) readout: Readout,
     /// Weights `[1, POSITION_FEATURES]` of the position in the end-of-session logit.
     end_position: Tensor,
-    pub(super) calibrations: Calibrations,
 }
 
 impl ContextualModel {
     /// A new network for rows of `inputs` features, and its parameters.
     pub fn new(hidden: &[usize], inputs: usize, seed: u64, device: Device) -> Result<(Self, Parameters)> {
         let mut parameters = Parameters::new(seed, device).with_small_weights();
-        let stack = DenseStack::new(&mut parameters, "hidden", inputs, hidden)?;
-        let last = hidden.last().copied().unwrap_or(inputs);
-        let heads = Dense::new(&mut parameters, "heads", last, HEADS.len())?;
+        let readout = Readout::new(&mut parameters, inputs, 0, hidden)?;
         let end_position = parameters.zero_weight("end_position.weight", 1, POSITION_FEATURES)?;
-        let (hidden, calibrations) = (hidden.to_vec(), Calibrations::default());
-        let standardization = Standardization::none(inputs, device)?;
-        Ok((Self { device, inputs, hidden, standardization, stack, heads, end_position, calibrations }, parameters))
+        Ok((Self { readout, end_position }, parameters))
     }
 
     /// The same network with other calibrations of its heads.
-    pub fn with_calibrations(self, calibrations: Calibrations) -> Self {
-        Self { calibrations, ..self }
+    pub fn with_calibrations(mut self, calibrations: Calibrations) -> Self {
+        self.readout.calibrations = calibrations;
+        self
     }
 
     /// Another handle on the same network, for use on another thread.
     pub fn shallow_clone(&self) -> Self {
-        Self {
-            device: self.device,
-            inputs: self.inputs,
-            hidden: self.hidden.clone(),
-            standardization: self.standardization.shallow_clone(),
-            stack: self.stack.shallow_clone(),
-            heads: self.heads.shallow_clone(),
-            end_position: self.end_position.shallow_clone(),
-            calibrations: self.calibrations,
-        }
+        Self { readout: self.readout.shallow_clone(), end_position: self.end_position.shallow_clone() }
     }
 
     /// The device it runs on.
     pub fn device(&self) -> Device {
-        self.device
+        self.readout.device
     }
 
     /// Features per row.
     pub fn inputs(&self) -> usize {
-        self.inputs
-    }
-
-    /// Starts the heads at given base rates.
-    pub(super) fn set_base_rates(&mut self, rates: &Predictions) -> Result<()> {
-        self.heads.set_bias(&rates.map(|rate| (rate / (1.0 - rate)).ln()))
+        self.readout.inputs
     }
 
     /// Uncalibrated logits `[rows, 4]`.
     pub(super) fn logits(&self, features: &Tensor, positions: &Tensor, dropout: &mut Dropout) -> Result<Tensor> {
-        let inputs = dropout.inputs(&self.standardization.apply(features)?)?;
-        let logits = self.heads.forward(&self.stack.forward_dropping(&inputs, dropout)?)?;
+        let inputs = self.readout.scaled(features, dropout)?;
+        let logits = self.readout.logits(&inputs, dropout)?;
         // Columns 0..3 get zeros: the position speaks to the end of the session alone.
         let end = positions.f_linear(&self.end_position, None::<&Tensor>)?.f_constant_pad_nd([3, 0])?;
         Ok(logits.f_add(&end)?)
@@ -158,10 +135,8 @@ impl ContextualModel {
     pub fn predict(&self, rows: &Rows, predictions: &mut Vec<Predictions>) -> Result<()> {
         tch::no_grad(|| {
             for start in (0..rows.len()).step_by(CHUNK_ROWS) {
-                let (features, positions) = rows.tensors(start..rows.len().min(start + CHUNK_ROWS), self.device)?;
-                let logits = self.logits(&features, &positions, &mut Dropout::none())?;
-                let logits = Vec::<f32>::try_from(logits.f_reshape([-1])?)?;
-                calibration::predict(&self.calibrations, &logits, predictions);
+                let (features, positions) = rows.tensors(start..rows.len().min(start + CHUNK_ROWS), self.device())?;
+                self.readout.append(&self.logits(&features, &positions, &mut Dropout::none())?, predictions)?;
             }
             Ok(())
         })
@@ -169,12 +144,9 @@ impl ContextualModel {
 
     /// Writes the network into a folder.
     pub fn save(&self, parameters: &Parameters, folder: &Path) -> Result<()> {
-        let hidden: Vec<u32> = self.hidden.iter().map(|&width| width as u32).collect();
         let mut tensors = parameters.saved("parameters.")?;
-        tensors.push(("inputs".into(), SavedTensor::number(self.inputs as u32)));
-        tensors.push(("hidden_widths".into(), SavedTensor::integers(&[hidden.len()], &hidden)));
-        tensors.push(("standardization".into(), self.standardization.saved()?));
-        tensors.push(("calibration".into(), calibration::saved(&self.calibrations)));
+        tensors.push(("inputs".into(), SavedTensor::number(self.inputs() as u32)));
+        tensors.extend(self.readout.saved()?);
         save_tensors(&folder.join(FILE), &tensors)
     }
 
@@ -182,16 +154,10 @@ impl ContextualModel {
     pub fn load(folder: &Path, inputs: usize, device: Device) -> Result<Self> {
         let path = folder.join(FILE);
         let file = TensorFile::open(&path)?;
-        let found = file.integers("inputs")?;
-        if found != [inputs as u32] {
-            let problem = format!("expects rows of {found:?} features, but the features have {inputs}");
-            return Err(ModelError::bad_file(&path, problem));
-        }
-        let hidden: Vec<usize> = file.integers("hidden_widths")?.iter().map(|&width| width as usize).collect();
-        let (mut model, mut parameters) = Self::new(&hidden, inputs, 0, device)?;
+        check_inputs(&file, &path, inputs)?;
+        let (mut model, mut parameters) = Self::new(&hidden_widths(&file)?, inputs, 0, device)?;
         parameters.load(&file, "parameters.")?;
-        model.standardization = Standardization::load(&file, inputs, &path, device)?;
-        model.calibrations = calibration::load(&file, &path)?;
+        model.readout.load(&file, &path)?;
         Ok(model)
     }
 }
@@ -241,7 +207,7 @@ mod tests {
     #[test]
     fn the_same_question_gets_the_same_answer_and_survives_the_disk() {
         let (mut model, parameters) = ContextualModel::new(&[8, 4], 4, 1, Device::Cpu).unwrap();
-        model.calibrations = [0.5, 1.0, 2.0, 1.5].map(|slope| Calibration { slope, offset: 0.1 * slope });
+        model.readout.calibrations = [0.5, 1.0, 2.0, 1.5].map(|slope| Calibration { slope, offset: 0.1 * slope });
         let rows = rows(2 * CHUNK_ROWS + 3);
         let first = predict(&model, &rows);
         assert_eq!(first, predict(&model, &rows));
@@ -270,7 +236,7 @@ mod tests {
     #[test]
     fn heads_reach_the_extremes() {
         let (mut model, _) = ContextualModel::new(&[8], 4, 1, Device::Cpu).unwrap();
-        model.calibrations = [Calibration { slope: 1e4, offset: 0.0 }; 4];
+        model.readout.calibrations = [Calibration { slope: 1e4, offset: 0.0 }; 4];
         let predictions = predict(&model, &rows(200));
         for head in 0..3 {
             assert!(predictions.iter().any(|p| p[head] < 1e-6) && predictions.iter().any(|p| p[head] > 1.0 - 1e-6));

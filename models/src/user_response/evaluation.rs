@@ -29,7 +29,7 @@ pub struct HeadReport {
     pub rates_log_loss: f64,
     /// Predictions of like size beside what happened.
     pub reliability: Vec<ReliabilityBin>,
-    /// By place in the session, part of the day and device.
+    /// By place in the session, part of the day, device, and whether the propensity is known.
     pub groups: Vec<GroupLoss>,
 }
 
@@ -144,5 +144,8 @@ fn group_names(examples: &Examples, play: usize) -> Vec<(usize, String)> {
     names.extend(part_of_day.map(|part| (PLACES.len() + part as usize, format!("hour: {}", part.name()))));
     let after_hours = PLACES.len() + HourClass::ALL.len();
     names.extend(device.map(|device| (after_hours + device.code(), format!("device: {}", device.name()))));
+    // Plays that were drawn, and so are like a policy's; the others were mostly chosen by the listeners.
+    let known = if examples.propensity(play).is_some() { "known" } else { "unknown" };
+    names.push((usize::MAX, format!("propensity: {known}")));
     names
 }

@@ -36,12 +36,12 @@ impl Layers {
 impl PackedSequentialModel {
     /// Of a model's present weights.
     pub fn new(model: &SequentialModel) -> Result<Self> {
-        let (layers, dense, heads) = model.layers();
-        let lstm = layers.iter().map(PackedLstm::new).collect::<Result<_>>()?;
-        let [means, scales] = model.standardization.values()?;
-        let (dense, heads) = (PackedDenseStack::new(dense)?, PackedDense::new(heads)?);
+        let readout = &model.readout;
+        let lstm = model.layers().iter().map(PackedLstm::new).collect::<Result<_>>()?;
+        let [means, scales] = readout.standardization.values()?;
+        let (dense, heads) = (PackedDenseStack::new(&readout.stack)?, PackedDense::new(&readout.heads)?);
         let layers = Layers { means, scales, lstm, dense, heads };
-        Ok(Self { layers: Arc::new(layers), calibrations: model.calibrations })
+        Ok(Self { layers: Arc::new(layers), calibrations: readout.calibrations })
     }
 
     /// Brings rows to scale.

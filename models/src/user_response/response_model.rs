@@ -159,6 +159,12 @@ pub(super) fn go_through(
     Ok(())
 }
 
+/// Evenly spaced sessions that hold about `most` plays.
+pub(super) fn evenly_spaced(examples: &Examples, most: usize) -> impl Iterator<Item = usize> {
+    let stride = examples.len().div_ceil(most.max(1)).max(1);
+    (0..examples.sessions()).step_by(stride)
+}
+
 /// Calls `each` with play number, prediction and labels, for the plays of evenly spaced sessions, about `most` plays.
 pub(super) fn for_each_prediction(
     model: &dyn ResponseModel,
@@ -167,8 +173,7 @@ pub(super) fn for_each_prediction(
     most: usize,
     mut each: impl FnMut(usize, &Predictions, [Option<bool>; HEADS.len()]),
 ) -> Result<()> {
-    let stride = examples.len().div_ceil(most.max(1)).max(1);
-    let sessions: Vec<usize> = (0..examples.sessions()).step_by(stride).collect();
+    let sessions: Vec<usize> = evenly_spaced(examples, most).collect();
     for block in sessions.chunks(BLOCK) {
         let mut found = Vec::new();
         go_through(model, examples, table, block, |_, play, predicted| {

@@ -7,11 +7,11 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use tch::{Device, Tensor};
 
-use super::calibration::{self, Calibrations};
-use super::sessions::{SessionNetwork, append, play_in_blocks};
-use super::standardization::Standardization;
-use super::{HEADS, PackedSequentialModel, Predictions, ResponseModel, Rows};
-use crate::network::{Cell, Dense, DenseStack, Dropout, Parameters, Recurrent};
+use super::calibration::Calibrations;
+use super::readout::{Readout, check_inputs, hidden_widths, saved_sizes, sizes};
+use super::sessions::{SessionNetwork, play_in_blocks};
+use super::{PackedSequentialModel, Predictions, ResponseModel, Rows};
+use crate::network::{Cell, Dropout, Parameters, Recurrent};
 use crate::tensors::{SavedTensor, TensorFile, save_tensors};
 use crate::{ModelError, Result};
 
@@ -83,15 +83,8 @@ impl SequentialSettings {
 
 /// The network.
 pub struct SequentialModel {
-    device: Device,
-    inputs: usize,
-    units: Vec<usize>,
-    hidden: Vec<usize>,
-    pub(super) standardization: Standardization,
+    pub(super) readout: Readout,
     layers: Vec<Recurrent>,
-    stack: DenseStack,
-    heads: Dense,
-    pub(super) calibrations: Calibrations,
 }
 
 impl SequentialModel {
@@ -110,57 +103,33 @@ impl SequentialModel {
             layers.push(Recurrent::new(&mut parameters, &format!("lstm{number}"), Cell::Lstm, width, units, 1)?);
             width = units;
         }
-        let stack = DenseStack::new(&mut parameters, "hidden", inputs + width, hidden)?;
-        let heads =
-            Dense::new(&mut parameters, "heads", hidden.last().copied().unwrap_or(inputs + width), HEADS.len())?;
-        let (units, hidden, calibrations) = (units.to_vec(), hidden.to_vec(), Calibrations::default());
-        let standardization = Standardization::none(inputs, device)?;
-        let model = Self { device, inputs, units, hidden, standardization, layers, stack, heads, calibrations };
-        Ok((model, parameters))
+        let readout = Readout::new(&mut parameters, inputs, width, hidden)?;
+        Ok((Self { readout, layers }, parameters))
     }
 
     /// The same network with other calibrations of its heads.
-    pub fn with_calibrations(self, calibrations: Calibrations) -> Self {
-        Self { calibrations, ..self }
+    pub fn with_calibrations(mut self, calibrations: Calibrations) -> Self {
+        self.readout.calibrations = calibrations;
+        self
     }
 
     /// Another handle on the same network, for use on another thread.
     pub fn shallow_clone(&self) -> Self {
-        Self {
-            device: self.device,
-            inputs: self.inputs,
-            units: self.units.clone(),
-            hidden: self.hidden.clone(),
-            standardization: self.standardization.shallow_clone(),
-            layers: self.layers.iter().map(Recurrent::shallow_clone).collect(),
-            stack: self.stack.shallow_clone(),
-            heads: self.heads.shallow_clone(),
-            calibrations: self.calibrations,
-        }
+        let layers = self.layers.iter().map(Recurrent::shallow_clone).collect();
+        Self { readout: self.readout.shallow_clone(), layers }
     }
 
-    /// The LSTM layers, the dense layers and the heads.
-    pub(super) fn layers(&self) -> (&[Recurrent], &DenseStack, &Dense) {
-        (&self.layers, &self.stack, &self.heads)
+    /// The LSTM layers.
+    pub(super) fn layers(&self) -> &[Recurrent] {
+        &self.layers
     }
 
     /// The same model for use in simulation: with weights laid out on the CPU, as it is on a GPU.
     pub fn for_simulation(&self) -> Result<Box<dyn ResponseModel>> {
-        Ok(match self.device {
+        Ok(match self.readout.device {
             Device::Cpu => Box::new(PackedSequentialModel::new(self)?),
             _ => self.another(),
         })
-    }
-
-    /// Starts the heads at given base rates.
-    pub(super) fn set_base_rates(&mut self, rates: &Predictions) -> Result<()> {
-        self.heads.set_bias(&rates.map(|rate| (rate / (1.0 - rate)).ln()))
-    }
-
-    /// Logits of plays, brought to scale, and what the last LSTM layer made of them.
-    fn heads(&self, plays: &Tensor, outputs: &Tensor, dropout: &mut Dropout) -> Result<Tensor> {
-        let seen = Tensor::f_cat(&[plays, outputs], -1)?;
-        self.heads.forward(&self.stack.forward_dropping(&seen, dropout)?)
     }
 
     /// The layers' parts of a memory.
@@ -176,14 +145,11 @@ impl SequentialModel {
 
     /// Writes the network into a folder.
     pub fn save(&self, parameters: &Parameters, folder: &Path) -> Result<()> {
-        let [units, hidden] =
-            [&self.units, &self.hidden].map(|sizes| sizes.iter().map(|&size| size as u32).collect::<Vec<_>>());
+        let units: Vec<usize> = self.layers.iter().map(Recurrent::units).collect();
         let mut tensors = parameters.saved("parameters.")?;
-        tensors.push(("inputs".into(), SavedTensor::number(self.inputs as u32)));
-        tensors.push(("lstm_units".into(), SavedTensor::integers(&[units.len()], &units)));
-        tensors.push(("hidden_widths".into(), SavedTensor::integers(&[hidden.len()], &hidden)));
-        tensors.push(("standardization".into(), self.standardization.saved()?));
-        tensors.push(("calibration".into(), calibration::saved(&self.calibrations)));
+        tensors.push(("inputs".into(), SavedTensor::number(self.readout.inputs as u32)));
+        tensors.push(("lstm_units".into(), saved_sizes(&units)));
+        tensors.extend(self.readout.saved()?);
         save_tensors(&folder.join(FILE), &tensors)
     }
 
@@ -191,29 +157,22 @@ impl SequentialModel {
     pub fn load(folder: &Path, inputs: usize, device: Device) -> Result<Self> {
         let path = folder.join(FILE);
         let file = TensorFile::open(&path)?;
-        let found = file.integers("inputs")?;
-        if found != [inputs as u32] {
-            let problem = format!("expects rows of {found:?} features, but the features have {inputs}");
-            return Err(ModelError::bad_file(&path, problem));
-        }
-        let sizes =
-            |name| -> Result<Vec<usize>> { Ok(file.integers(name)?.iter().map(|&size| size as usize).collect()) };
-        let (mut model, mut parameters) =
-            Self::new(&sizes("lstm_units")?, &sizes("hidden_widths")?, inputs, 0, device)?;
+        check_inputs(&file, &path, inputs)?;
+        let (units, hidden) = (sizes(&file, "lstm_units")?, hidden_widths(&file)?);
+        let (mut model, mut parameters) = Self::new(&units, &hidden, inputs, 0, device)?;
         parameters.load(&file, "parameters.")?;
-        model.standardization = Standardization::load(&file, inputs, &path, device)?;
-        model.calibrations = calibration::load(&file, &path)?;
+        model.readout.load(&file, &path)?;
         Ok(model)
     }
 }
 
 impl SessionNetwork for SequentialModel {
-    fn device(&self) -> Device {
-        self.device
+    fn readout(&self) -> &Readout {
+        &self.readout
     }
 
-    fn inputs(&self) -> usize {
-        self.inputs
+    fn readout_mut(&mut self) -> &mut Readout {
+        &mut self.readout
     }
 
     fn memory_numbers(&self) -> usize {
@@ -221,7 +180,7 @@ impl SessionNetwork for SequentialModel {
     }
 
     fn logits(&self, plays: &Tensor, memory: &Tensor, dropout: &mut Dropout) -> Result<(Tensor, Tensor)> {
-        let plays = dropout.inputs(&self.standardization.apply(plays)?)?;
+        let plays = self.readout.scaled(plays, dropout)?;
         let mut outputs = plays.shallow_clone();
         let mut after = Vec::with_capacity(self.layers.len());
         for (layer, state) in self.layers.iter().zip(self.states(memory)?) {
@@ -229,19 +188,7 @@ impl SessionNetwork for SequentialModel {
             outputs = dropout.hidden(&above)?;
             after.push(state);
         }
-        Ok((self.heads(&plays, &outputs, dropout)?, Tensor::f_cat(&after, 1)?))
-    }
-
-    fn scale(&mut self) -> &mut Standardization {
-        &mut self.standardization
-    }
-
-    fn calibration(&mut self) -> &mut Calibrations {
-        &mut self.calibrations
-    }
-
-    fn present_calibration(&self) -> &Calibrations {
-        &self.calibrations
+        Ok((self.readout.logits_beside(&plays, &outputs, dropout)?, Tensor::f_cat(&after, 1)?))
     }
 
     fn handle(&self) -> Self {
@@ -264,14 +211,14 @@ impl ResponseModel for SequentialModel {
 
     fn candidates(&self, rows: &Rows, memory: &[f32], predictions: &mut Vec<Predictions>) -> Result<()> {
         tch::no_grad(|| {
-            let memory = Tensor::f_from_slice(memory)?.f_unsqueeze(0)?.f_to_device(self.device)?;
-            let (plays, _) = rows.tensors(0..rows.len(), self.device)?;
-            let plays = self.standardization.apply(&plays)?;
+            let memory = Tensor::f_from_slice(memory)?.f_unsqueeze(0)?.f_to_device(self.device())?;
+            let (plays, _) = rows.tensors(0..rows.len(), self.device())?;
+            let plays = self.readout.scaled(&plays, &mut Dropout::none())?;
             let mut outputs = plays.shallow_clone();
             for (layer, state) in self.layers.iter().zip(self.states(&memory)?) {
                 outputs = layer.alternatives(&outputs, &state)?;
             }
-            append(self, &self.heads(&plays, &outputs, &mut Dropout::none())?, predictions)
+            self.readout.append(&self.readout.logits_beside(&plays, &outputs, &mut Dropout::none())?, predictions)
         })
     }
 
@@ -338,7 +285,7 @@ mod tests {
 
     fn small_model() -> (SequentialModel, Parameters) {
         let (mut model, parameters) = SequentialModel::new(&[20, 5], &[9, 6], 21, 1, Device::Cpu).unwrap();
-        model.calibrations = [0.5, 1.0, 2.0, 1.5].map(|slope| Calibration { slope, offset: 0.1 * slope });
+        model.readout.calibrations = [0.5, 1.0, 2.0, 1.5].map(|slope| Calibration { slope, offset: 0.1 * slope });
         (model, parameters)
     }
 
@@ -368,7 +315,7 @@ mod tests {
             for (step, expected) in values(&logits).chunks(4).enumerate() {
                 let place = step * sessions + session;
                 for head in 0..4 {
-                    let expected = model.calibrations[head].probability(expected[head] as f32);
+                    let expected = model.readout.calibrations[head].probability(expected[head] as f32);
                     assert!((found[place][head] - expected).abs() < 1e-6);
                     assert!((by_hand[place][head] - expected).abs() < 1e-6);
                 }

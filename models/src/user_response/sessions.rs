@@ -5,9 +5,8 @@ use std::ops::Range;
 use tch::{Device, Kind, Tensor};
 
 use super::batches::{Labels, Lessons, TrainableModel};
-use super::calibration::{self, Calibrations};
+use super::readout::Readout;
 use super::response_model::Walk;
-use super::standardization::Standardization;
 use super::{HEADS, Predictions, ResponseModel, Rows};
 use crate::Result;
 use crate::network::{Dropout, with_gradients};
@@ -21,11 +20,16 @@ pub(super) const BLOCK_ROWS: usize = 64;
 
 /// A network over the plays of sessions.
 pub(super) trait SessionNetwork: Sized {
-    /// The device it runs on.
-    fn device(&self) -> Device;
+    /// Its dense layers, and what stands around them.
+    fn readout(&self) -> &Readout;
 
-    /// Features per row.
-    fn inputs(&self) -> usize;
+    /// The same, to change.
+    fn readout_mut(&mut self) -> &mut Readout;
+
+    /// The device it runs on.
+    fn device(&self) -> Device {
+        self.readout().device
+    }
 
     /// Numbers of memory per session; zeros for one that has just begun.
     fn memory_numbers(&self) -> usize;
@@ -33,15 +37,6 @@ pub(super) trait SessionNetwork: Sized {
     /// Uncalibrated logits `[steps, rows, 4]` of plays `[steps, rows, inputs]` after a memory `[rows, memory_numbers]`, and the
     /// memory after them.
     fn logits(&self, plays: &Tensor, memory: &Tensor, dropout: &mut Dropout) -> Result<(Tensor, Tensor)>;
-
-    /// What brings its inputs to scale.
-    fn scale(&mut self) -> &mut Standardization;
-
-    /// What calibrates its heads.
-    fn calibration(&mut self) -> &mut Calibrations;
-
-    /// The same, to look at.
-    fn present_calibration(&self) -> &Calibrations;
 
     /// Another handle on the same network.
     fn handle(&self) -> Self;
@@ -69,7 +64,7 @@ pub(super) fn play_in_blocks(
             let memory = Tensor::f_from_slice(memories)?.f_reshape([count as i64, length as i64])?;
             let memory = memory.f_to_device(network.device())?;
             let (logits, after) = network.logits(&plays.f_unsqueeze(0)?, &memory, &mut Dropout::none())?;
-            append(network, &logits, predictions)?;
+            network.readout().append(&logits, predictions)?;
             after.f_reshape([-1])?.f_to_device(Device::Cpu)?.f_copy_data(memories, memories.len())?;
         }
         Ok(())
@@ -89,17 +84,10 @@ pub(super) fn alternatives_in_blocks(
             let (plays, _) = rows.tensors(start..rows.len().min(start + BLOCK_ROWS), network.device())?;
             let memories = memory.f_expand([plays.size()[0], -1], false)?;
             let (logits, _) = network.logits(&plays.f_unsqueeze(0)?, &memories, &mut Dropout::none())?;
-            append(network, &logits, predictions)?;
+            network.readout().append(&logits, predictions)?;
         }
         Ok(())
     })
-}
-
-/// Appends the calibrated probabilities of logits.
-pub(super) fn append(network: &impl SessionNetwork, logits: &Tensor, predictions: &mut Vec<Predictions>) -> Result<()> {
-    let logits = Vec::<f32>::try_from(logits.f_reshape([-1])?)?;
-    calibration::predict(network.present_calibration(), &logits, predictions);
-    Ok(())
 }
 
 impl<N: SessionNetwork + ResponseModel> TrainableModel for N {
@@ -118,12 +106,8 @@ impl<N: SessionNetwork + ResponseModel> TrainableModel for N {
         batch.sort_by_key(|&session| std::cmp::Reverse(examples.plays(session).len()));
     }
 
-    fn standardization(&mut self) -> &mut Standardization {
-        self.scale()
-    }
-
-    fn calibrations(&mut self) -> &mut Calibrations {
-        self.calibration()
+    fn readout(&mut self) -> &mut Readout {
+        self.readout_mut()
     }
 
     fn handle(&self) -> Self {
@@ -147,7 +131,7 @@ impl<N: SessionNetwork + ResponseModel> TrainableModel for N {
         let mut sum: Vec<Tensor> = Vec::new();
         for start in (0..longest).step_by(MOST_STEPS) {
             let steps = MOST_STEPS.min(longest - start);
-            let width = self.inputs();
+            let width = SessionNetwork::readout(self).inputs;
             let mut features = vec![0.0; steps * sessions.len() * width];
             let mut labels = Labels::default();
             let mut row = Rows::default();

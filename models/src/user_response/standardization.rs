@@ -4,7 +4,7 @@ use std::path::Path;
 
 use tch::{Device, Tensor};
 
-use super::response_model::Walk;
+use super::response_model::{Walk, evenly_spaced};
 use super::training::TrainingInput;
 use super::{ResponseModel, Rows};
 use crate::tensors::{SavedTensor, TensorFile};
@@ -34,13 +34,13 @@ impl Standardization {
         Ok(Self { means: tensor(means)?, scales: tensor(scales)? })
     }
 
-    /// Of the training plays, as this model sees them.
+    /// Of the training plays of the users who teach, as this model sees them.
     pub(super) fn of(input: &TrainingInput<'_>, model: &dyn ResponseModel) -> Result<Self> {
         let examples = &input.data.train;
         let (mut sums, mut squares, mut count): (Vec<f64>, Vec<f64>, f64) = (Vec::new(), Vec::new(), 0.0);
         let (mut rows, mut walk) = (Rows::default(), Walk::default());
-        let stride = examples.len().div_ceil(MOST_PLAYS).max(1);
-        for session in (0..examples.sessions()).step_by(stride) {
+        let chosen = |&session: &usize| input.users.holds(examples.user[examples.plays(session).start]);
+        for session in evenly_spaced(examples, MOST_PLAYS).filter(chosen) {
             walk.clear();
             for play in examples.plays(session) {
                 rows.clear();

@@ -70,20 +70,8 @@ pub fn train_contextual(
     progress: &dyn Progress,
 ) -> Result<(ContextualModel, Parameters, TrainingReport)> {
     settings.validate()?;
-    let inputs = row_length(input)?;
-    let (mut model, mut parameters) = ContextualModel::new(&settings.hidden, inputs, input.seed, input.device)?;
-    model.set_base_rates(&ConstantBaseline::new(&input.data.train).predict())?;
-    let fit = Fit {
-        learning_rate: settings.learning_rate,
-        weight_decay: settings.weight_decay,
-        dropout: [settings.input_dropout, settings.dropout],
-        batch: settings.batch,
-        max_epochs: settings.max_epochs,
-        validations_per_epoch: settings.validations_per_epoch,
-        patience: settings.patience,
-    };
-    let report = fit.run(&mut model, &mut parameters, input, progress)?;
-    Ok((model, parameters, report))
+    let new = |inputs| ContextualModel::new(&settings.hidden, inputs, input.seed, input.device);
+    fit_of!(settings).train(new, input, progress)
 }
 
 /// Trains SWM on the training sessions.
@@ -93,21 +81,9 @@ pub fn train_sequential(
     progress: &dyn Progress,
 ) -> Result<(SequentialModel, Parameters, TrainingReport)> {
     settings.validate()?;
-    let inputs = row_length(input)? + SO_FAR_FEATURES;
-    let (mut model, mut parameters) =
-        SequentialModel::new(&settings.lstm, &settings.hidden, inputs, input.seed, input.device)?;
-    model.set_base_rates(&ConstantBaseline::new(&input.data.train).predict())?;
-    let fit = Fit {
-        learning_rate: settings.learning_rate,
-        weight_decay: settings.weight_decay,
-        dropout: [settings.input_dropout, settings.dropout],
-        batch: settings.batch,
-        max_epochs: settings.max_epochs,
-        validations_per_epoch: settings.validations_per_epoch,
-        patience: settings.patience,
-    };
-    let report = fit.run(&mut model, &mut parameters, input, progress)?;
-    Ok((model, parameters, report))
+    let (lstm, hidden) = (&settings.lstm, &settings.hidden);
+    let new = |inputs| SequentialModel::new(lstm, hidden, inputs + SO_FAR_FEATURES, input.seed, input.device);
+    fit_of!(settings).train(new, input, progress)
 }
 
 /// Trains the Transformer on the training sessions.
@@ -117,20 +93,8 @@ pub fn train_transformer(
     progress: &dyn Progress,
 ) -> Result<(TransformerModel, Parameters, TrainingReport)> {
     settings.validate()?;
-    let inputs = row_length(input)? + SO_FAR_FEATURES;
-    let (mut model, mut parameters) = TransformerModel::new(&settings.into(), inputs, input.seed, input.device)?;
-    model.set_base_rates(&ConstantBaseline::new(&input.data.train).predict())?;
-    let fit = Fit {
-        learning_rate: settings.learning_rate,
-        weight_decay: settings.weight_decay,
-        dropout: [settings.input_dropout, settings.dropout],
-        batch: settings.batch,
-        max_epochs: settings.max_epochs,
-        validations_per_epoch: settings.validations_per_epoch,
-        patience: settings.patience,
-    };
-    let report = fit.run(&mut model, &mut parameters, input, progress)?;
-    Ok((model, parameters, report))
+    let new = |inputs| TransformerModel::new(&settings.into(), inputs + SO_FAR_FEATURES, input.seed, input.device);
+    fit_of!(settings).train(new, input, progress)
 }
 
 /// Features per row without the session so far.
@@ -159,7 +123,37 @@ struct Fit {
     patience: usize,
 }
 
+/// The fit that a model's settings ask for. The settings have these fields in common but are no common type, so that a config's
+/// errors name the line.
+macro_rules! fit_of {
+    ($settings:expr) => {
+        Fit {
+            learning_rate: $settings.learning_rate,
+            weight_decay: $settings.weight_decay,
+            dropout: [$settings.input_dropout, $settings.dropout],
+            batch: $settings.batch,
+            max_epochs: $settings.max_epochs,
+            validations_per_epoch: $settings.validations_per_epoch,
+            patience: $settings.patience,
+        }
+    };
+}
+use fit_of;
+
 impl Fit {
+    /// Trains a new model; `new` makes one for rows of so many features beside those of the session so far.
+    fn train<M: TrainableModel>(
+        &self,
+        new: impl FnOnce(usize) -> Result<(M, Parameters)>,
+        input: &TrainingInput<'_>,
+        progress: &dyn Progress,
+    ) -> Result<(M, Parameters, TrainingReport)> {
+        let (mut model, mut parameters) = new(row_length(input)?)?;
+        model.readout().set_base_rates(&ConstantBaseline::new(&input.data.train).predict())?;
+        let report = self.run(&mut model, &mut parameters, input, progress)?;
+        Ok((model, parameters, report))
+    }
+
     fn run<M: TrainableModel>(
         &self,
         model: &mut M,
@@ -183,7 +177,7 @@ impl Fit {
         let adam =
             AdamSettings { learning_rate: self.learning_rate, weight_decay: self.weight_decay, gradient_norm: 0.0 };
         let mut adam = Adam::new(parameters, adam);
-        *model.standardization() = Standardization::of(input, model)?;
+        model.readout().standardization = Standardization::of(input, model)?;
         let mut shards: Vec<Shard<M>> =
             (0..SHARDS).map(|_| (model.handle(), parameters.tensors().map(Tensor::shallow_clone).collect())).collect();
         let mut best = (f64::INFINITY, 0, parameters.snapshot());
@@ -216,7 +210,8 @@ impl Fit {
                 if !loss.is_finite() {
                     return Err(ModelError::Diverged(format!(
                         "the user-response model diverged in epoch {epoch} (validation loss {loss}); lower its \
-                         learning_rate (user_model.learning_rate or user_model.sequential.learning_rate)"
+                         learning_rate (user_model.learning_rate of CWM, user_model.sequential.learning_rate, \
+                         user_model.transformer.learning_rate)"
                     )));
                 }
                 progress.remark(&format!("epoch {epoch}, validation loss {loss:.4}"));
@@ -237,7 +232,7 @@ impl Fit {
             parameters: parameters.count() as u64,
             validation_loss: losses,
             best_validation: best.1,
-            calibration: model.calibrations().iter().map(|head| [head.slope, head.offset]).collect(),
+            calibration: model.readout().calibrations.iter().map(|head| [head.slope, head.offset]).collect(),
         })
     }
 }

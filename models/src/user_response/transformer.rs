@@ -8,11 +8,10 @@ use std::path::Path;
 
 use tch::{Device, Kind, Tensor};
 
-use super::calibration::{self, Calibrations};
+use super::readout::{Readout, check_inputs, hidden_widths, saved_sizes, sizes};
 use super::sessions::{SessionNetwork, alternatives_in_blocks, play_in_blocks};
-use super::standardization::Standardization;
-use super::{HEADS, Predictions, ResponseModel, Rows, TransformerSettings};
-use crate::network::{Dense, DenseStack, Dropout, LayerNorm, Parameters};
+use super::{Predictions, ResponseModel, Rows, TransformerSettings};
+use crate::network::{Dense, Dropout, LayerNorm, Parameters};
 use crate::tensors::{SavedTensor, TensorFile, save_tensors};
 use crate::{ModelError, Result};
 
@@ -23,16 +22,11 @@ const HIDDEN: f64 = -1e9;
 
 /// The network.
 pub struct TransformerModel {
-    device: Device,
-    inputs: usize,
+    readout: Readout,
     shape: TransformerShape,
-    pub(super) standardization: Standardization,
     embedding: Dense,
     blocks: Vec<Block>,
     last_norm: LayerNorm,
-    stack: DenseStack,
-    heads: Dense,
-    pub(super) calibrations: Calibrations,
 }
 
 /// Sizes of the network.
@@ -127,43 +121,27 @@ impl TransformerModel {
             .map(|number| Block::new(&mut parameters, &format!("block{number}"), shape.width))
             .collect::<Result<_>>()?;
         let last_norm = LayerNorm::new(&mut parameters, "last_norm", shape.width)?;
-        let stack = DenseStack::new(&mut parameters, "hidden", inputs + shape.width, &shape.hidden)?;
-        let last = shape.hidden.last().copied().unwrap_or(inputs + shape.width);
-        let heads = Dense::new(&mut parameters, "heads", last, HEADS.len())?;
-        let (shape, calibrations) = (shape.clone(), Calibrations::default());
-        let standardization = Standardization::none(inputs, device)?;
-        let model =
-            Self { device, inputs, shape, standardization, embedding, blocks, last_norm, stack, heads, calibrations };
-        Ok((model, parameters))
+        let readout = Readout::new(&mut parameters, inputs, shape.width, &shape.hidden)?;
+        Ok((Self { readout, shape: shape.clone(), embedding, blocks, last_norm }, parameters))
     }
 
     /// Another handle on the same network, for use on another thread.
     pub fn shallow_clone(&self) -> Self {
         Self {
-            device: self.device,
-            inputs: self.inputs,
+            readout: self.readout.shallow_clone(),
             shape: self.shape.clone(),
-            standardization: self.standardization.shallow_clone(),
             embedding: self.embedding.shallow_clone(),
             blocks: self.blocks.iter().map(Block::shallow_clone).collect(),
             last_norm: self.last_norm.shallow_clone(),
-            stack: self.stack.shallow_clone(),
-            heads: self.heads.shallow_clone(),
-            calibrations: self.calibrations,
         }
-    }
-
-    /// Starts the heads at given base rates.
-    pub(super) fn set_base_rates(&mut self, rates: &Predictions) -> Result<()> {
-        self.heads.set_bias(&rates.map(|rate| (rate / (1.0 - rate)).ln()))
     }
 
     /// What is added to the scores of `steps` plays after `counts` `[rows, 1]` plays of each session: nothing where the play may
     /// be attended to. Places 0 to window - 1 are those before, the latest last.
     fn hidden(&self, counts: &Tensor, steps: i64) -> Result<Tensor> {
         let window = self.shape.window as i64;
-        let places = Tensor::f_arange(window + steps, (Kind::Float, self.device))?;
-        let queries = Tensor::f_arange(steps, (Kind::Float, self.device))?.f_unsqueeze(1)?;
+        let places = Tensor::f_arange(window + steps, (Kind::Float, self.device()))?;
+        let queries = Tensor::f_arange(steps, (Kind::Float, self.device()))?.f_unsqueeze(1)?;
         // A play at step q stands at place window + q; it sees that place and the window places before it.
         let later = places.f_gt_tensor(&queries.f_add_scalar(window)?)?;
         let too_early = places.f_lt_tensor(&queries)?;
@@ -175,22 +153,19 @@ impl TransformerModel {
     /// Sines and cosines of the places `[rows, steps]` (Vaswani et al., section 3.5), `[rows, steps, width]`.
     fn places(&self, counts: &Tensor, steps: i64) -> Result<Tensor> {
         let half = (self.shape.width / 2) as i64;
-        let places = counts.f_add(&Tensor::f_arange(steps, (Kind::Float, self.device))?)?.f_unsqueeze(2)?;
-        let exponents = Tensor::f_arange(half, (Kind::Float, self.device))?.f_div_scalar(half as f64)?;
+        let places = counts.f_add(&Tensor::f_arange(steps, (Kind::Float, self.device()))?)?.f_unsqueeze(2)?;
+        let exponents = Tensor::f_arange(half, (Kind::Float, self.device()))?.f_div_scalar(half as f64)?;
         let angles = places.f_mul(&exponents.f_mul_scalar(-10000f64.ln())?.f_exp()?)?;
         Ok(Tensor::f_cat(&[angles.f_sin()?, angles.f_cos()?], 2)?)
     }
 
     /// Writes the network into a folder.
     pub fn save(&self, parameters: &Parameters, folder: &Path) -> Result<()> {
-        let TransformerShape { width, attention_heads, layers, window, hidden } = &self.shape;
-        let sizes = [self.inputs, *width, *attention_heads, *layers, *window].map(|size| size as u32);
-        let hidden: Vec<u32> = hidden.iter().map(|&width| width as u32).collect();
+        let TransformerShape { width, attention_heads, layers, window, .. } = self.shape;
         let mut tensors = parameters.saved("parameters.")?;
-        tensors.push(("sizes".into(), SavedTensor::integers(&[sizes.len()], &sizes)));
-        tensors.push(("hidden_widths".into(), SavedTensor::integers(&[hidden.len()], &hidden)));
-        tensors.push(("standardization".into(), self.standardization.saved()?));
-        tensors.push(("calibration".into(), calibration::saved(&self.calibrations)));
+        tensors.push(("inputs".into(), SavedTensor::number(self.readout.inputs as u32)));
+        tensors.push(("sizes".into(), saved_sizes(&[width, attention_heads, layers, window])));
+        tensors.extend(self.readout.saved()?);
         save_tensors(&folder.join(FILE), &tensors)
     }
 
@@ -198,21 +173,15 @@ impl TransformerModel {
     pub fn load(folder: &Path, inputs: usize, device: Device) -> Result<Self> {
         let path = folder.join(FILE);
         let file = TensorFile::open(&path)?;
-        let sizes =
-            |name| -> Result<Vec<usize>> { Ok(file.integers(name)?.iter().map(|&size| size as usize).collect()) };
-        let found = sizes("sizes")?;
-        let &[expected, width, attention_heads, layers, window] = found.as_slice() else {
-            return Err(ModelError::bad_file(&path, format!("has {} sizes where there are five", found.len())));
+        check_inputs(&file, &path, inputs)?;
+        let found = sizes(&file, "sizes")?;
+        let &[width, attention_heads, layers, window] = found.as_slice() else {
+            return Err(ModelError::bad_file(&path, format!("has {} sizes where there are four", found.len())));
         };
-        if expected != inputs {
-            let problem = format!("expects rows of {expected} features, but the features have {inputs}");
-            return Err(ModelError::bad_file(&path, problem));
-        }
-        let shape = TransformerShape { width, attention_heads, layers, window, hidden: sizes("hidden_widths")? };
+        let shape = TransformerShape { width, attention_heads, layers, window, hidden: hidden_widths(&file)? };
         let (mut model, mut parameters) = Self::new(&shape, inputs, 0, device)?;
         parameters.load(&file, "parameters.")?;
-        model.standardization = Standardization::load(&file, inputs, &path, device)?;
-        model.calibrations = calibration::load(&file, &path)?;
+        model.readout.load(&file, &path)?;
         Ok(model)
     }
 }
@@ -230,12 +199,12 @@ impl From<&TransformerSettings> for TransformerShape {
 }
 
 impl SessionNetwork for TransformerModel {
-    fn device(&self) -> Device {
-        self.device
+    fn readout(&self) -> &Readout {
+        &self.readout
     }
 
-    fn inputs(&self) -> usize {
-        self.inputs
+    fn readout_mut(&mut self) -> &mut Readout {
+        &mut self.readout
     }
 
     /// The number of plays, then per block the keys and values of the last `window`.
@@ -246,7 +215,7 @@ impl SessionNetwork for TransformerModel {
     fn logits(&self, plays: &Tensor, memory: &Tensor, dropout: &mut Dropout) -> Result<(Tensor, Tensor)> {
         let (steps, rows) = (plays.size()[0], plays.size()[1]);
         let (window, width) = (self.shape.window as i64, self.shape.width as i64);
-        let plays = dropout.inputs(&self.standardization.apply(plays)?)?;
+        let plays = self.readout.scaled(plays, dropout)?;
         let counts = memory.f_narrow(1, 0, 1)?;
         let hidden = self.hidden(&counts, steps)?;
         let mut seen = self.embedding.forward(&plays)?.f_transpose(0, 1)?.f_add(&self.places(&counts, steps)?)?;
@@ -260,21 +229,7 @@ impl SessionNetwork for TransformerModel {
             after.push(kept.f_reshape([rows, length])?);
         }
         let seen = self.last_norm.forward(&seen)?.f_transpose(0, 1)?;
-        let seen = Tensor::f_cat(&[plays, seen], -1)?;
-        let logits = self.heads.forward(&self.stack.forward_dropping(&seen, dropout)?)?;
-        Ok((logits, Tensor::f_cat(&after, 1)?))
-    }
-
-    fn scale(&mut self) -> &mut Standardization {
-        &mut self.standardization
-    }
-
-    fn calibration(&mut self) -> &mut Calibrations {
-        &mut self.calibrations
-    }
-
-    fn present_calibration(&self) -> &Calibrations {
-        &self.calibrations
+        Ok((self.readout.logits_beside(&plays, &seen, dropout)?, Tensor::f_cat(&after, 1)?))
     }
 
     fn handle(&self) -> Self {
@@ -389,7 +344,7 @@ mod tests {
     fn carried_memories_give_what_one_run_gives() {
         let shape = TransformerShape { layers: 2, window: 3, ..shape() };
         let (mut model, parameters) = TransformerModel::new(&shape, 6, 1, Device::Cpu).unwrap();
-        model.calibrations = [0.5, 1.0, 2.0, 1.5].map(|slope| Calibration { slope, offset: 0.1 * slope });
+        model.readout.calibrations = [0.5, 1.0, 2.0, 1.5].map(|slope| Calibration { slope, offset: 0.1 * slope });
         let (sessions, length) = (BLOCK_ROWS + 7, model.memory_length());
         let (mut memories, mut found) = (vec![0.0; sessions * length], Vec::new());
         let begins = |session: usize| session % 3;
@@ -410,7 +365,7 @@ mod tests {
             let (logits, _) = model.logits(&plays, &no_memory(&model, 1).unwrap(), &mut Dropout::none()).unwrap();
             for (step, expected) in values(&logits).chunks(4).enumerate() {
                 for head in 0..4 {
-                    let expected = model.calibrations[head].probability(expected[head] as f32);
+                    let expected = model.readout.calibrations[head].probability(expected[head] as f32);
                     assert!((found[first + step][session][head] - expected).abs() < 1e-5);
                 }
             }
