@@ -73,6 +73,7 @@ pub struct CounterRng {
 
 impl CounterRng {
     /// The generator of one (seed, stream, session, step).
+    #[inline]
     pub fn new(seed: u64, stream: Stream, session: u64, step: u32) -> Self {
         Self {
             key: [seed as u32, (seed >> 32) as u32],
@@ -88,16 +89,19 @@ impl CounterRng {
     }
 
     /// A uniform draw from [0, 1) with 24 bits.
+    #[inline]
     pub fn uniform(&mut self) -> f32 {
         (self.word() >> 8) as f32 * (1.0 / (1u32 << 24) as f32)
     }
 
     /// A uniform draw from 0..bound (bound > 0), by multiply-shift; the bias is below bound / 2^64.
+    #[inline]
     pub fn below(&mut self, bound: usize) -> usize {
         let wide = u64::from(self.word()) << 32 | u64::from(self.word());
         ((u128::from(wide) * bound as u128) >> 64) as usize
     }
 
+    #[inline]
     fn word(&mut self) -> u32 {
         if self.used == 4 {
             self.block = philox4x32_10(self.counter, self.key);
@@ -128,6 +132,7 @@ impl TryRng for CounterRng {
     }
 }
 
+#[inline]
 fn philox4x32_10(mut counter: [u32; 4], mut key: [u32; 2]) -> [u32; 4] {
     for round in 0..10 {
         if round > 0 {

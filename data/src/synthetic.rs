@@ -44,6 +44,7 @@ mod logged_starts;
 mod mind;
 mod names;
 mod response;
+mod track_hashes;
 
 pub use alternatives::{Alternatives, AlternativesOf, OtherTrack};
 pub use calendar::Calendar;

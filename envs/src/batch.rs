@@ -23,6 +23,7 @@ pub struct SessionView<'a> {
 
 impl<'a> SessionView<'a> {
     /// Tracks played so far.
+    #[inline]
     pub fn position(&self) -> usize {
         self.played.len()
     }
@@ -31,6 +32,21 @@ impl<'a> SessionView<'a> {
     pub fn remaining(&self) -> impl Iterator<Item = u16> + use<'a> {
         let played = self.played;
         (0..self.pool.len() as u16).filter(move |place| !played.contains(place))
+    }
+
+    /// The `number`th of the places that may still be played, from 0; the pool's end where there are not as many.
+    #[inline]
+    pub fn nth_remaining(&self, number: usize) -> u16 {
+        let mut place = number as u16;
+        // Each place played at or before it moves it on by one; those beyond may be reached by that.
+        let mut counted = 0;
+        loop {
+            let before = self.played.iter().filter(|&&played| played <= place).count() as u16;
+            if before == counted {
+                return place.min(self.pool.len() as u16);
+            }
+            (place, counted) = (number as u16 + before, before);
+        }
     }
 
     /// The same session after its first `position` tracks.
@@ -53,6 +69,7 @@ impl<'a> SessionView<'a> {
     }
 
     /// The track at a place of the pool.
+    #[inline]
     pub fn track(&self, world: &World, place: u16) -> u32 {
         world.starts.tracks(self.start)[usize::from(self.pool[usize::from(place)])]
     }
@@ -155,6 +172,7 @@ impl SessionBatch {
     }
 
     /// One session.
+    #[inline]
     pub fn view(&self, index: usize) -> SessionView<'_> {
         let length = self.lengths[index] as usize;
         SessionView {
@@ -227,5 +245,28 @@ impl SessionBatch {
     /// The rewards of a session so far.
     pub fn rewards(&self, index: usize) -> &[f32] {
         &self.rewards[index * self.max_length..][..self.lengths[index] as usize]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn any_remaining_place_is_found_as_by_going_through_them() {
+        let pool: Vec<u16> = (0..9).collect();
+        // Every order of playing four of nine, by the digits of a number.
+        for code in 0..9 * 8 * 7 * 6 {
+            let (mut open, mut played, mut rest) = (pool.clone(), Vec::new(), code);
+            for left in (6..=9).rev() {
+                played.push(open.remove(rest % left));
+                rest /= left;
+            }
+            let view = SessionView { number: 0, start: 0, pool: &pool, played: &played, responses: &[], states: &[] };
+            for number in 0..6 {
+                let expected = view.remaining().nth(number).unwrap_or(9);
+                assert_eq!(view.nth_remaining(number), expected, "{played:?} {number}");
+            }
+        }
     }
 }

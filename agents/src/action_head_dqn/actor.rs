@@ -70,7 +70,7 @@ impl Actor {
                     CounterRng::new(self.world.seed, Stream::Exploration, view.number, view.position() as u32);
                 if f64::from(rng.uniform()) < orders.epsilon {
                     let chosen = rng.below(view.pool.len() - view.position());
-                    *action = view.remaining().nth(chosen).map_or(0, u32::from);
+                    *action = u32::from(view.nth_remaining(chosen));
                 }
             }
             let greedy: Vec<usize> = (0..sessions).filter(|&index| self.actions[index] == u32::MAX).collect();

@@ -21,7 +21,7 @@ impl Policy for RandomPolicy {
             let view = sessions.view(index);
             let mut rng = CounterRng::new(world.seed, Stream::Policy, view.number, view.position() as u32);
             let chosen = rng.below(view.pool.len() - view.position());
-            view.remaining().nth(chosen).map_or(0, u32::from)
+            u32::from(view.nth_remaining(chosen))
         }));
         Ok(())
     }

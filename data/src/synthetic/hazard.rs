@@ -18,8 +18,12 @@ pub struct SkipHazard {
     pub duration_s: f64,
     /// Probability that a play which is not skipped is interrupted before it counts as complete.
     pub interruption: f64,
+    /// exp(log_hazard).
+    whole: f64,
     early_share: f64,
     early_s: f64,
+    /// exp(-duration / early_s) - 1.
+    early_fall: f64,
 }
 
 /// Probabilities of the responses to one play. `complete`, `skip` and `interrupted` sum to 1.
@@ -46,15 +50,17 @@ pub struct Heard {
 
 impl SkipHazard {
     pub(super) fn new(config: &ResponseConfig, log_hazard: f64, duration_s: f64, interruption: f64) -> Self {
-        Self { log_hazard, duration_s, interruption, early_share: config.early_share, early_s: config.early_s }
+        let (early_share, early_s) = (config.early_share, config.early_s);
+        let early_fall = (-duration_s / early_s).exp_m1();
+        Self { log_hazard, duration_s, interruption, whole: log_hazard.exp(), early_share, early_s, early_fall }
     }
 
     /// Probability that the play is not skipped before `seconds`.
     pub fn survival(&self, seconds: f64) -> f64 {
         let seconds = seconds.min(self.duration_s);
-        let early = (-seconds / self.early_s).exp_m1() / (-self.duration_s / self.early_s).exp_m1();
+        let early = (-seconds / self.early_s).exp_m1() / self.early_fall;
         let late = seconds / self.duration_s;
-        (-self.log_hazard.exp() * (self.early_share * early + (1.0 - self.early_share) * late)).exp()
+        (-self.whole * (self.early_share * early + (1.0 - self.early_share) * late)).exp()
     }
 
     /// The exact probabilities of the responses.
@@ -112,14 +118,14 @@ impl SkipHazard {
 
     /// When the early hazard reaches `hazard`; never, if it does not within the track.
     fn early_moment(&self, hazard: f64) -> f64 {
-        let share = hazard / (self.log_hazard.exp() * self.early_share);
-        let fall = share * (-self.duration_s / self.early_s).exp_m1();
+        let share = hazard / (self.whole * self.early_share);
+        let fall = share * self.early_fall;
         if share < 1.0 { -self.early_s * fall.ln_1p() } else { f64::INFINITY }
     }
 
     /// When the late hazard reaches `hazard`; never, if it does not within the track.
     fn late_moment(&self, hazard: f64) -> f64 {
-        let share = hazard / (self.log_hazard.exp() * (1.0 - self.early_share));
+        let share = hazard / (self.whole * (1.0 - self.early_share));
         if share < 1.0 { share * self.duration_s } else { f64::INFINITY }
     }
 }

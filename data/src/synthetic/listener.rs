@@ -1,10 +1,11 @@
 //! A listener: taste, habits, and what was heard before.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 
 use super::behaviour::device;
 use super::draws::{dot, exponential, normal, normal_vector, normalise, soft_choice, uniform};
 use super::mind::{FIRST_DAY_MS, Interest, Moods, TastePart};
+use super::track_hashes::TrackHashes;
 use super::{SessionState, SyntheticWorld};
 use crate::{Context, CounterRng, Responses, Stream};
 
@@ -30,7 +31,7 @@ pub struct Listener {
     /// Whether the listener has a car.
     pub drives: bool,
     library: Vec<u32>,
-    hearings: BTreeMap<u32, u32>,
+    hearings: HashMap<u32, u32, TrackHashes>,
     /// Styles that the taste is mixed from or may drift to.
     pub(super) styles: Vec<TastePart>,
     /// The listener's own moods.
@@ -119,7 +120,7 @@ impl SyntheticWorld {
             premium: uniform(&mut rng) < config.premium_share,
             drives: uniform(&mut rng) < 0.4,
             library: Vec::new(),
-            hearings: BTreeMap::new(),
+            hearings: HashMap::default(),
             interests: Vec::new(),
             found: None,
             day: -1,

@@ -2,7 +2,7 @@
 //! leaves.
 
 use super::draws::normal;
-use super::hazard::SkipHazard;
+use super::hazard::{Heard, SkipHazard};
 use super::{Listener, SyntheticWorld};
 use crate::{Context, CounterRng, Device, Responses};
 
@@ -109,12 +109,23 @@ impl SyntheticWorld {
 
     /// The hazard of skipping a track if it were played next.
     pub fn skip_hazard(&self, listener: &Listener, session: &SessionState, track: u32) -> SkipHazard {
+        self.skip_hazard_at(listener, session, track, self.satiation(session, track))
+    }
+
+    /// The same where the satiation is known.
+    pub fn skip_hazard_at(
+        &self,
+        listener: &Listener,
+        session: &SessionState,
+        track: u32,
+        satiation: f64,
+    ) -> SkipHazard {
         let config = &self.config.response;
         let log_hazard = config.base + listener.skip_habit
             - config.affinity * self.affinity(&session.leaning, track)
             - config.familiarity * self.familiarity(listener, track)
             - config.coherence * self.coherence(session, track)
-            + self.satiation(session, track)
+            + satiation
             + config.streak * self.streak(session)
             + config.position * (session.position() as f64).ln_1p()
             + config.device * device_offset(session.context.device);
@@ -125,7 +136,12 @@ impl SyntheticWorld {
 
     /// Inverted U over the times a track was heard out: 0 for a new track, 1 at the peak, towards 0 beyond.
     pub fn familiarity(&self, listener: &Listener, track: u32) -> f64 {
-        let ratio = f64::from(listener.hearings(track)) / self.config.response.familiarity_peak;
+        let hearings = listener.hearings(track);
+        // Most tracks are new.
+        if hearings == 0 {
+            return 0.0;
+        }
+        let ratio = f64::from(hearings) / self.config.response.familiarity_peak;
         ratio * (1.0 - ratio).exp()
     }
 
@@ -134,10 +150,13 @@ impl SyntheticWorld {
     pub fn satiation(&self, session: &SessionState, track: u32) -> f64 {
         let config = &self.config.response;
         let artist = self.catalog.artists[track as usize];
+        let recent = &session.plays[session.plays.len().saturating_sub(HEARINGS_REMEMBERED)..];
+        let mut similarities = [0.0; HEARINGS_REMEMBERED];
+        self.catalog.similarities(track, recent.iter().map(|hearing| hearing.track), &mut similarities);
         let mut weight = 1.0;
         let mut satiation = 0.0;
-        for &Hearing { track: earlier, share, .. } in session.plays.iter().rev().take(HEARINGS_REMEMBERED) {
-            let excess = (self.catalog.similarity(track, earlier) - config.satiation_threshold).max(0.0);
+        for (&Hearing { track: earlier, share, .. }, similarity) in recent.iter().zip(similarities).rev() {
+            let excess = (f64::from(similarity) - config.satiation_threshold).max(0.0);
             let same_artist = f64::from(u8::from(self.catalog.artists[earlier as usize] == artist));
             satiation +=
                 weight * share * (config.satiation_artist * same_artist + config.satiation_similarity * excess);
@@ -163,8 +182,15 @@ impl SyntheticWorld {
 
     /// Carries a play and its responses into the session's state.
     pub fn observe(&self, session: &mut SessionState, track: u32, ms_played: u32, responses: Responses) {
+        let satiation = self.satiation(session, track);
+        self.observe_at(session, track, satiation, Heard { ms_played, responses });
+    }
+
+    /// The same where the satiation before the play is known.
+    pub fn observe_at(&self, session: &mut SessionState, track: u32, satiation: f64, heard: Heard) {
+        let Heard { ms_played, responses } = heard;
         let skipped = responses.skip == Some(true);
-        session.last_satiation = self.satiation(session, track);
+        session.last_satiation = satiation;
         session.skips_in_a_row = if skipped { session.skips_in_a_row + 1 } else { 0 };
         session.interrupted = !skipped && responses.complete != Some(true);
         let share = (f64::from(ms_played) / 1_000.0 / self.catalog.duration_s(track)).min(1.0);

@@ -105,10 +105,13 @@ impl Oracle {
     /// Plays a track to the listener of a session that stands at `view`. A track is played once in a session, so that what
     /// the listener remembers of it does not change how the session goes on.
     fn play(&self, live: &mut LiveSession, world: &World, view: &SessionView<'_>, place: u16) -> Answer {
-        let hazard = self.hazard(live, world, view, place);
+        let (listener, track) = (&self.starts[view.start].listener, view.track(world, place));
+        let satiation = self.world.satiation(&live.state, track);
+        let hazard = self.world.skip_hazard_at(listener, &live.state, track, satiation);
         let mut rng = CounterRng::new(world.seed, Stream::Response, view.number, view.position() as u32);
-        let Heard { ms_played, responses } = hazard.draw(&self.rules, &mut rng);
-        self.world.observe(&mut live.state, view.track(world, place), ms_played, responses);
+        let heard = hazard.draw(&self.rules, &mut rng);
+        let responses = heard.responses;
+        self.world.observe_at(&mut live.state, track, satiation, heard);
         let given = |response: Option<bool>| response == Some(true);
         Answer {
             disagreement: 0.0,

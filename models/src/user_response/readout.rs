@@ -7,9 +7,9 @@ use tch::{Device, Tensor};
 use super::calibration::{self, Calibrations};
 use super::standardization::Standardization;
 use super::{HEADS, Predictions};
-use crate::{ModelError, Result};
 use crate::network::{Dense, DenseStack, Dropout, Parameters};
 use crate::tensors::{SavedTensor, TensorFile};
+use crate::{ModelError, Result};
 
 /// Dense layers and one logit per head over plays and, where the model sees the session, what it made of the session so far.
 pub(super) struct Readout {
