@@ -1,5 +1,6 @@
 //! The commands. Each file holds its options, which teach by their help, and `run`.
 
+pub mod bench;
 pub mod calibrate_listeners;
 pub mod completions;
 pub mod evaluate_estimators;

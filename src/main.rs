@@ -59,6 +59,7 @@ enum Command {
     ValidateSimulator(commands::validate_simulator::Options),
     EvaluateEstimators(commands::evaluate_estimators::Options),
     GeneratePlaylist(commands::generate_playlist::Options),
+    Bench(commands::bench::Options),
     ShowConfig(commands::show_config::Options),
     Completions(commands::completions::Options),
 }
@@ -82,6 +83,7 @@ fn main() -> ExitCode {
         Command::EvaluateEstimators(options) => commands::evaluate_estimators::run(options, &progress),
         Command::ValidateSimulator(options) => commands::validate_simulator::run(options, &progress),
         Command::GeneratePlaylist(options) => commands::generate_playlist::run(options, &progress),
+        Command::Bench(options) => commands::bench::run(options, &progress),
         Command::ShowConfig(options) => commands::show_config::run(options),
         Command::Completions(options) => commands::completions::run::<Cli>(options),
     };

@@ -69,3 +69,35 @@ fn completions_are_printed() {
     let folder = tempdir().unwrap();
     assert!(sim(folder.path(), "completions bash").expect(0).out.contains("synthesize"));
 }
+
+#[test]
+fn speed_is_measured_and_shown_with_pictures() {
+    let folder = tempdir().unwrap();
+    let small = "--set data.synthetic.size.users=20 --set data.synthetic.catalog.tracks=300 \
+                 --set data.synthetic.catalog.artists=60 --set features.training_starts=20 \
+                 --set features.held_out_starts=5 --set embeddings.cbow.dimension=8 --set embeddings.cbow.epochs=1 \
+                 --set user_model.hidden=[8] --set user_model.sequential.lstm=[8] --set agent.learning_starts=300 \
+                 --set agent.batch=8 --set agent.replay_capacity=1000 --set train.sessions=8";
+    let sizes = "--worlds oracle,swm --policies random,action-head-dqn --sessions 1,3 --candidates 10 --batches 4 --repeats 2 --seconds 0.01 --threads 2";
+    sim(folder.path(), &format!("bench {small} {sizes} --out speed")).expect(0).prints(&[
+        "oracle",
+        "swm",
+        "action-head-dqn",
+        "share of the limit",
+    ]);
+    let text = fs::read_to_string(folder.path().join("speed/bench.json")).unwrap();
+    let found: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let rows = |name: &str| found[name].as_array().unwrap().clone();
+    // Two worlds; one session on one thread, three on one and on two; two policies.
+    let counts = ["environment", "choosing", "learning", "training"].map(|name| rows(name).len());
+    assert_eq!(counts, [6, 2, 1, 4]);
+    for row in ["environment", "choosing", "learning", "training"].iter().flat_map(|name| rows(name)) {
+        let rate = |of: &str| row["rates"][of]["median"].as_f64().unwrap();
+        assert!(rate("per_second") > 0.0 && rate("sgemm") > 1e6, "{row}");
+        let (operations, share) = (row["operations"].as_f64().unwrap(), row["share"]["median"].as_f64());
+        assert_eq!(share.is_some(), operations > 0.0, "{row}");
+        assert!(share.is_none_or(|share| share > 0.0), "{row}");
+    }
+    assert!(fs::read_to_string(folder.path().join("speed/bench.html")).unwrap().contains("<svg"));
+    sim(folder.path(), "bench --worlds cwm,tcn").expect(2).says(&["tcn", "transformer"]);
+}

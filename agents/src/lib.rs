@@ -30,5 +30,5 @@ pub use policy::Policy;
 pub use recorder::Recorder;
 pub use settings::{AgentSettings, EvaluateSettings, TrainSettings};
 pub use statistics::{Estimate, holm_adjusted};
-pub use training::{Checkpoints, Trainer, TrainerSetup, TrainerStop, TrainingMetrics};
+pub use training::{Checkpoints, LearningLoop, Trainer, TrainerSetup, TrainerStop, TrainingMetrics};
 pub use validation::{PlayedTwice, PolicyReturns, SelectionRegret, SimulatorValidation, validate_simulator};

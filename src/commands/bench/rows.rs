@@ -1,0 +1,180 @@
+//! The measurements.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use listening_data::Silent;
+use playlist_agents::{AgentSettings, Simulation, TrainSettings, Trainer, TrainerSetup};
+use playlist_envs::{SimulatedEnv, StepBatch, VecEnv};
+use serde::Serialize;
+use tch::Device;
+
+use super::measure::{Rates, Repeats, Spread, Worker, measure};
+use super::scene::{Answering, Choosing, Scene};
+
+/// One measurement.
+#[derive(Clone, Debug, Serialize)]
+pub struct Row {
+    /// Who answers, in environment steps and training.
+    pub world: Option<Answering>,
+    /// Who chooses, in environment steps.
+    pub policy: Option<Choosing>,
+    /// Parallel sessions, in environment steps.
+    pub sessions: Option<usize>,
+    /// Candidates per session.
+    pub candidates: usize,
+    /// Tracks per session.
+    pub playlist: usize,
+    /// Transitions per gradient step, in learning.
+    pub batch: Option<usize>,
+    /// Threads.
+    pub threads: usize,
+    /// Floating-point operations that a unit's networks cannot do without; 0 where there is no network.
+    pub operations: f64,
+    /// Units per second, and the machine's rate beside them.
+    pub rates: Rates,
+    /// Share of the limit reached: `operations` times units per second, over sgemm's rate.
+    pub share: Option<Spread>,
+}
+
+impl Row {
+    fn new((candidates, playlist): (usize, usize), threads: usize, operations: f64, rates: Rates) -> Self {
+        let per = rates.units_per_operation;
+        let share = (operations > 0.0).then(|| Spread {
+            median: operations * per.median,
+            lowest: operations * per.lowest,
+            highest: operations * per.highest,
+        });
+        let (world, policy, sessions, batch) = (None, None, None, None);
+        Self { world, policy, sessions, candidates, playlist, batch, threads, operations, rates, share }
+    }
+}
+
+/// Steps of the environment, a track in one session each: choosing, answering, keeping the sessions. The sessions are divided
+/// among the threads.
+pub fn environment_steps(
+    scene: &Scene,
+    (answering, choosing): (Answering, Choosing),
+    (sessions, candidates): (usize, usize),
+    threads: usize,
+    repeats: Repeats,
+) -> anyhow::Result<Row> {
+    let (_, of_answer) = scene.listeners(answering);
+    let (_, of_choice) = scene.policy(choosing, candidates)?;
+    let mut workers: Vec<Worker<'_>> = Vec::new();
+    for thread in 0..threads {
+        let count = sessions * (thread + 1) / threads - sessions * thread / threads;
+        let world = scene.world(candidates)?;
+        let (listeners, _) = scene.listeners(answering);
+        let (mut policy, _) = scene.policy(choosing, candidates)?;
+        let first = (thread * sessions) as u64;
+        let mut env = SimulatedEnv::new(Arc::clone(&world), listeners, count, first, 1)?;
+        let (mut actions, mut step) = (Vec::new(), StepBatch::default());
+        // Whole sessions: what is done once per session, as the pool is drawn, would else be left out or counted twice.
+        let length = scene.length(candidates);
+        workers.push(Box::new(move || {
+            for _ in 0..length {
+                policy.choose(&world, env.sessions(), &mut actions)?;
+                env.step(&actions, &mut step)?;
+            }
+            Ok((length * count) as u64)
+        }));
+    }
+    let rates = measure(&mut workers, threads, repeats)?;
+    let row = Row::new((candidates, scene.length(candidates)), threads, of_answer + of_choice, rates);
+    Ok(Row { world: Some(answering), policy: Some(choosing), sessions: Some(sessions), ..row })
+}
+
+/// Operations of a gradient step.
+fn of_gradient_step(scene: &Scene, batch: usize, candidates: usize) -> f64 {
+    let (batch, sizes) = (batch as f64, scene.agent_sizes());
+    // The state after the played track has one candidate less.
+    let next = scene.remaining(candidates) - 1.0;
+    batch * sizes.transition(next) + sizes.tracks(batch * next, scene.tracks())
+}
+
+/// Gradient steps on one thread.
+pub fn gradient_steps(scene: &Scene, batch: usize, candidates: usize, repeats: Repeats) -> anyhow::Result<Row> {
+    let agent = AgentSettings { batch, ..scene.config().agent.clone() };
+    let mut learning = scene.learning(&agent, candidates, (4 * batch).max(10_000))?;
+    let mut workers: [Worker<'_>; 1] = [Box::new(|| {
+        learning.learn(1)?;
+        Ok(1)
+    })];
+    let rates = measure(&mut workers, 1, repeats)?;
+    let operations = of_gradient_step(scene, batch, candidates);
+    Ok(Row { batch: Some(batch), ..Row::new((candidates, scene.length(candidates)), 1, operations, rates) })
+}
+
+/// Rounds of a measured training.
+const ROUNDS: usize = 60;
+
+/// Steps of the environment in a training as configured, with its gradient steps; each time a training of its own in `folder`.
+/// What is special at the beginning is left out as far as can be: exploration is that of the end, and learning begins with the first
+/// sessions that have ended.
+pub fn training(
+    scene: &Scene,
+    answering: Answering,
+    candidates: usize,
+    threads: usize,
+    count: usize,
+    folder: &Path,
+) -> anyhow::Result<Row> {
+    let (agent, train) = (&scene.config().agent, &scene.config().train);
+    let per_round = train.actors * train.sessions * train.steps_per_round;
+    let steps = (ROUNDS * per_round) as u64;
+    let (_, of_answer) = scene.listeners(answering);
+    let sizes = scene.agent_sizes();
+    let learning_rounds = ROUNDS.saturating_sub(scene.length(candidates).div_ceil(train.steps_per_round));
+    let gradient_steps = (learning_rounds * train.updates_per_round) as f64 / steps as f64;
+    let learnt = gradient_steps * of_gradient_step(scene, agent.batch, candidates);
+    // Actors have new weights every round.
+    let tracks = sizes.tracks(per_round as f64 * scene.remaining(candidates), scene.tracks()) / per_round as f64;
+    let operations = of_answer + sizes.choice(scene.remaining(candidates)) + tracks + learnt;
+    let trainer =
+        |number: usize| trainer(scene, answering, candidates, threads, steps, &folder.join(number.to_string()));
+    // One to warm up, and one each time.
+    let mut trainers = (0..=count).map(trainer).collect::<anyhow::Result<Vec<_>>>()?;
+    let mut worker: [Worker<'_>; 1] = [Box::new(|| {
+        let Some(mut trainer) = trainers.pop() else { return Ok(0) };
+        trainer.run(&AtomicBool::new(false), &Silent)?;
+        Ok(steps)
+    })];
+    // A training is measured whole: its length is given in steps.
+    let rates = measure(&mut worker, threads, Repeats { count, seconds: 0.0 })?;
+    let row = Row::new((candidates, scene.length(candidates)), threads, operations, rates);
+    Ok(Row { world: Some(answering), batch: Some(agent.batch), ..row })
+}
+
+fn trainer(
+    scene: &Scene,
+    answering: Answering,
+    candidates: usize,
+    threads: usize,
+    env_steps: u64,
+    folder: &Path,
+) -> anyhow::Result<Trainer> {
+    let config = scene.config();
+    let world = scene.world(candidates)?;
+    let listeners = || scene.listeners(answering).0;
+    let evaluation = Simulation { world: Arc::clone(&world), listeners: listeners(), sessions: 2, threads: 1 };
+    let train = TrainSettings { env_steps, evaluate_every: 0, checkpoint_every: u64::MAX, ..config.train.clone() };
+    let agent = &config.agent;
+    let (epsilon_start, learning_starts) = (agent.epsilon_end, agent.batch);
+    let agent = AgentSettings { epsilon_start, learning_starts, ..agent.clone() };
+    Ok(Trainer::new(TrainerSetup {
+        world,
+        listeners: listeners(),
+        greedy: scene.contextual().shallow_clone(),
+        evaluation,
+        agent,
+        train,
+        seed: config.seed,
+        device: Device::Cpu,
+        threads,
+        folder: folder.to_owned(),
+        config_text: String::new(),
+        fingerprint: "bench".into(),
+    })?)
+}

@@ -1,0 +1,174 @@
+//! What is measured: worlds with pools of any size over the same session starts, their listeners and policies. Networks have
+//! initial weights: how fast they are does not depend on what they have learnt.
+
+use std::sync::Arc;
+
+use listening_data::{Progress, SyntheticSource};
+use listening_models::features::{RELATION_FEATURES, SO_FAR_FEATURES};
+use listening_models::user_response::{
+    ContextualModel, ContextualSettings, ResponseModel, SequentialModel, TransformerModel, TransformerShape,
+};
+use playlist_agents::{AgentSettings, DqnPolicy, GreedyPolicy, LearningLoop, Policy, RandomPolicy};
+use playlist_envs::{Listeners, ModelledListeners, OracleListeners, World, WorldSettings};
+use serde::Serialize;
+use tch::Device;
+
+use super::operations::{self, AgentSizes};
+use crate::config::Config;
+use crate::failure::UsageError;
+use crate::pipeline::PreparedLogs;
+
+/// Who answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum Answering {
+    /// The synthetic listeners themselves
+    Oracle,
+    /// CWM
+    Cwm,
+    /// SWM
+    Swm,
+    /// The Transformer
+    Transformer,
+}
+
+/// Who chooses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum Choosing {
+    /// By chance
+    Random,
+    /// Greedy by CWM
+    Greedy,
+    /// The agent
+    ActionHeadDqn,
+}
+
+/// Session starts, listeners and networks.
+pub struct Scene {
+    config: Config,
+    logs: PreparedLogs,
+    oracle: OracleListeners,
+    contextual: ContextualModel,
+    sequential: Box<dyn ResponseModel>,
+    transformer: TransformerModel,
+    inputs: usize,
+}
+
+impl Scene {
+    /// Made from the config's data, which must be synthetic: the oracle is its listeners.
+    pub fn new(config: &Config, progress: &dyn Progress) -> anyhow::Result<Self> {
+        let logs = PreparedLogs::open(config, &mut Vec::new(), progress)?;
+        let source = SyntheticSource::of(logs.dataset.manifest()).ok_or_else(|| {
+            UsageError("sim bench measures the synthetic listeners too: set data.source = \"synthetic\"".into())
+        })?;
+        let oracle = OracleListeners::new(&source, &logs.data.training_starts, progress)?;
+        let inputs = logs.data.training_starts.session_length() + logs.catalog.feature_width() + RELATION_FEATURES;
+        let model = &config.user_model;
+        let contextual = ContextualSettings::from(model);
+        let (contextual, _) = ContextualModel::new(&contextual.hidden, inputs, config.seed, Device::Cpu)?;
+        let (lstm, hidden) = (&model.sequential.lstm, &model.sequential.hidden);
+        let (sequential, _) = SequentialModel::new(lstm, hidden, inputs + SO_FAR_FEATURES, config.seed, Device::Cpu)?;
+        let shape = TransformerShape::from(&model.transformer);
+        let (transformer, _) = TransformerModel::new(&shape, inputs + SO_FAR_FEATURES, config.seed, Device::Cpu)?;
+        let sequential = sequential.for_simulation()?;
+        Ok(Self { config: config.clone(), logs, oracle, contextual, sequential, transformer, inputs })
+    }
+
+    /// The world with pools of `candidates`, whose sessions go on to their length.
+    pub fn world(&self, candidates: usize) -> anyhow::Result<Arc<World>> {
+        let mut settings = WorldSettings { session_end: false, skips_in_a_row: 0, ..self.config.world.clone() };
+        (settings.pool.min_size, settings.pool.max_size) = (candidates, candidates);
+        let starts = Arc::clone(&self.logs.data.training_starts);
+        Ok(Arc::new(World::new(Arc::clone(&self.logs.catalog), starts, settings, self.config.seed)?))
+    }
+
+    /// Tracks of the catalog.
+    pub fn tracks(&self) -> usize {
+        self.logs.catalog.tracks()
+    }
+
+    /// Tracks per session in such a world.
+    pub fn length(&self, candidates: usize) -> usize {
+        self.config.world.max_length.min(candidates)
+    }
+
+    /// Candidates that remain, in the mean over a session.
+    pub fn remaining(&self, candidates: usize) -> f64 {
+        candidates as f64 - (self.length(candidates) - 1) as f64 / 2.0
+    }
+
+    /// Listeners, and the operations that an answer takes; none where no network answers.
+    pub fn listeners(&self, answering: Answering) -> (Box<dyn Listeners>, f64) {
+        let with_session = self.inputs + SO_FAR_FEATURES;
+        let model = &self.config.user_model;
+        let modelled = |model: Box<dyn ResponseModel>| Box::new(ModelledListeners::new(model));
+        match answering {
+            Answering::Oracle => (Box::new(self.oracle.shallow_clone()), 0.0),
+            Answering::Cwm => (modelled(self.contextual.another()), self.of_cwm()),
+            Answering::Swm => {
+                let operations = operations::swm(with_session, &model.sequential.lstm, &model.sequential.hidden);
+                (modelled(self.sequential.another()), operations)
+            }
+            Answering::Transformer => {
+                let shape = TransformerShape::from(&model.transformer);
+                (modelled(self.transformer.another()), operations::transformer(with_session, &shape))
+            }
+        }
+    }
+
+    fn of_cwm(&self) -> f64 {
+        operations::cwm(self.inputs, &ContextualSettings::from(&self.config.user_model).hidden)
+    }
+
+    /// A learner with a replay of so many transitions.
+    pub fn learning(
+        &self,
+        agent: &AgentSettings,
+        candidates: usize,
+        transitions: usize,
+    ) -> anyhow::Result<LearningLoop> {
+        let (listeners, _) = self.listeners(Answering::Oracle);
+        Ok(LearningLoop::new(self.world(candidates)?, listeners, agent, transitions, Device::Cpu, 1)?)
+    }
+
+    /// Sizes of the agent's network.
+    pub fn agent_sizes(&self) -> AgentSizes {
+        let dimension = self.logs.catalog.vectors.dimension();
+        AgentSizes {
+            // Progress of the session, mean and last vector beside the session features.
+            state: self.logs.data.training_starts.session_length() + 8 + 2 * dimension,
+            track: self.logs.catalog.feature_width(),
+            candidate: RELATION_FEATURES + SO_FAR_FEATURES,
+            hidden: self.config.agent.hidden.clone(),
+            outputs: self.config.agent.quantiles.max(1),
+        }
+    }
+
+    /// A policy, and the operations that a choice takes.
+    pub fn policy(&self, choosing: Choosing, candidates: usize) -> anyhow::Result<(Box<dyn Policy>, f64)> {
+        Ok(match choosing {
+            Choosing::Random => (Box::new(RandomPolicy), 0.0),
+            Choosing::Greedy => {
+                // CWM is asked for all candidates once per session.
+                let per_choice = candidates as f64 / self.length(candidates) as f64;
+                (Box::new(GreedyPolicy::new(self.contextual.shallow_clone())), per_choice * self.of_cwm())
+            }
+            Choosing::ActionHeadDqn => {
+                let agent = self.learning(&self.config.agent, candidates, 1)?.agent();
+                let policy = DqnPolicy::new(self.world(candidates)?, agent, Device::Cpu)?;
+                (Box::new(policy), self.agent_sizes().choice(self.remaining(candidates)))
+            }
+        })
+    }
+
+    /// The config.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// CWM.
+    pub fn contextual(&self) -> &ContextualModel {
+        &self.contextual
+    }
+}
