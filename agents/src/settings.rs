@@ -66,7 +66,7 @@ impl Default for AgentSettings {
             hidden: vec![128, 64],
             layer_norm: false,
             dueling: false,
-            quantiles: 0,
+            quantiles: 32,
             gamma: 0.9,
             uncertainty_penalty: 0.0,
             n_step: 1,

@@ -253,6 +253,7 @@ mod tests {
             gamma: 0.5,
             n_step: 3,
             learning_rate: 3e-3,
+            quantiles: 0,
             ..AgentSettings::default()
         };
         let all = AgentSettings { dueling: true, layer_norm: true, prioritized: true, quantiles: 8, ..plain.clone() };

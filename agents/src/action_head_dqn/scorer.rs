@@ -238,7 +238,7 @@ mod tests {
             states: Vec::new(),
             terminated: false,
         };
-        let settings = AgentSettings { dueling: true, ..AgentSettings::default() };
+        let settings = AgentSettings { dueling: true, quantiles: 0, ..AgentSettings::default() };
         let shape = Shape::new(&world, &Architecture::new(&settings));
         let network = QNetwork::new(&shape, 1, Device::Cpu).unwrap();
         let layers = &network.layers;

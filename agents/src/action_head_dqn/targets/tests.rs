@@ -53,7 +53,9 @@ fn n_step_rewards_are_discounted_and_end_with_the_session() {
 fn only_termination_and_an_empty_pool_stop_the_bootstrap() {
     let world = world();
     // A network of 2 everywhere, and one of quantiles 1, 2 and 4 everywhere.
-    for (base, says) in [(AgentSettings::default(), vec![2.0]), (all(), vec![1.0, 2.0, 4.0])] {
+    for (base, says) in
+        [(AgentSettings { quantiles: 0, ..AgentSettings::default() }, vec![2.0]), (all(), vec![1.0, 2.0, 4.0])]
+    {
         // Rewards, and what of the future counts, for the transitions at positions 0, 1 and 2.
         let cases = [
             (1, "cut", 9, false, [1.0, 2.0, 4.0], [0.5, 0.5, 0.5]),
