@@ -71,7 +71,7 @@ pub struct Options {
 const CANDIDATES: usize = 100;
 
 /// Parallel sessions where their number is not what is looked at.
-const SESSIONS: usize = 1024;
+const SESSIONS: usize = 256;
 
 /// All measurements.
 #[derive(Default, Serialize)]
@@ -242,11 +242,12 @@ fn of_training(results: &Results) -> Columns {
 }
 
 fn page(results: &Results, config: &Config) -> Page {
-    let mut by_sessions: BTreeMap<String, Series> = BTreeMap::new();
+    // A picture per number of threads: their legends hold no more lines.
+    let mut by_sessions: BTreeMap<usize, BTreeMap<String, Series>> = BTreeMap::new();
     for row in &results.environment {
         let world = row.world.as_ref().map_or_else(String::new, name);
-        let name = format!("{world}, {} {}", row.threads, if row.threads == 1 { "thread" } else { "threads" });
-        push(&mut by_sessions, name, row.sessions.unwrap_or(0) as f64, row.rates.per_second);
+        let series = by_sessions.entry(row.threads).or_default();
+        push(series, world, row.sessions.unwrap_or(0) as f64, row.rates.per_second);
     }
     let mut by_candidates: BTreeMap<String, Series> = BTreeMap::new();
     for row in &results.choosing {
@@ -259,9 +260,13 @@ fn page(results: &Results, config: &Config) -> Page {
         y_label: "steps a second (power of ten)".into(),
         series: series.into_values().collect(),
     };
-    Page::new(&format!("Speed of {}", config.name))
-        .picture(&chart("Environment, random policy", "parallel sessions", by_sessions).svg(), "")
-        .picture(&chart("Policies", "candidates", by_candidates).svg(), "")
+    let mut page = Page::new(&format!("Speed of {}", config.name));
+    for (threads, series) in by_sessions {
+        let title =
+            format!("Environment, random policy, {threads} {}", if threads == 1 { "thread" } else { "threads" });
+        page = page.picture(&chart(&title, "parallel sessions", series).svg(), "");
+    }
+    page.picture(&chart("Policies", "candidates", by_candidates).svg(), "")
 }
 
 /// Adds a point and its range, by powers of ten.

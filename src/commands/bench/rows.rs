@@ -108,7 +108,7 @@ pub fn gradient_steps(scene: &Scene, batch: usize, candidates: usize, repeats: R
 }
 
 /// Rounds of a measured training.
-const ROUNDS: usize = 60;
+const ROUNDS: usize = 24;
 
 /// Steps of the environment in a training as configured, with its gradient steps; each time a training of its own in `folder`.
 /// What is special at the beginning is left out as far as can be: exploration is that of the end, and learning begins with the first
