@@ -41,11 +41,9 @@ pub struct Row {
 impl Row {
     fn new((candidates, playlist): (usize, usize), threads: usize, operations: f64, rates: Rates) -> Self {
         let per = rates.units_per_operation;
-        let share = (operations > 0.0).then(|| Spread {
-            median: operations * per.median,
-            lowest: operations * per.lowest,
-            highest: operations * per.highest,
-        });
+        let of_limit = |per_operation| operations * per_operation;
+        let [median, lowest, highest] = [per.median, per.lowest, per.highest].map(of_limit);
+        let share = (operations > 0.0).then_some(Spread { median, lowest, highest });
         let (world, policy, sessions, batch) = (None, None, None, None);
         Self { world, policy, sessions, candidates, playlist, batch, threads, operations, rates, share }
     }
