@@ -19,6 +19,7 @@ use self::rows::{Row, environment_steps, gradient_steps, training};
 use self::scene::{Answering, Choosing, Scene};
 use super::train_user_state::CommonOptions;
 use crate::config::Config;
+use crate::failure::UsageError;
 use crate::output;
 use crate::pipeline::threads;
 use crate::tables::{Columns, count, number, optional_share, section};
@@ -30,8 +31,9 @@ use crate::tables::{Columns, count, number, optional_share, section};
 /// right before each: the limit is what the networks cannot do without over that rate, and the share of it is what a product
 /// that costs nothing else would have. The oracle has no network, and so no limit.
 ///
-/// Networks have the config's sizes and initial weights, sessions go on to their length (world.session_end is off). Data, track
-/// vectors and session starts are made where they are not there yet. bench.json and bench.html, with pictures of
+/// Networks have the config's sizes and initial weights, and one member each; sessions go on to their length (world.session_end and
+/// world.skips_in_a_row are off). Everything runs on the processor. Data, track vectors and session starts are made where they are
+/// not there yet. bench.json and bench.html, with pictures of
 /// how speed grows, go to --out.
 #[derive(Args)]
 #[command(after_help = "Example:
@@ -42,7 +44,7 @@ pub struct Options {
     /// Who answers: the worlds to measure, separated by commas
     #[arg(long, value_enum, value_delimiter = ',', default_values_t = [Answering::Oracle, Answering::Cwm, Answering::Swm, Answering::Transformer])]
     worlds: Vec<Answering>,
-    /// Who chooses: the policies to measure, separated by commas; other than random in the first world that has a network
+    /// Who chooses: the policies to measure, separated by commas, in the first of the worlds that has a network
     #[arg(long, value_enum, value_delimiter = ',', default_values_t = [Choosing::Random, Choosing::Greedy, Choosing::ActionHeadDqn])]
     policies: Vec<Choosing>,
     /// Numbers of parallel sessions, separated by commas
@@ -55,16 +57,21 @@ pub struct Options {
     #[arg(long, value_delimiter = ',', default_values_t = [64, 256, 1024, 4096], value_parser = clap::value_parser!(u32).range(1..=1 << 16))]
     batches: Vec<u32>,
     /// How often each is measured; the median is shown
-    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..=100))]
     repeats: u16,
-    /// How long each is measured, in seconds
-    #[arg(long, default_value_t = 0.5)]
+    /// How long each is measured at least, in seconds; whole trainings take what they take
+    #[arg(long, default_value_t = 0.5, value_parser = seconds)]
     seconds: f64,
     /// Folder for the results
     #[arg(long, value_name = "FOLDER", default_value = "results/bench")]
     out: PathBuf,
     #[command(flatten)]
     common: CommonOptions,
+}
+
+fn seconds(text: &str) -> Result<f64, String> {
+    let seconds = text.parse().ok().filter(|seconds| (0.001..=3600.0).contains(seconds));
+    seconds.ok_or_else(|| "expected a number of seconds in 0.001..=3600".to_owned())
 }
 
 /// Candidates where their number is not what is looked at.
@@ -89,15 +96,21 @@ pub fn run(options: &Options, progress: &dyn Progress) -> anyhow::Result<()> {
     // Pools are drawn from three sources, whose tracks may be the same.
     config.features.candidates_per_source = config.features.candidates_per_source.max(largest);
     let threads = threads(&config);
+    let cores = std::thread::available_parallelism().map_or(1, |count| count.get());
+    if threads > cores {
+        let problem =
+            format!("--threads: {threads} threads cannot work side by side on {cores} cores; ask for {cores}");
+        return Err(UsageError(problem).into());
+    }
     let scene = Scene::new(&config, progress)?;
     let results = measured(options, &scene, threads, progress)?;
     std::fs::create_dir_all(&options.out).with_context(|| format!("cannot create {}", options.out.display()))?;
     write_atomically(options.out.join("bench.json"), serde_json::to_string_pretty(&results)?.as_bytes())?;
     write_atomically(options.out.join("bench.html"), page(&results, &config).html().as_bytes())?;
     output::print(&format!(
-        "{}{}{}{}Medians of {} times of {} s, lowest and highest beside them; shares are of the limit by sgemm.\nThe results lie in {}.",
+        "{}{}{}{}Medians of {} times of at least {} s, lowest and highest beside them; shares are of the limit by sgemm.\nThe results lie in {}.",
         section(&format!("Environment steps a second, {CANDIDATES} candidates, random policy"), by_sessions(&results)),
-        section(&format!("Environment steps a second by policy, {SESSIONS} sessions"), by_policy(&results)),
+        section(&format!("Environment steps a second by policy, {SESSIONS} sessions, one thread"), by_policy(&results)),
         section("Gradient steps a second, one thread", by_batch(&results)),
         section("Training as configured: environment steps a second", of_training(&results)),
         options.repeats,
@@ -149,11 +162,11 @@ fn measured(options: &Options, scene: &Scene, threads: usize, progress: &dyn Pro
     }
     for &world in &options.worlds {
         for &threads in &thread_counts {
-            let folder = options.out.join(format!("training-{}-{threads}", name(&world)));
-            let row = training(scene, world, CANDIDATES, threads, repeats.count, &folder);
-            take(&mut results.training, row)?;
             // Its checkpoints and logs are nothing that one looks for here.
+            let folder = options.out.join(format!(".training-{}", std::process::id()));
+            let row = training(scene, world, CANDIDATES, threads, repeats.count, &folder);
             std::fs::remove_dir_all(&folder).with_context(|| format!("cannot remove {}", folder.display()))?;
+            take(&mut results.training, row)?;
         }
     }
     progress.end();
@@ -197,7 +210,7 @@ fn by_policy(results: &Results) -> Columns {
         "candidates",
         "steps/s",
         "range",
-        "candidates/s",
+        "valued/s",
         "playlists/s",
         "share of the limit",
     ]);
@@ -209,12 +222,22 @@ fn by_policy(results: &Results) -> Columns {
             count(row.candidates as u64),
             number(rate),
             range(row.rates.per_second),
-            number(rate * row.candidates as f64),
+            valued(row).map_or_else(|| "-".to_owned(), |candidates| number(rate * candidates)),
             number(rate / row.playlist as f64),
             share(row),
         ]);
     }
     table
+}
+
+/// Candidates that a network values per step.
+fn valued(row: &Row) -> Option<f64> {
+    let (candidates, playlist) = (row.candidates as f64, row.playlist as f64);
+    match row.policy? {
+        Choosing::Random => None,
+        Choosing::Greedy => Some(candidates / playlist),
+        Choosing::ActionHeadDqn => Some(candidates - (playlist - 1.0) / 2.0),
+    }
 }
 
 fn by_batch(results: &Results) -> Columns {

@@ -10,7 +10,7 @@ use listening_models::features::TrackTotals;
 use listening_models::track_embeddings::TrackVectors;
 use listening_models::user_response::{ContextualModel, ResponseModel};
 use listening_models::{PreparedData, SessionStarts, SessionStates, StartBuilder, TimeSplit, find_device, prepare};
-use playlist_envs::{Catalog, Listeners, ModelledListeners, World};
+use playlist_envs::{Catalog, Listeners, ModelledListeners, World, WorldSettings};
 use tch::Device;
 
 use super::stage::{self, StageNote, fingerprint};
@@ -106,6 +106,15 @@ impl PreparedLogs {
         }
     }
 
+    /// A world over session starts.
+    pub fn world(&self, settings: WorldSettings, starts: Arc<SessionStarts>, seed: u64) -> anyhow::Result<Arc<World>> {
+        let world = World::new(Arc::clone(&self.catalog), starts, settings, seed)?;
+        Ok(Arc::new(match &self.states {
+            UserStateSource::Mean(_) => world,
+            UserStateSource::Trained { encoders, .. } => world.with_user_state(encoders.another())?,
+        }))
+    }
+
     /// The user states at the starts of sessions.
     pub fn session_states(&self, config: &Config) -> anyhow::Result<Box<dyn SessionStates + '_>> {
         self.states.session_states(config, &self.catalog.vectors)
@@ -141,11 +150,7 @@ impl Upstream {
 
     /// A world over other starts.
     pub fn world(&self, config: &Config, starts: Arc<SessionStarts>, seed: u64) -> anyhow::Result<Arc<World>> {
-        let world = World::new(Arc::clone(&self.logs.catalog), starts, config.world.clone(), seed)?;
-        Ok(Arc::new(match &self.logs.states {
-            UserStateSource::Mean(_) => world,
-            UserStateSource::Trained { encoders, .. } => world.with_user_state(encoders.another())?,
-        }))
+        self.logs.world(config.world.clone(), starts, seed)
     }
 }
 

@@ -13,6 +13,9 @@ pub type Worker<'a> = Box<dyn FnMut() -> anyhow::Result<u64> + Send + 'a>;
 /// Rows and columns of the matrices by whose products the machine is measured.
 const MATRIX: i64 = 1024;
 
+/// Seconds for which they are multiplied, each time.
+const PRODUCTS_SECONDS: f64 = 0.1;
+
 /// How often and how long something is measured.
 #[derive(Clone, Copy, Debug)]
 pub struct Repeats {
@@ -37,7 +40,8 @@ impl Spread {
     fn of(mut values: Vec<f64>) -> Self {
         values.sort_by(f64::total_cmp);
         let at = |place: usize| values.get(place).copied().unwrap_or(f64::NAN);
-        Self { median: at(values.len() / 2), lowest: at(0), highest: at(values.len().saturating_sub(1)) }
+        let last = values.len().saturating_sub(1);
+        Self { median: (at(last / 2) + at(last.div_ceil(2))) / 2.0, lowest: at(0), highest: at(last) }
     }
 }
 
@@ -56,10 +60,11 @@ pub struct Rates {
 /// Measures workers after one warm-up. They have a thread each, and may use `threads` together.
 pub fn measure(workers: &mut [Worker<'_>], threads: usize, repeats: Repeats) -> anyhow::Result<Rates> {
     let mut products: Vec<Worker<'_>> = (0..threads).map(|_| product()).collect::<anyhow::Result<_>>()?;
+    run_for(&mut products, 0.0)?;
     run_for(workers, 0.0)?;
     let mut found: [Vec<f64>; 3] = Default::default();
     for _ in 0..repeats.count {
-        let sgemm = run_for(&mut products, repeats.seconds.min(0.3))?;
+        let sgemm = run_for(&mut products, PRODUCTS_SECONDS)?;
         let rate = run_for(workers, repeats.seconds)?;
         found[0].push(rate);
         found[1].push(sgemm);
@@ -111,6 +116,7 @@ mod tests {
     #[test]
     fn rates_are_summed_over_threads_and_medians_taken() {
         assert_eq!(Spread::of(vec![3.0, 1.0, 2.0]), Spread { median: 2.0, lowest: 1.0, highest: 3.0 });
+        assert_eq!(Spread::of(vec![4.0, 1.0, 2.0, 7.0]).median, 3.0);
         // Ten units in at least five milliseconds on each of two threads: at most 4,000 a second together.
         let mut workers: Vec<Worker<'_>> = Vec::new();
         for _ in 0..2 {

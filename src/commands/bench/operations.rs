@@ -1,4 +1,4 @@
-//! Floating-point operations that networks cannot do without: a multiplication and an addition per weight and row.
+//! Floating-point operations of the networks as they are laid out here: a multiplication and an addition per weight and row.
 
 use listening_models::user_response::TransformerShape;
 
@@ -60,16 +60,16 @@ impl AgentSizes {
         self.hidden.first().copied().unwrap_or(1)
     }
 
-    /// Above the first layer.
-    fn above(&self) -> f64 {
-        dense(&[&self.hidden[..], &[self.outputs]].concat())
+    /// Above the first layer, up to so many outputs.
+    fn above(&self, outputs: usize) -> f64 {
+        dense(&[&self.hidden[..], &[outputs]].concat())
     }
 
     /// A choice among `candidates`: the state's part of the first layer once, the tracks' part not at all, as it is kept while the
-    /// weights stay.
+    /// weights stay. Q is the mean of the quantiles, for which one output is enough.
     pub fn choice(&self, candidates: f64) -> f64 {
         let of_state = dense(&[self.state, self.first()]);
-        of_state + candidates * (dense(&[self.candidate, self.first()]) + self.above())
+        of_state + candidates * (dense(&[self.candidate, self.first()]) + self.above(1))
     }
 
     /// The tracks' part of the first layer for `rows` candidates with new weights: of each, or of the whole catalog where that has
@@ -79,10 +79,11 @@ impl AgentSizes {
     }
 
     /// A transition of a gradient step, but for the tracks' part of its candidates: the best of the `candidates` that are left, its value by the target network, and the
-    /// played one forward and backward, which takes twice as much.
+    /// played one forward and backward: twice as much, but for the first layer, whose inputs need no gradient. Dueling is not counted.
     pub fn transition(&self, candidates: f64) -> f64 {
-        let whole = dense(&[self.state + self.track + self.candidate, self.first()]) + self.above();
-        self.choice(candidates) + whole + 3.0 * whole
+        let first = dense(&[self.state + self.track + self.candidate, self.first()]);
+        let above = self.above(self.outputs);
+        self.choice(candidates) + (first + above) + (2.0 * first + 3.0 * above)
     }
 }
 
@@ -99,9 +100,9 @@ mod tests {
         // Queries, keys and values, output: 16 + 32 + 16; four places of 4 numbers twice; 16 wide and back.
         let block = 64 + 2 * 16 + 128;
         assert_eq!(transformer(10, &shape), 2.0 * (40 + 2 * block + 14 * 5 + 5 * 4) as f64);
-        let agent = AgentSizes { state: 7, track: 5, candidate: 3, hidden: vec![4, 2], outputs: 1 };
+        let agent = AgentSizes { state: 7, track: 5, candidate: 3, hidden: vec![4, 2], outputs: 3 };
         assert_eq!(agent.choice(6.0), 2.0 * (28 + 6 * (12 + 8 + 2)) as f64);
         assert_eq!((agent.tracks(100.0, 30), agent.tracks(20.0, 30)), (2.0 * (30 * 20) as f64, 2.0 * (20 * 20) as f64));
-        assert_eq!(agent.transition(6.0), agent.choice(6.0) + 4.0 * 2.0 * (15 * 4 + 10) as f64);
+        assert_eq!(agent.transition(6.0), agent.choice(6.0) + 2.0 * (3 * 15 * 4 + 4 * (8 + 6)) as f64);
     }
 }

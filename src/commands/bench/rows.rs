@@ -2,9 +2,9 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use listening_data::Silent;
+use listening_data::{Progress, Silent};
 use playlist_agents::{AgentSettings, Simulation, TrainSettings, Trainer, TrainerSetup};
 use playlist_envs::{SimulatedEnv, StepBatch, VecEnv};
 use serde::Serialize;
@@ -12,6 +12,7 @@ use tch::Device;
 
 use super::measure::{Rates, Repeats, Spread, Worker, measure};
 use super::scene::{Answering, Choosing, Scene};
+use crate::failure::UsageError;
 
 /// One measurement.
 #[derive(Clone, Debug, Serialize)]
@@ -68,6 +69,14 @@ pub fn environment_steps(
         let (mut policy, _) = scene.policy(choosing, candidates)?;
         let first = (thread * sessions) as u64;
         let mut env = SimulatedEnv::new(Arc::clone(&world), listeners, count, first, 1)?;
+        if let Some(found) = (0..count).map(|index| env.sessions().view(index).pool.len()).find(|&len| len < candidates)
+        {
+            return Err(UsageError(format!(
+                "--candidates: a session start offers only {found} different tracks where {candidates} are asked for; ask for \
+                 fewer, or raise data.synthetic.catalog.tracks"
+            ))
+            .into());
+        }
         let (mut actions, mut step) = (Vec::new(), StepBatch::default());
         // Whole sessions: what is done once per session, as the pool is drawn, would else be left out or counted twice.
         let length = scene.length(candidates);
@@ -108,9 +117,9 @@ pub fn gradient_steps(scene: &Scene, batch: usize, candidates: usize, repeats: R
 /// Rounds of a measured training.
 const ROUNDS: usize = 24;
 
-/// Steps of the environment in a training as configured, with its gradient steps; each time a training of its own in `folder`.
-/// What is special at the beginning is left out as far as can be: exploration is that of the end, and learning begins with the first
-/// sessions that have ended.
+/// Steps of the environment in a training as configured, with its gradient steps; each time a training of its own in `folder`. What
+/// is special at the beginning is left out: exploration is that of the end, and the rounds before the first gradient step are
+/// played before.
 pub fn training(
     scene: &Scene,
     answering: Answering,
@@ -121,28 +130,53 @@ pub fn training(
 ) -> anyhow::Result<Row> {
     let (agent, train) = (&scene.config().agent, &scene.config().train);
     let per_round = train.actors * train.sessions * train.steps_per_round;
-    let steps = (ROUNDS * per_round) as u64;
+    // The first sessions end after as many rounds, and are learnt from in the next.
+    let before = scene.length(candidates).div_ceil(train.steps_per_round) * per_round;
+    let steps = ROUNDS * per_round;
     let (_, of_answer) = scene.listeners(answering);
     let sizes = scene.agent_sizes();
-    let learning_rounds = ROUNDS.saturating_sub(scene.length(candidates).div_ceil(train.steps_per_round));
-    let gradient_steps = (learning_rounds * train.updates_per_round) as f64 / steps as f64;
-    let learnt = gradient_steps * of_gradient_step(scene, agent.batch, candidates);
+    let learnt = train.updates_per_round as f64 * of_gradient_step(scene, agent.batch, candidates) / per_round as f64;
     // Actors have new weights every round.
     let tracks = sizes.tracks(per_round as f64 * scene.remaining(candidates), scene.tracks()) / per_round as f64;
     let operations = of_answer + sizes.choice(scene.remaining(candidates)) + tracks + learnt;
-    let trainer =
-        |number: usize| trainer(scene, answering, candidates, threads, steps, &folder.join(number.to_string()));
+    let trainer = |number: usize| {
+        let folder = folder.join(number.to_string());
+        let mut trainer = trainer(scene, answering, candidates, threads, (before + steps) as u64, &folder)?;
+        let stop = StopAfter { steps: before as u64, stop: AtomicBool::new(false) };
+        trainer.run(&stop.stop, &stop)?;
+        anyhow::Ok(trainer)
+    };
     // One to warm up, and one each time.
     let mut trainers = (0..=count).map(trainer).collect::<anyhow::Result<Vec<_>>>()?;
     let mut worker: [Worker<'_>; 1] = [Box::new(|| {
         let Some(mut trainer) = trainers.pop() else { return Ok(0) };
         trainer.run(&AtomicBool::new(false), &Silent)?;
-        Ok(steps)
+        Ok(steps as u64)
     })];
     // A training is measured whole: its length is given in steps.
     let rates = measure(&mut worker, threads, Repeats { count, seconds: 0.0 })?;
     let row = Row::new((candidates, scene.length(candidates)), threads, operations, rates);
     Ok(Row { world: Some(answering), batch: Some(agent.batch), ..row })
+}
+
+/// Stops a training once so many steps are done.
+struct StopAfter {
+    steps: u64,
+    stop: AtomicBool,
+}
+
+impl Progress for StopAfter {
+    fn begin(&self, _what: &str, _total: u64, _unit: &'static str) {}
+
+    fn advance(&self, done: u64) {
+        if done >= self.steps {
+            self.stop.store(true, Ordering::Relaxed);
+        }
+    }
+
+    fn remark(&self, _text: &str) {}
+
+    fn end(&self) {}
 }
 
 fn trainer(
@@ -159,7 +193,7 @@ fn trainer(
     let evaluation = Simulation { world: Arc::clone(&world), listeners: listeners(), sessions: 2, threads: 1 };
     let train = TrainSettings { env_steps, evaluate_every: 0, checkpoint_every: u64::MAX, ..config.train.clone() };
     let agent = &config.agent;
-    let (epsilon_start, learning_starts) = (agent.epsilon_end, agent.batch);
+    let (epsilon_start, learning_starts) = (agent.epsilon_end, 1);
     let agent = AgentSettings { epsilon_start, learning_starts, ..agent.clone() };
     Ok(Trainer::new(TrainerSetup {
         world,

@@ -59,8 +59,11 @@ impl Scene {
     /// Made from the config's data, which must be synthetic: the oracle is its listeners.
     pub fn new(config: &Config, progress: &dyn Progress) -> anyhow::Result<Self> {
         let logs = PreparedLogs::open(config, &mut Vec::new(), progress)?;
+        if logs.device != Device::Cpu {
+            return Err(UsageError("sim bench measures the processor alone: add --device cpu".into()).into());
+        }
         let source = SyntheticSource::of(logs.dataset.manifest()).ok_or_else(|| {
-            UsageError("sim bench measures the synthetic listeners too: set data.source = \"synthetic\"".into())
+            UsageError("sim bench measures the synthetic listeners too: leave --dataset out, and set data.source = \"synthetic\"".into())
         })?;
         let oracle = OracleListeners::new(&source, &logs.data.training_starts, progress)?;
         let inputs = logs.data.training_starts.session_length() + logs.catalog.feature_width() + RELATION_FEATURES;
@@ -79,8 +82,7 @@ impl Scene {
     pub fn world(&self, candidates: usize) -> anyhow::Result<Arc<World>> {
         let mut settings = WorldSettings { session_end: false, skips_in_a_row: 0, ..self.config.world.clone() };
         (settings.pool.min_size, settings.pool.max_size) = (candidates, candidates);
-        let starts = Arc::clone(&self.logs.data.training_starts);
-        Ok(Arc::new(World::new(Arc::clone(&self.logs.catalog), starts, settings, self.config.seed)?))
+        self.logs.world(settings, Arc::clone(&self.logs.data.training_starts), self.config.seed)
     }
 
     /// Tracks of the catalog.
