@@ -16,6 +16,7 @@ mod targets;
 
 pub(crate) use actor::{Actor, Orders, Rollout};
 pub(crate) use learner::{Learner, LearnerReport};
+pub use observation::observation_lengths;
 pub use policy::{AgentModel, DqnPolicy};
 pub(crate) use priorities::Exponents;
 pub(crate) use replay::Replay;

@@ -13,7 +13,7 @@ mod statistics;
 mod training;
 mod validation;
 
-pub use action_head_dqn::{AgentModel, DqnPolicy};
+pub use action_head_dqn::{AgentModel, DqnPolicy, observation_lengths};
 pub use error::{AgentError, Result};
 pub use evaluation::{
     Comparison, ComparisonSettings, Difference, Exposure, GroupKind, GroupSummary, ListenerProfiles, Measure, Measured,

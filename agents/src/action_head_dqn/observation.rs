@@ -15,6 +15,11 @@ pub(super) fn state_length(world: &World) -> usize {
     world.starts.session_length() + PROGRESS_FEATURES + 2 * world.catalog.vectors.dimension()
 }
 
+/// Lengths of what the agent sees in a world: of a state, of a track, and of a candidate beside its track.
+pub fn observation_lengths(world: &World) -> [usize; 3] {
+    [state_length(world), world.catalog.feature_width(), CANDIDATE_FEATURES]
+}
+
 /// Computes the features of one session at one position.
 #[derive(Default)]
 pub(super) struct Observer {

@@ -8,7 +8,9 @@ use listening_models::features::{RELATION_FEATURES, SO_FAR_FEATURES};
 use listening_models::user_response::{
     ContextualModel, ContextualSettings, ResponseModel, SequentialModel, TransformerModel, TransformerShape,
 };
-use playlist_agents::{AgentSettings, DqnPolicy, GreedyPolicy, LearningLoop, Policy, RandomPolicy};
+use playlist_agents::{
+    AgentSettings, DqnPolicy, GreedyPolicy, LearningLoop, Policy, RandomPolicy, observation_lengths,
+};
 use playlist_envs::{Listeners, ModelledListeners, OracleListeners, World, WorldSettings};
 use serde::Serialize;
 use tch::Device;
@@ -53,6 +55,7 @@ pub struct Scene {
     sequential: Box<dyn ResponseModel>,
     transformer: TransformerModel,
     inputs: usize,
+    agent: AgentSizes,
 }
 
 impl Scene {
@@ -75,7 +78,11 @@ impl Scene {
         let shape = TransformerShape::from(&model.transformer);
         let (transformer, _) = TransformerModel::new(&shape, inputs + SO_FAR_FEATURES, config.seed, Device::Cpu)?;
         let sequential = sequential.for_simulation()?;
-        Ok(Self { config: config.clone(), logs, oracle, contextual, sequential, transformer, inputs })
+        let starts = Arc::clone(&logs.data.training_starts);
+        let [state, track, candidate] = observation_lengths(&*logs.world(config.world.clone(), starts, config.seed)?);
+        let (hidden, outputs) = (config.agent.hidden.clone(), config.agent.quantiles.max(1));
+        let agent = AgentSizes { state, track, candidate, hidden, outputs };
+        Ok(Self { config: config.clone(), logs, oracle, contextual, sequential, transformer, inputs, agent })
     }
 
     /// The world with pools of `candidates`, whose sessions go on to their length.
@@ -135,16 +142,8 @@ impl Scene {
     }
 
     /// Sizes of the agent's network.
-    pub fn agent_sizes(&self) -> AgentSizes {
-        let dimension = self.logs.catalog.vectors.dimension();
-        AgentSizes {
-            // Progress of the session, mean and last vector beside the session features.
-            state: self.logs.data.training_starts.session_length() + 8 + 2 * dimension,
-            track: self.logs.catalog.feature_width(),
-            candidate: RELATION_FEATURES + SO_FAR_FEATURES,
-            hidden: self.config.agent.hidden.clone(),
-            outputs: self.config.agent.quantiles.max(1),
-        }
+    pub fn agent_sizes(&self) -> &AgentSizes {
+        &self.agent
     }
 
     /// A policy, and the operations that a choice takes.
