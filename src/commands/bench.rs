@@ -28,8 +28,8 @@ use crate::tables::{Columns, count, number, optional_share, section};
 ///
 /// Environment steps by world, policy, number of parallel sessions and candidates; gradient steps by batch; whole training. Each
 /// is the median of several times, with the machine's rate of matrix products (libtorch's sgemm, on as many threads) measured
-/// right before each: the limit is what the networks cannot do without over that rate, and the share of it is what a product
-/// that costs nothing else would have. The oracle has no network, and so no limit.
+/// right before each: the limit is the networks' operations over that rate, reached where nothing else took time. The oracle has
+/// no network, and so no limit.
 ///
 /// Networks have the config's sizes and initial weights, and one member each; sessions go on to their length (world.session_end and
 /// world.skips_in_a_row are off). Everything runs on the processor. Data, track vectors and session starts are made where they are

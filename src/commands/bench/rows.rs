@@ -31,7 +31,7 @@ pub struct Row {
     pub batch: Option<usize>,
     /// Threads.
     pub threads: usize,
-    /// Floating-point operations that a unit's networks cannot do without; 0 where there is no network.
+    /// Floating-point operations of the networks per unit; 0 where there is no network.
     pub operations: f64,
     /// Units per second, and the machine's rate beside them.
     pub rates: Rates,
