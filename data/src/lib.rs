@@ -49,6 +49,7 @@ mod sessions;
 mod synthetic;
 mod table;
 mod time;
+mod track_hashes;
 
 pub use dataset::{
     Content, Dataset, DatasetWriter, FORMAT_VERSION, Feedback, FeedbackKind, LoggedSession, Manifest, Sessions,
@@ -84,3 +85,4 @@ pub use synthetic::{
     SyntheticConfig, SyntheticFormat, SyntheticLog, SyntheticSource, SyntheticWorld, calibrate_listeners, mood_classes,
     synthesize, synthesize_log, synthetic_marginals,
 };
+pub use track_hashes::{TrackHasher, TrackHashes};

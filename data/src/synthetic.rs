@@ -20,7 +20,7 @@
 //!     let expected = hazard.probabilities(&rules);
 //!     assert!((expected.complete + expected.skip + expected.interrupted - 1.0).abs() < 1e-9);
 //!     let heard = hazard.draw(&rules, &mut rng);
-//!     world.observe(&mut session, track, heard.ms_played, heard.responses);
+//!     world.observe_heard(&mut session, track, &hazard, heard);
 //!     listener.remember(&world, &session, track, heard.responses);
 //!     let leaves = world.leave_probability(&session);
 //!     assert!((0.0..=1.0).contains(&leaves));
@@ -44,7 +44,6 @@ mod logged_starts;
 mod mind;
 mod names;
 mod response;
-mod track_hashes;
 
 pub use alternatives::{Alternatives, AlternativesOf, OtherTrack};
 pub use calendar::Calendar;

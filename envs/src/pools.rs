@@ -1,6 +1,8 @@
 //! Candidate pools: a mixture of the sources that a session start offers.
 
-use listening_data::{CounterRng, Stream};
+use std::collections::HashSet;
+
+use listening_data::{CounterRng, Stream, TrackHashes};
 use listening_models::{SOURCES, SessionStarts};
 
 use crate::PoolSettings;
@@ -21,7 +23,7 @@ pub fn draw_pool(starts: &SessionStarts, start: usize, settings: &PoolSettings, 
     let total: f32 = weights.iter().sum();
     let per_source = starts.candidates_per_source();
     let mut pool = Vec::with_capacity(size);
-    let mut held = HeldTracks::new(size);
+    let mut held = HashSet::with_capacity_and_hasher(size, TrackHashes::default());
     let mut tries = size * TRIES_PER_CANDIDATE;
     while pool.len() < size && tries > 0 {
         tries -= 1;
@@ -47,35 +49,4 @@ pub fn draw_pool(starts: &SessionStarts, start: usize, settings: &PoolSettings, 
         }
     }
     pool
-}
-
-/// The tracks that a pool holds: a hash table without removal, of at most half its places. Several times as fast as the
-/// standard one, whose hashes withstand attacks; drawing pools is a large part of what a session costs.
-struct HeldTracks {
-    /// One more than the track, 0 where there is none.
-    places: Vec<u32>,
-    mask: usize,
-}
-
-impl HeldTracks {
-    fn new(most: usize) -> Self {
-        let places = (2 * most).next_power_of_two().max(2);
-        Self { places: vec![0; places], mask: places - 1 }
-    }
-
-    /// Whether the track is new.
-    fn insert(&mut self, track: u32) -> bool {
-        // Fibonacci hashing (Knuth, The Art of Computer Programming 3, section 6.4).
-        let mut place = track.wrapping_mul(0x9E37_79B9) as usize >> 8 & self.mask;
-        loop {
-            match self.places[place] {
-                0 => {
-                    self.places[place] = track + 1;
-                    return true;
-                }
-                held if held == track + 1 => return false,
-                _ => place = (place + 1) & self.mask,
-            }
-        }
-    }
 }

@@ -165,17 +165,19 @@ fn measured(options: &Options, scene: &Scene, threads: usize, progress: &dyn Pro
             // Its checkpoints and logs are nothing that one looks for here.
             let folder = options.out.join(format!(".training-{}", std::process::id()));
             let row = training(scene, world, CANDIDATES, threads, repeats.count, &folder);
-            std::fs::remove_dir_all(&folder).with_context(|| format!("cannot remove {}", folder.display()))?;
+            let removed = std::fs::remove_dir_all(&folder);
             take(&mut results.training, row)?;
+            removed.with_context(|| format!("cannot remove {}", folder.display()))?;
         }
     }
     progress.end();
     Ok(results)
 }
 
-/// The name of a world or policy.
-fn name(value: &impl clap::ValueEnum) -> String {
-    value.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
+/// The name of a world or policy, where there is one.
+fn name(value: &Option<impl clap::ValueEnum>) -> String {
+    let named = value.as_ref().and_then(clap::ValueEnum::to_possible_value);
+    named.map_or_else(String::new, |value| value.get_name().to_owned())
 }
 
 fn range(rate: Spread) -> String {
@@ -191,7 +193,7 @@ fn by_sessions(results: &Results) -> Columns {
         Columns::new(["world", "sessions", "threads", "steps/s", "range", "MFLOP a step", "share of the limit"]);
     for row in &results.environment {
         table.add([
-            row.world.as_ref().map_or_else(String::new, name),
+            name(&row.world),
             row.sessions.map_or_else(String::new, |sessions| count(sessions as u64)),
             row.threads.to_string(),
             number(row.rates.per_second.median),
@@ -217,27 +219,17 @@ fn by_policy(results: &Results) -> Columns {
     for row in &results.choosing {
         let rate = row.rates.per_second.median;
         table.add([
-            row.policy.as_ref().map_or_else(String::new, name),
-            row.world.as_ref().map_or_else(String::new, name),
+            name(&row.policy),
+            name(&row.world),
             count(row.candidates as u64),
             number(rate),
             range(row.rates.per_second),
-            valued(row).map_or_else(|| "-".to_owned(), |candidates| number(rate * candidates)),
+            if row.valued > 0.0 { number(rate * row.valued) } else { "-".to_owned() },
             number(rate / row.playlist as f64),
             share(row),
         ]);
     }
     table
-}
-
-/// Candidates that a network values per step.
-fn valued(row: &Row) -> Option<f64> {
-    let (candidates, playlist) = (row.candidates as f64, row.playlist as f64);
-    match row.policy? {
-        Choosing::Random => None,
-        Choosing::Greedy => Some(candidates / playlist),
-        Choosing::ActionHeadDqn => Some(candidates - (playlist - 1.0) / 2.0),
-    }
 }
 
 fn by_batch(results: &Results) -> Columns {
@@ -254,7 +246,7 @@ fn of_training(results: &Results) -> Columns {
     let mut table = Columns::new(["world", "threads", "steps/s", "range", "share of the limit"]);
     for row in &results.training {
         table.add([
-            row.world.as_ref().map_or_else(String::new, name),
+            name(&row.world),
             row.threads.to_string(),
             number(row.rates.per_second.median),
             range(row.rates.per_second),
@@ -268,13 +260,13 @@ fn page(results: &Results, config: &Config) -> Page {
     // A picture per number of threads: their legends hold no more lines.
     let mut by_sessions: BTreeMap<usize, BTreeMap<String, Series>> = BTreeMap::new();
     for row in &results.environment {
-        let world = row.world.as_ref().map_or_else(String::new, name);
+        let world = name(&row.world);
         let series = by_sessions.entry(row.threads).or_default();
         push(series, world, row.sessions.unwrap_or(0) as f64, row.rates.per_second);
     }
     let mut by_candidates: BTreeMap<String, Series> = BTreeMap::new();
     for row in &results.choosing {
-        let policy = row.policy.as_ref().map_or_else(String::new, name);
+        let policy = name(&row.policy);
         push(&mut by_candidates, policy, row.candidates as f64, row.rates.per_second);
     }
     let chart = |title: &str, x_label: &str, series: BTreeMap<String, Series>| LineChart {

@@ -201,7 +201,7 @@ impl UserModels<'_> {
     }
 
     /// Features per row without the session so far.
-    fn inputs(&self) -> usize {
+    pub fn inputs(&self) -> usize {
         self.data.training_starts.session_length() + self.catalog.feature_width() + RELATION_FEATURES
     }
 

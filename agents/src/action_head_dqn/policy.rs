@@ -25,6 +25,13 @@ impl AgentModel {
         Self { architecture: Architecture::new(settings), weights }
     }
 
+    /// An agent of these settings for use in `world`, with initial weights.
+    pub fn initial(world: &World, settings: &AgentSettings, seed: u64) -> Result<Self> {
+        let architecture = Architecture::new(settings);
+        let network = QNetwork::new(&Shape::new(world, &architecture), seed, Device::Cpu)?;
+        Ok(Self { architecture, weights: network.parameters.snapshot() })
+    }
+
     fn shallow_clone(&self) -> Self {
         let weights = self.weights.iter().map(Tensor::shallow_clone).collect();
         Self { architecture: self.architecture.clone(), weights }

@@ -5,13 +5,15 @@ use std::sync::Arc;
 use playlist_envs::{Listeners, SimulatedEnv, StepBatch, VecEnv, World};
 use tch::Device;
 
-use crate::action_head_dqn::{AgentModel, Exponents, Learner, Replay};
+use crate::action_head_dqn::{Exponents, Learner, Replay};
 use crate::{AgentSettings, Policy, RandomPolicy, Result};
+
+/// Sessions that fill the replay side by side.
+const PARALLEL_SESSIONS: usize = 256;
 
 /// A learner and a full replay: what is measured where learning is measured.
 pub struct LearningLoop {
     world: Arc<World>,
-    settings: AgentSettings,
     learner: Learner,
     replay: Replay,
 }
@@ -40,7 +42,7 @@ impl LearningLoop {
                 replay.push(session);
             }
         }
-        Ok(Self { world, settings, learner, replay })
+        Ok(Self { world, learner, replay })
     }
 
     /// Takes gradient steps.
@@ -48,12 +50,4 @@ impl LearningLoop {
         self.learner.learn(&self.world, &mut self.replay, steps, 0.0)?;
         Ok(())
     }
-
-    /// The agent as it stands.
-    pub fn agent(&self) -> AgentModel {
-        AgentModel::new(&self.settings, self.learner.weights())
-    }
 }
-
-/// Sessions that fill the replay side by side.
-const PARALLEL_SESSIONS: usize = 256;

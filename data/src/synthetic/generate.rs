@@ -154,7 +154,8 @@ impl SyntheticWorld {
         while plays.len() < self.config.behaviour.session_plays_max as usize {
             watch(&behaviour, listener, &state);
             let Some((track, propensity)) = behaviour.next(self, listener, &state, rng) else { break };
-            let heard = self.skip_hazard(listener, &state, track).draw(rules, rng);
+            let hazard = self.skip_hazard(listener, &state, track);
+            let heard = hazard.draw(rules, rng);
             plays.push(Play {
                 track,
                 start_ms: now_ms,
@@ -164,7 +165,7 @@ impl SyntheticWorld {
                 propensity,
             });
             now_ms += i64::from(heard.ms_played);
-            self.observe(&mut state, track, heard.ms_played, heard.responses);
+            self.observe_heard(&mut state, track, &hazard, heard);
             listener.remember(self, &state, track, heard.responses);
             if uniform(rng) < self.leave_probability(&state) {
                 break;

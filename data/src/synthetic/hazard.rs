@@ -18,6 +18,8 @@ pub struct SkipHazard {
     pub duration_s: f64,
     /// Probability that a play which is not skipped is interrupted before it counts as complete.
     pub interruption: f64,
+    /// Satiation of the track before the play, which the log hazard holds.
+    pub satiation: f64,
     /// exp(log_hazard).
     whole: f64,
     early_share: f64,
@@ -49,10 +51,17 @@ pub struct Heard {
 }
 
 impl SkipHazard {
-    pub(super) fn new(config: &ResponseConfig, log_hazard: f64, duration_s: f64, interruption: f64) -> Self {
+    pub(super) fn new(
+        config: &ResponseConfig,
+        log_hazard: f64,
+        satiation: f64,
+        duration_s: f64,
+        interruption: f64,
+    ) -> Self {
         let (early_share, early_s) = (config.early_share, config.early_s);
         let early_fall = (-duration_s / early_s).exp_m1();
-        Self { log_hazard, duration_s, interruption, whole: log_hazard.exp(), early_share, early_s, early_fall }
+        let whole = log_hazard.exp();
+        Self { log_hazard, duration_s, interruption, satiation, whole, early_share, early_s, early_fall }
     }
 
     /// Probability that the play is not skipped before `seconds`.
@@ -137,7 +146,7 @@ mod tests {
 
     fn hazard(log_hazard: f64, duration_s: f64) -> SkipHazard {
         let config = ResponseConfig { early_share: 0.75, early_s: 10.0, ..ResponseConfig::default() };
-        SkipHazard::new(&config, log_hazard, duration_s, 0.1)
+        SkipHazard::new(&config, log_hazard, 0.0, duration_s, 0.1)
     }
 
     /// The median of many draws of the same play.

@@ -5,9 +5,8 @@ use std::collections::HashMap;
 use super::behaviour::device;
 use super::draws::{dot, exponential, normal, normal_vector, normalise, soft_choice, uniform};
 use super::mind::{FIRST_DAY_MS, Interest, Moods, TastePart};
-use super::track_hashes::TrackHashes;
 use super::{SessionState, SyntheticWorld};
-use crate::{Context, CounterRng, Responses, Stream};
+use crate::{Context, CounterRng, Responses, Stream, TrackHashes};
 
 /// One listener's hidden state.
 #[derive(Clone, Debug, PartialEq)]

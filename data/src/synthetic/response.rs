@@ -109,17 +109,7 @@ impl SyntheticWorld {
 
     /// The hazard of skipping a track if it were played next.
     pub fn skip_hazard(&self, listener: &Listener, session: &SessionState, track: u32) -> SkipHazard {
-        self.skip_hazard_at(listener, session, track, self.satiation(session, track))
-    }
-
-    /// The same where the satiation is known.
-    pub fn skip_hazard_at(
-        &self,
-        listener: &Listener,
-        session: &SessionState,
-        track: u32,
-        satiation: f64,
-    ) -> SkipHazard {
+        let satiation = self.satiation(session, track);
         let config = &self.config.response;
         let log_hazard = config.base + listener.skip_habit
             - config.affinity * self.affinity(&session.leaning, track)
@@ -131,7 +121,7 @@ impl SyntheticWorld {
             + config.device * device_offset(session.context.device);
         let duration_s = self.catalog.duration_s(track);
         let interruption = -(-self.config.leaving.interruptions_per_hour * duration_s / 3_600.0).exp_m1();
-        SkipHazard::new(config, log_hazard, duration_s, interruption)
+        SkipHazard::new(config, log_hazard, satiation, duration_s, interruption)
     }
 
     /// Inverted U over the times a track was heard out: 0 for a new track, 1 at the peak, towards 0 beyond.
@@ -180,14 +170,18 @@ impl SyntheticWorld {
         f64::from(session.skips_in_a_row.min(self.config.response.streak_limit))
     }
 
-    /// Carries a play and its responses into the session's state.
+    /// Carries a logged play and its responses into the session's state.
     pub fn observe(&self, session: &mut SessionState, track: u32, ms_played: u32, responses: Responses) {
         let satiation = self.satiation(session, track);
-        self.observe_at(session, track, satiation, Heard { ms_played, responses });
+        self.take_in(session, track, satiation, Heard { ms_played, responses });
     }
 
-    /// The same where the satiation before the play is known.
-    pub fn observe_at(&self, session: &mut SessionState, track: u32, satiation: f64, heard: Heard) {
+    /// Carries a play into the session's state that went by the hazard of the track in this state.
+    pub fn observe_heard(&self, session: &mut SessionState, track: u32, hazard: &SkipHazard, heard: Heard) {
+        self.take_in(session, track, hazard.satiation, heard);
+    }
+
+    fn take_in(&self, session: &mut SessionState, track: u32, satiation: f64, heard: Heard) {
         let Heard { ms_played, responses } = heard;
         let skipped = responses.skip == Some(true);
         session.last_satiation = satiation;

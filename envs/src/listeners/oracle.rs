@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use listening_data::{
-    CounterRng, Heard, LoggedStart, Progress, ResponseProbabilities, SessionRules, SessionState, SkipHazard, Stream,
+    CounterRng, LoggedStart, Progress, ResponseProbabilities, SessionRules, SessionState, SkipHazard, Stream,
     SyntheticSource, SyntheticWorld,
 };
 use listening_models::SessionStarts;
@@ -105,13 +105,11 @@ impl Oracle {
     /// Plays a track to the listener of a session that stands at `view`. A track is played once in a session, so that what
     /// the listener remembers of it does not change how the session goes on.
     fn play(&self, live: &mut LiveSession, world: &World, view: &SessionView<'_>, place: u16) -> Answer {
-        let (listener, track) = (&self.starts[view.start].listener, view.track(world, place));
-        let satiation = self.world.satiation(&live.state, track);
-        let hazard = self.world.skip_hazard_at(listener, &live.state, track, satiation);
+        let hazard = self.hazard(live, world, view, place);
         let mut rng = CounterRng::new(world.seed, Stream::Response, view.number, view.position() as u32);
         let heard = hazard.draw(&self.rules, &mut rng);
         let responses = heard.responses;
-        self.world.observe_at(&mut live.state, track, satiation, heard);
+        self.world.observe_heard(&mut live.state, view.track(world, place), &hazard, heard);
         let given = |response: Option<bool>| response == Some(true);
         Answer {
             disagreement: 0.0,
@@ -200,9 +198,9 @@ impl PlanningModel for OracleListeners {
     ) -> Result<(OracleState, f32)> {
         let (oracle, OracleState(live)) = (&self.oracle, state);
         let hazard = oracle.hazard(live, world, view, place);
-        let Heard { ms_played, responses } = hazard.most_probable(&oracle.rules);
+        let heard = hazard.most_probable(&oracle.rules);
         let mut after = live.clone();
-        oracle.world.observe(&mut after.state, view.track(world, place), ms_played, responses);
+        oracle.world.observe_heard(&mut after.state, view.track(world, place), &hazard, heard);
         let interrupted = hazard.probabilities(&oracle.rules).interrupted;
         let stays = (1.0 - interrupted) * (1.0 - oracle.world.leave_probability(&after.state));
         Ok((OracleState(after), if world.settings.session_end { stays as f32 } else { 1.0 }))

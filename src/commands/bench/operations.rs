@@ -1,9 +1,6 @@
 //! Floating-point operations of the networks as they are laid out here: a multiplication and an addition per weight and row.
 
-use listening_models::user_response::TransformerShape;
-
-/// Outputs of a user model.
-const HEADS: usize = 4;
+use listening_models::user_response::{HEADS, TransformerShape};
 
 /// Dense layers of these widths, from input to output.
 pub fn dense(widths: &[usize]) -> f64 {
@@ -12,7 +9,7 @@ pub fn dense(widths: &[usize]) -> f64 {
 
 /// Dense layers over `inputs` numbers with the heads above.
 fn heads(inputs: usize, hidden: &[usize]) -> f64 {
-    dense(&[&[inputs], hidden, &[HEADS]].concat())
+    dense(&[&[inputs], hidden, &[HEADS.len()]].concat())
 }
 
 /// A play answered by CWM.

@@ -27,6 +27,8 @@ pub struct Row {
     pub candidates: usize,
     /// Tracks per session.
     pub playlist: usize,
+    /// Candidates that a network values per step, in environment steps; 0 where none does.
+    pub valued: f64,
     /// Transitions per gradient step, in learning.
     pub batch: Option<usize>,
     /// Threads.
@@ -46,7 +48,7 @@ impl Row {
         let [median, lowest, highest] = [per.median, per.lowest, per.highest].map(of_limit);
         let share = (operations > 0.0).then_some(Spread { median, lowest, highest });
         let (world, policy, sessions, batch) = (None, None, None, None);
-        Self { world, policy, sessions, candidates, playlist, batch, threads, operations, rates, share }
+        Self { world, policy, sessions, candidates, playlist, valued: 0.0, batch, threads, operations, rates, share }
     }
 }
 
@@ -59,14 +61,12 @@ pub fn environment_steps(
     threads: usize,
     repeats: Repeats,
 ) -> anyhow::Result<Row> {
-    let (_, of_answer) = scene.listeners(answering);
-    let (_, of_choice) = scene.policy(choosing, candidates)?;
     let mut workers: Vec<Worker<'_>> = Vec::new();
     for thread in 0..threads {
         let count = sessions * (thread + 1) / threads - sessions * thread / threads;
         let world = scene.world(candidates)?;
-        let (listeners, _) = scene.listeners(answering);
-        let (mut policy, _) = scene.policy(choosing, candidates)?;
+        let listeners = scene.listeners(answering);
+        let mut policy = scene.policy(choosing, &world)?;
         let first = (thread * sessions) as u64;
         let mut env = SimulatedEnv::new(Arc::clone(&world), listeners, count, first, 1)?;
         if let Some(found) = (0..count).map(|index| env.sessions().view(index).pool.len()).find(|&len| len < candidates)
@@ -89,8 +89,10 @@ pub fn environment_steps(
         }));
     }
     let rates = measure(&mut workers, threads, repeats)?;
-    let row = Row::new((candidates, scene.length(candidates)), threads, of_answer + of_choice, rates);
-    Ok(Row { world: Some(answering), policy: Some(choosing), sessions: Some(sessions), ..row })
+    let operations = scene.of_answer(answering) + scene.of_choice(choosing, candidates);
+    let row = Row::new((candidates, scene.length(candidates)), threads, operations, rates);
+    let valued = scene.valued(choosing, candidates);
+    Ok(Row { world: Some(answering), policy: Some(choosing), sessions: Some(sessions), valued, ..row })
 }
 
 /// Operations of a gradient step.
@@ -133,12 +135,12 @@ pub fn training(
     // The first sessions end after as many rounds, and are learnt from in the next.
     let before = scene.length(candidates).div_ceil(train.steps_per_round) * per_round;
     let steps = ROUNDS * per_round;
-    let (_, of_answer) = scene.listeners(answering);
     let sizes = scene.agent_sizes();
     let learnt = train.updates_per_round as f64 * of_gradient_step(scene, agent.batch, candidates) / per_round as f64;
     // Actors have new weights every round.
     let tracks = sizes.tracks(per_round as f64 * scene.remaining(candidates), scene.tracks()) / per_round as f64;
-    let operations = of_answer + sizes.choice(scene.remaining(candidates)) + tracks + learnt;
+    let acting = scene.of_answer(answering) + scene.of_choice(Choosing::ActionHeadDqn, candidates);
+    let operations = acting + tracks + learnt;
     let trainer = |number: usize| {
         let folder = folder.join(number.to_string());
         let mut trainer = trainer(scene, answering, candidates, threads, (before + steps) as u64, &folder)?;
@@ -189,7 +191,7 @@ fn trainer(
 ) -> anyhow::Result<Trainer> {
     let config = scene.config();
     let world = scene.world(candidates)?;
-    let listeners = || scene.listeners(answering).0;
+    let listeners = || scene.listeners(answering);
     let evaluation = Simulation { world: Arc::clone(&world), listeners: listeners(), sessions: 2, threads: 1 };
     let train = TrainSettings { env_steps, evaluate_every: 0, checkpoint_every: u64::MAX, ..config.train.clone() };
     let agent = &config.agent;

@@ -4,12 +4,12 @@
 use std::sync::Arc;
 
 use listening_data::{Progress, SyntheticSource};
-use listening_models::features::{RELATION_FEATURES, SO_FAR_FEATURES};
+use listening_models::features::SO_FAR_FEATURES;
 use listening_models::user_response::{
     ContextualModel, ContextualSettings, ResponseModel, SequentialModel, TransformerModel, TransformerShape,
 };
 use playlist_agents::{
-    AgentSettings, DqnPolicy, GreedyPolicy, LearningLoop, Policy, RandomPolicy, observation_lengths,
+    AgentModel, AgentSettings, DqnPolicy, GreedyPolicy, LearningLoop, Policy, RandomPolicy, observation_lengths,
 };
 use playlist_envs::{Listeners, ModelledListeners, OracleListeners, World, WorldSettings};
 use serde::Serialize;
@@ -69,7 +69,7 @@ impl Scene {
             UsageError("sim bench measures the synthetic listeners too: leave --dataset out, and set data.source = \"synthetic\"".into())
         })?;
         let oracle = OracleListeners::new(&source, &logs.data.training_starts, progress)?;
-        let inputs = logs.data.training_starts.session_length() + logs.catalog.feature_width() + RELATION_FEATURES;
+        let inputs = logs.user_models(config).inputs();
         let model = &config.user_model;
         let contextual = ContextualSettings::from(model);
         let (contextual, _) = ContextualModel::new(&contextual.hidden, inputs, config.seed, Device::Cpu)?;
@@ -107,21 +107,27 @@ impl Scene {
         candidates as f64 - (self.length(candidates) - 1) as f64 / 2.0
     }
 
-    /// Listeners, and the operations that an answer takes; none where no network answers.
-    pub fn listeners(&self, answering: Answering) -> (Box<dyn Listeners>, f64) {
-        let with_session = self.inputs + SO_FAR_FEATURES;
-        let model = &self.config.user_model;
+    /// Those who answer.
+    pub fn listeners(&self, answering: Answering) -> Box<dyn Listeners> {
         let modelled = |model: Box<dyn ResponseModel>| Box::new(ModelledListeners::new(model));
         match answering {
-            Answering::Oracle => (Box::new(self.oracle.shallow_clone()), 0.0),
-            Answering::Cwm => (modelled(self.contextual.another()), self.of_cwm()),
-            Answering::Swm => {
-                let operations = operations::swm(with_session, &model.sequential.lstm, &model.sequential.hidden);
-                (modelled(self.sequential.another()), operations)
-            }
+            Answering::Oracle => Box::new(self.oracle.shallow_clone()),
+            Answering::Cwm => modelled(self.contextual.another()),
+            Answering::Swm => modelled(self.sequential.another()),
+            Answering::Transformer => modelled(self.transformer.another()),
+        }
+    }
+
+    /// The operations that an answer takes; none where no network answers.
+    pub fn of_answer(&self, answering: Answering) -> f64 {
+        let with_session = self.inputs + SO_FAR_FEATURES;
+        let model = &self.config.user_model;
+        match answering {
+            Answering::Oracle => 0.0,
+            Answering::Cwm => self.of_cwm(),
+            Answering::Swm => operations::swm(with_session, &model.sequential.lstm, &model.sequential.hidden),
             Answering::Transformer => {
-                let shape = TransformerShape::from(&model.transformer);
-                (modelled(self.transformer.another()), operations::transformer(with_session, &shape))
+                operations::transformer(with_session, &TransformerShape::from(&model.transformer))
             }
         }
     }
@@ -137,7 +143,7 @@ impl Scene {
         candidates: usize,
         transitions: usize,
     ) -> anyhow::Result<LearningLoop> {
-        let (listeners, _) = self.listeners(Answering::Oracle);
+        let listeners = self.listeners(Answering::Oracle);
         Ok(LearningLoop::new(self.world(candidates)?, listeners, agent, transitions, Device::Cpu, 1)?)
     }
 
@@ -146,21 +152,36 @@ impl Scene {
         &self.agent
     }
 
-    /// A policy, and the operations that a choice takes.
-    pub fn policy(&self, choosing: Choosing, candidates: usize) -> anyhow::Result<(Box<dyn Policy>, f64)> {
+    /// One who chooses.
+    pub fn policy(&self, choosing: Choosing, world: &Arc<World>) -> anyhow::Result<Box<dyn Policy>> {
         Ok(match choosing {
-            Choosing::Random => (Box::new(RandomPolicy), 0.0),
-            Choosing::Greedy => {
-                // CWM is asked for all candidates once per session.
-                let per_choice = candidates as f64 / self.length(candidates) as f64;
-                (Box::new(GreedyPolicy::new(self.contextual.shallow_clone())), per_choice * self.of_cwm())
-            }
+            Choosing::Random => Box::new(RandomPolicy),
+            Choosing::Greedy => Box::new(GreedyPolicy::new(self.contextual.shallow_clone())),
             Choosing::ActionHeadDqn => {
-                let agent = self.learning(&self.config.agent, candidates, 1)?.agent();
-                let policy = DqnPolicy::new(self.world(candidates)?, agent, Device::Cpu)?;
-                (Box::new(policy), self.agent_sizes().choice(self.remaining(candidates)))
+                let agent = AgentModel::initial(world, &self.config.agent, self.config.seed)?;
+                Box::new(DqnPolicy::new(Arc::clone(world), agent, Device::Cpu)?)
             }
         })
+    }
+
+    /// Candidates that a network values per choice, in the mean over a session.
+    pub fn valued(&self, choosing: Choosing, candidates: usize) -> f64 {
+        match choosing {
+            Choosing::Random => 0.0,
+            // CWM is asked for all candidates once per session.
+            Choosing::Greedy => candidates as f64 / self.length(candidates) as f64,
+            Choosing::ActionHeadDqn => self.remaining(candidates),
+        }
+    }
+
+    /// The operations that a choice takes.
+    pub fn of_choice(&self, choosing: Choosing, candidates: usize) -> f64 {
+        let valued = self.valued(choosing, candidates);
+        match choosing {
+            Choosing::Random => 0.0,
+            Choosing::Greedy => valued * self.of_cwm(),
+            Choosing::ActionHeadDqn => self.agent.choice(valued),
+        }
     }
 
     /// The config.

@@ -2,12 +2,12 @@
 
 use std::hash::{BuildHasherDefault, Hasher};
 
-/// For maps by track. The standard hashes withstand chosen keys, at several times the cost; these are numbers of our own.
-pub(super) type TrackHashes = BuildHasherDefault<TrackHasher>;
+/// For maps and sets of tracks. The standard hashes withstand chosen keys, at several times the cost; these are numbers of our own.
+pub type TrackHashes = BuildHasherDefault<TrackHasher>;
 
 /// Fibonacci hashing (Knuth, The Art of Computer Programming 3, section 6.4), with the high bits brought down too.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct TrackHasher(u64);
+pub struct TrackHasher(u64);
 
 impl Hasher for TrackHasher {
     fn finish(&self) -> u64 {
