@@ -6,7 +6,7 @@ use std::fmt;
 
 use comfy_table::{CellAlignment, Table, presets};
 
-pub use self::numbers::{count, duration, estimate, number, optional_share, rate, share, size};
+pub use self::numbers::{count, duration, estimate, number, optional_share, p_value, rate, share, size};
 
 /// A table with a heading; the first column is text, the others are numbers.
 pub struct Columns(Table);

@@ -257,6 +257,31 @@ fn estimators_are_held_against_what_the_policy_returns() {
 }
 
 #[test]
+fn policies_are_estimated_from_the_recorded_sessions_of_the_log() {
+    let folder = folder();
+    let folder = folder.path();
+    sim(folder, "train-agent --config tiny.toml --set user_model.kind=cwm --set train.env_steps=400").expect(0);
+    let evaluate = "evaluate-policy --run runs/tiny --listeners logged --length 3 --random-percent 80";
+    sim(folder, evaluate).expect(0).prints(&["doubly-robust", "greedy+random-80", "with the listeners", "of each"]);
+    let path = folder.join("runs/tiny/evaluation-logged/off-policy.json");
+    let found = json(&path);
+    let (logged, policies) = (found["logged"]["mean"].as_f64().unwrap(), found["policies"].as_array().unwrap());
+    assert!(found["sessions"].as_u64().unwrap() > 20 && policies.len() == 5);
+    // Shuffled sessions are those of the random policy.
+    for estimate in policies[0]["estimates"].as_array().unwrap() {
+        assert!((estimate["return"]["mean"].as_f64().unwrap() / logged - 1.0).abs() < 1e-9, "{estimate} {logged}");
+        assert_eq!(estimate["effective_sessions"].as_f64().unwrap().round() as u64, found["sessions"]);
+    }
+    let rows = fs::read_to_string(path.with_extension("csv")).unwrap();
+    assert_eq!(rows.lines().count(), 1 + 5 * 5);
+    sim(folder, &format!("{evaluate} --threads 1")).expect(0);
+    assert_eq!(found, json(&path), "threads change nothing");
+    let without = "--set data.synthetic.behaviour.shuffled=0 --set train.env_steps=400 --set user_model.kind=cwm";
+    sim(folder, &format!("train-agent --config tiny.toml --name chosen {without}")).expect(0);
+    sim(folder, "evaluate-policy --run runs/chosen --listeners logged").expect(2).says(&["candidate pools"]);
+}
+
+#[test]
 fn what_makes_no_sense_is_refused() {
     let folder = folder();
     let folder = folder.path();

@@ -21,7 +21,8 @@ pub use evaluation::{
     SessionOutcome, Simulation, bimodality_coefficient, compare, offered_tracks, simulate, simulate_each,
 };
 pub use off_policy::{
-    EstimatorQuality, EstimatorTrial, LogTrial, LoggedStep, OffPolicyEstimate, OffPolicyEstimator, estimate_off_policy,
+    EstimatorQuality, EstimatorTrial, LogTrial, LoggedStep, OffPolicyEstimate, OffPolicyEstimator, OffPolicyEvaluation,
+    PolicyEstimates, RecordedLog, estimate_off_policy,
 };
 pub use policies::{
     BeamPolicy, CosinePolicy, GreedyPolicy, LeastExpectedPolicy, MixedPolicy, PopularityPolicy, RandomPolicy,

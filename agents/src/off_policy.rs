@@ -3,8 +3,11 @@
 //! Formulas and sources: `docs/agents/off-policy-evaluation.md`.
 
 mod estimators;
+mod logged_steps;
+mod recorded_logs;
 mod simulated_logs;
 
+pub use recorded_logs::{OffPolicyEvaluation, PolicyEstimates, RecordedLog};
 pub use simulated_logs::{EstimatorQuality, EstimatorTrial, LogTrial};
 
 use serde::{Deserialize, Serialize};
@@ -59,7 +62,7 @@ impl OffPolicyEstimator {
 pub struct OffPolicyEstimate {
     /// How it was estimated.
     pub estimator: OffPolicyEstimator,
-    /// The return per session, with a normal interval of 95 % over sessions.
+    /// The return per session, with a normal interval of 95 %.
     #[serde(rename = "return")]
     pub total_reward: Estimate,
     /// Sessions of equal weight that would tell as much as the weighted ones (Kish 1965): (sum w)^2 / sum w^2 of the
@@ -96,17 +99,25 @@ pub fn estimate_off_policy(
     gamma: f64,
 ) -> Result<OffPolicyEstimate> {
     check(sessions, gamma)?;
-    let values = match estimator {
+    let total_reward = Estimate::of(session_values(estimator, sessions, gamma).into_iter());
+    Ok(OffPolicyEstimate { estimator, total_reward, effective_sessions: effective_sessions(sessions) })
+}
+
+/// One value per session, whose mean is the estimate.
+fn session_values(estimator: OffPolicyEstimator, sessions: &[Vec<LoggedStep>], gamma: f64) -> Vec<f64> {
+    match estimator {
         OffPolicyEstimator::Ips => estimators::ips(sessions, gamma),
         OffPolicyEstimator::Snips => estimators::snips(sessions, gamma),
         OffPolicyEstimator::PerDecisionIps => estimators::per_decision_ips(sessions, gamma),
         OffPolicyEstimator::Rips => estimators::rips(sessions, gamma),
         OffPolicyEstimator::DoublyRobust => estimators::doubly_robust(sessions, gamma),
-    };
+    }
+}
+
+fn effective_sessions(sessions: &[Vec<LoggedStep>]) -> f64 {
     let weights = sessions.iter().map(|session| session.iter().map(LoggedStep::ratio).product::<f64>());
     let (sum, squares) = weights.fold((0.0, 0.0), |(sum, squares), weight| (sum + weight, squares + weight * weight));
-    let effective_sessions = if squares > 0.0 { sum * sum / squares } else { 0.0 };
-    Ok(OffPolicyEstimate { estimator, total_reward: Estimate::of(values.into_iter()), effective_sessions })
+    if squares > 0.0 { sum * sum / squares } else { 0.0 }
 }
 
 fn check(sessions: &[Vec<LoggedStep>], gamma: f64) -> Result<()> {

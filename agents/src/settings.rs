@@ -19,6 +19,8 @@ pub struct AgentSettings {
     pub layer_norm: bool,
     /// Whether Q is the value of the state and the advantage of the candidate (Wang et al., ICML 2016).
     pub dueling: bool,
+    /// Whether candidates are seen in relation to user and session, and not by their track features alone.
+    pub candidate_features: bool,
     /// Quantiles of the return that the network learns, of which Q is the mean (QR-DQN, Dabney et al., AAAI 2018: 200); 0
     /// for the mean alone.
     pub quantiles: usize,
@@ -28,6 +30,9 @@ pub struct AgentSettings {
     /// What a reward loses per unit of disagreement between the members of an ensemble (`user_model.members`) about it: the
     /// standard deviation of their expected rewards. In training alone; 0 for nothing.
     pub uncertainty_penalty: f32,
+    /// Whether the online network chooses the next track whose value a target takes (van Hasselt et al., AAAI 2016); else the
+    /// target network does.
+    pub double: bool,
     /// Steps of reward before a target bootstraps (1: TF-Agents).
     pub n_step: usize,
     /// Step size of Adam at the start (TF-Agents: 1e-3).
@@ -66,9 +71,11 @@ impl Default for AgentSettings {
             hidden: vec![128, 64],
             layer_norm: false,
             dueling: false,
+            candidate_features: true,
             quantiles: 32,
             gamma: 0.9,
             uncertainty_penalty: 0.0,
+            double: true,
             n_step: 1,
             learning_rate: 1e-3,
             final_learning_rate: 0.05,

@@ -1,5 +1,7 @@
 //! Means with their uncertainty, and tests of differences.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 /// A mean with its 95 % confidence interval.
@@ -22,6 +24,24 @@ impl Estimate {
         let variance = values.map(|x| (x - mean).powi(2)).sum::<f64>() / (count - 1.0).max(1.0);
         let reach = 1.96 * (variance / count).sqrt();
         Self { mean, low: mean - reach, high: mean + reach }
+    }
+}
+
+impl Estimate {
+    /// The mean of values of which those of one user are not independent, with the normal interval by the spread of the
+    /// users' sums: the variance is u / (u - 1) sum over users of (sum of x - mean)^2 / n^2, for u users (Liang and Zeger,
+    /// Biometrika 73, 1986). Where each user has one value it is that of [`Self::of`]. Answers the standard error too.
+    pub(crate) fn of_users(values: &[f64], users: &[u32]) -> (Self, f64) {
+        let count = values.len() as f64;
+        let mean = values.iter().sum::<f64>() / count;
+        let mut sums: BTreeMap<u32, f64> = BTreeMap::new();
+        for (value, &user) in values.iter().zip(users) {
+            *sums.entry(user).or_default() += value - mean;
+        }
+        let of_users = sums.len() as f64;
+        let correction = of_users / (of_users - 1.0).max(1.0);
+        let error = (correction * sums.values().map(|sum| sum * sum).sum::<f64>()).sqrt() / count;
+        (Self { mean, low: mean - 1.96 * error, high: mean + 1.96 * error }, error)
     }
 }
 
@@ -74,5 +94,15 @@ mod tests {
         assert_eq!(estimate.mean, 2.5);
         assert!((estimate.high - 2.5 - 1.96 * (5.0f64 / 12.0).sqrt()).abs() < 1e-12);
         assert!((estimate.low + estimate.high - 5.0).abs() < 1e-12);
+        let (of_users, _) = Estimate::of_users(&[1.0, 2.0, 3.0, 4.0], &[7, 3, 9, 1]);
+        assert!((of_users.high - estimate.high).abs() < 1e-12, "one value each");
+    }
+
+    /// By hand: mean 2.5; users' sums of what is beyond it -2 and 2; 2 (4 + 4) / 16 = 1.
+    #[test]
+    fn values_of_one_user_count_together() {
+        let (estimate, error) = Estimate::of_users(&[1.0, 2.0, 3.0, 4.0], &[5, 5, 6, 6]);
+        assert_eq!((estimate.mean, error), (2.5, 1.0));
+        assert_eq!((estimate.low, estimate.high), (2.5 - 1.96, 2.5 + 1.96));
     }
 }

@@ -15,7 +15,7 @@ mod writer;
 pub use feedback::{Feedback, FeedbackKind};
 pub use manifest::{Content, FORMAT_VERSION, Manifest, SourceInfo};
 pub(crate) use play_columns::{PLAYS_AT_ONCE, PlayColumns};
-pub use reader::{Dataset, LoggedSession, Sessions};
+pub use reader::{Dataset, LoggedSession, RecordedPool, Sessions};
 pub(crate) use row_group::{GROUP_PLAYS, SessionRow};
 pub use writer::DatasetWriter;
 

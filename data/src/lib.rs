@@ -52,8 +52,8 @@ mod time;
 mod track_hashes;
 
 pub use dataset::{
-    Content, Dataset, DatasetWriter, FORMAT_VERSION, Feedback, FeedbackKind, LoggedSession, Manifest, Sessions,
-    SourceInfo,
+    Content, Dataset, DatasetWriter, FORMAT_VERSION, Feedback, FeedbackKind, LoggedSession, Manifest, RecordedPool,
+    Sessions, SourceInfo,
 };
 pub use error::{DataError, Result};
 pub use external_sort::ExternalSort;

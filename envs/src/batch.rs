@@ -1,8 +1,6 @@
 //! The state of many sessions, as a structure of arrays.
 
-use listening_data::{CounterRng, Stream};
-
-use crate::{PlayResponses, World, draw_pool};
+use crate::{PlayResponses, World};
 
 /// One session, as a policy or a learner sees it.
 #[derive(Clone, Copy, Debug)]
@@ -188,8 +186,7 @@ impl SessionBatch {
 
     /// Begins the session of a number: its start and its pool are functions of the world's seed and the number.
     pub fn begin(&mut self, world: &World, index: usize, number: u64) {
-        let start = CounterRng::new(world.seed, Stream::SessionStart, number, 0).below(world.starts.len());
-        let pool = draw_pool(&world.starts, start, &world.settings.pool, world.seed, number);
+        let (start, pool) = world.session_of(number);
         self.pools[index * self.max_pool..][..pool.len()].copy_from_slice(&pool);
         self.pool_sizes[index] = pool.len() as u32;
         self.numbers[index] = number;

@@ -60,6 +60,14 @@ pub enum EnvError {
         /// The session's number.
         session: u64,
     },
+    /// What was logged has an answer to the logged track alone.
+    #[error("session {session}, play {play}: what was logged tells no answer to a track that was not played there")]
+    NotLogged {
+        /// The session's number.
+        session: u64,
+        /// Plays before.
+        play: usize,
+    },
     /// An environment broke its contract; found by [`crate::check_env`].
     #[error("environment check: {0}")]
     Contract(String),

@@ -20,7 +20,7 @@ mod world;
 
 pub use batch::{FinishedSession, SessionBatch, SessionView};
 pub use error::{EnvError, Result};
-pub use listeners::{Answer, Listeners, ModelledListeners, OracleListeners, OracleState};
+pub use listeners::{Answer, Listeners, LoggedListeners, ModelledListeners, OracleListeners, OracleState};
 pub use modelled_sessions::{ModelledSessions, ModelledState};
 pub use moving_states::MovingStates;
 pub use planning::PlanningModel;

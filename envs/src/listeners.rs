@@ -1,8 +1,10 @@
 //! Those who answer: the listeners of an environment.
 
+mod logged;
 mod modelled;
 mod oracle;
 
+pub use logged::LoggedListeners;
 pub use modelled::ModelledListeners;
 pub use oracle::{OracleListeners, OracleState};
 

@@ -2,13 +2,13 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use listening_data::Track;
-use listening_models::SessionStarts;
+use listening_data::{CounterRng, Stream, Track};
 use listening_models::features::{TRACK_EXTRAS, TrackTotals, track_features};
 use listening_models::track_embeddings::TrackVectors;
 use listening_models::user_state::{UserState, UserStates};
+use listening_models::{RecordedSessions, SessionStarts};
 
-use crate::{EnvError, Result, WorldSettings};
+use crate::{EnvError, Result, WorldSettings, draw_pool};
 
 /// What is known of the tracks.
 pub struct Catalog {
@@ -76,6 +76,8 @@ pub struct World {
     pub settings: WorldSettings,
     /// Seed of all draws of the world.
     pub seed: u64,
+    /// Where sessions begin as they were recorded, what they are.
+    recorded: Option<Arc<RecordedSessions>>,
     /// The user states, where they move within sessions. The lock is for handing out handles alone.
     user_state: Option<Mutex<UserStates>>,
 }
@@ -84,7 +86,35 @@ impl World {
     /// A world over these starts.
     pub fn new(catalog: Arc<Catalog>, starts: Arc<SessionStarts>, settings: WorldSettings, seed: u64) -> Result<Self> {
         settings.validate()?;
-        Ok(Self { catalog, starts, settings, seed, user_state: None })
+        Ok(Self { catalog, starts, settings, seed, recorded: None, user_state: None })
+    }
+
+    /// A world in which session number n is the nth of these, or begins as it did: the same start, and the pool that was
+    /// recorded. Numbers beyond the last go through them again.
+    pub fn of_recorded(
+        catalog: Arc<Catalog>,
+        recorded: Arc<RecordedSessions>,
+        mut settings: WorldSettings,
+        seed: u64,
+    ) -> Result<Self> {
+        settings.pool.max_size = recorded.largest_pool().max(1);
+        settings.pool.min_size = settings.pool.max_size.min(settings.pool.min_size);
+        let world = Self::new(catalog, Arc::clone(&recorded.starts), settings, seed)?;
+        Ok(Self { recorded: Some(recorded), ..world })
+    }
+
+    /// Start and pool of the session of a number: functions of the world's seed and the number.
+    pub fn session_of(&self, number: u64) -> (usize, Vec<u16>) {
+        match &self.recorded {
+            Some(recorded) => {
+                let session = (number % recorded.len() as u64) as usize;
+                (session, (0..recorded.pool_size(session) as u16).collect())
+            }
+            None => {
+                let start = CounterRng::new(self.seed, Stream::SessionStart, number, 0).below(self.starts.len());
+                (start, draw_pool(&self.starts, start, &self.settings.pool, self.seed, number))
+            }
+        }
     }
 
     /// The same world with the user states that its starts were made with; kept where they move within sessions.

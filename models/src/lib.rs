@@ -24,8 +24,9 @@ pub use device::{device_name, find_device};
 pub use error::{ModelError, Result};
 pub use metrics::{BinaryMetrics, ReliabilityBin, log_loss, reliability};
 pub use prepared::{
-    EncodedStates, Examples, MeanStates, PrepareSettings, PreparedData, SOURCES, SessionStart, SessionStarts,
-    SessionStates, StartBuilder, StartDraw, StateAtStart, prepare, start_after_log,
+    EncodedStates, Examples, MeanStates, PrepareSettings, PreparedData, RecordedCounts, RecordedPlay, RecordedSessions,
+    SOURCES, SessionStart, SessionStarts, SessionStates, StartBuilder, StartDraw, StateAtStart, prepare,
+    prepare_recorded, start_after_log,
 };
 pub use splits::{Split, SplitShares, TimeSplit};
 pub use tensors::{SavedTensor, TensorFile, save_tensors};

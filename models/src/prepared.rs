@@ -6,12 +6,14 @@
 
 mod encoded_states;
 mod examples;
+mod recorded_sessions;
 mod session_starts;
 mod session_states;
 mod start_builder;
 
 pub use encoded_states::EncodedStates;
 pub use examples::Examples;
+pub use recorded_sessions::{RecordedCounts, RecordedPlay, RecordedSessions, prepare_recorded};
 pub use session_starts::{SOURCES, SessionStarts};
 pub use session_states::{MeanStates, SessionStates, StartDraw, StateAtStart};
 pub use start_builder::{SessionStart, StartBuilder};

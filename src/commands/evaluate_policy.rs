@@ -1,5 +1,6 @@
 //! `sim evaluate-policy`.
 
+mod logged;
 mod results;
 
 use std::path::{Path, PathBuf};
@@ -44,6 +45,8 @@ enum ListenersKind {
     Independent,
     /// The synthetic listeners themselves, of whose log the run was made: "online"
     Oracle,
+    /// Nobody: off-policy estimates from held-out sessions whose candidate pools and propensities were logged
+    Logged,
 }
 
 impl ListenersKind {
@@ -53,6 +56,7 @@ impl ListenersKind {
             Self::Simulated => "evaluation",
             Self::Independent => "evaluation-independent",
             Self::Oracle => "evaluation-oracle",
+            Self::Logged => "evaluation-logged",
         }
     }
 }
@@ -91,19 +95,25 @@ impl Grouping {
 /// policies would do "online". oracle-greedy is then among the policies: it knows how each listener will answer, and
 /// plays the best next track; and oracle-beam, which plans some tracks ahead with that knowledge.
 ///
+/// With --listeners logged nothing is played: off-policy estimators (docs/agents/off-policy-evaluation.md) say from held-out
+/// sessions of the log what the policies would have returned, where the log has their candidate pools and propensities. As
+/// weights multiply from track to track, only the first tracks of each session are looked at (--length), and most of each
+/// policy's tracks are random (--random-percent); a warning tells where the log holds too little for a policy.
+///
 /// beam plans through the sequential model (keys `evaluate.beam_width`, `evaluate.beam_depth`); it takes long, and must be
 /// named.
 ///
 /// policies.json, policies.csv, groups.csv (the same by context and by users' activity), sessions.csv and policies.html, with
 /// histograms of the returns, go to evaluation/ in the run's folder (evaluation-independent/ and evaluation-oracle/ for other
-/// listeners), or to --out.
+/// listeners), or to --out; off-policy.json and off-policy.csv to evaluation-logged/.
 #[derive(Args)]
 #[command(after_help = "Example:
   sim evaluate-policy --run runs/demo
   sim evaluate-policy --run runs/demo --policies random,greedy,action-head-dqn --sessions 10000
   sim evaluate-policy --run runs/demo --compare-with greedy --by context
   sim evaluate-policy --run runs/demo --listeners independent
-  sim evaluate-policy --run runs/demo --listeners oracle")]
+  sim evaluate-policy --run runs/demo --listeners oracle
+  sim evaluate-policy --run runs/demo --listeners logged --length 3 --random-percent 80")]
 pub struct Options {
     /// The run's folder
     #[arg(long, value_name = "RUN")]
@@ -120,9 +130,15 @@ pub struct Options {
     /// Who answers the policies
     #[arg(long, value_enum, default_value = "simulated")]
     listeners: ListenersKind,
-    /// Sessions per policy (key `evaluate.sessions`)
+    /// Sessions per policy (key `evaluate.sessions`); recorded sessions at most, with --listeners logged [default there: 20000]
     #[arg(long)]
     sessions: Option<u64>,
+    /// Tracks per session at most; with --listeners logged alone
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u8).range(1..))]
+    length: u8,
+    /// Share of each policy's tracks that are random, in percent; with --listeners logged alone
+    #[arg(long, default_value_t = 90, value_parser = clap::value_parser!(u8).range(1..=100))]
+    random_percent: u8,
     /// Seed of the sessions (key `evaluate.seed`)
     #[arg(long)]
     seed: Option<u64>,
@@ -148,6 +164,9 @@ pub fn run(options: &Options, progress: &dyn Progress) -> anyhow::Result<()> {
     config.device = options.device.clone().unwrap_or(config.device);
     config.threads = options.threads.unwrap_or(config.threads);
     let upstream = open_upstream(&folder, &trained, &config, progress)?;
+    if options.listeners == ListenersKind::Logged {
+        return logged::run(options, &folder, &config, &upstream, progress);
+    }
     let world = upstream.held_out_world(&config)?;
     let oracle = if in_oracle { Some(oracle(&upstream, &world, progress)?) } else { None };
     let listeners: Box<dyn Listeners> = match (&oracle, options.listeners) {
@@ -166,31 +185,12 @@ pub fn run(options: &Options, progress: &dyn Progress) -> anyhow::Result<()> {
     let profiles = ListenerProfiles::new(train, &catalog.vectors, &catalog.plays, users, config.seed);
     let meter = SessionMeter::new(Arc::clone(catalog), profiles);
     let mut played = Vec::new();
-    let asked = |name: &str| match options.policies.as_slice() {
-        _ if name == "random" || name == options.compare_with => true,
-        // The sequential model is not trained for this alone, and to plan by it takes long.
-        [] => name != BEAM && (name != GREEDY_SWM || config.user_model.kind == UserModelKind::Swm),
-        names => names.iter().any(|asked| asked == name),
-    };
-    for name in POLICIES.iter().filter(|name| asked(name)) {
-        let policy: Box<dyn Policy> = match (&oracle, *name) {
-            (Some(oracle), ORACLE_GREEDY) => Box::new(BeamPolicy::greedy(ORACLE_GREEDY, oracle.shallow_clone())),
-            (Some(oracle), ORACLE_BEAM) => {
-                let EvaluateSettings { beam_width, beam_depth, .. } = config.evaluate;
-                Box::new(BeamPolicy::new(ORACLE_BEAM, oracle.shallow_clone(), beam_width, beam_depth))
-            }
-            (None, ORACLE_GREEDY | ORACLE_BEAM) => continue,
-            (_, BEAM) => {
-                let EvaluateSettings { beam_width, beam_depth, .. } = config.evaluate;
-                let model = sequential(&config, &upstream, progress)?;
-                Box::new(BeamPolicy::new(BEAM, model, beam_width, beam_depth))
-            }
-            (_, GREEDY_SWM) => Box::new(greedy_swm(&config, &upstream, progress)?),
-            _ => policy(name, &upstream, &world, &folder)?,
-        };
+    for name in options.asked(&config) {
+        let policy = named_policy(name, &config, &upstream, &world, &folder, oracle.as_ref(), progress)?;
+        let Some(policy) = policy else { continue };
         let measure = |world: &World, session: &FinishedSession| meter.measure(world, session);
         let sessions = simulate_each(policy.as_ref(), &simulation, progress, &measure)?;
-        played.push(PlayedPolicy { policy: (*name).to_owned(), sessions });
+        played.push(PlayedPolicy { policy: name.to_owned(), sessions });
     }
     let groups = SessionGroups::new(&world, meter.profiles());
     let offered = offered_tracks(&world, simulation.sessions);
@@ -208,6 +208,16 @@ pub fn run(options: &Options, progress: &dyn Progress) -> anyhow::Result<()> {
 }
 
 impl Options {
+    /// The policies to play, in the order of the table.
+    fn asked(&self, config: &Config) -> impl Iterator<Item = &'static str> {
+        POLICIES.into_iter().filter(move |&name| match self.policies.as_slice() {
+            _ if name == "random" || name == self.compare_with => true,
+            // The sequential model is not trained for this alone, and to plan by it takes long.
+            [] => name != BEAM && (name != GREEDY_SWM || config.user_model.kind == UserModelKind::Swm),
+            names => names.iter().any(|asked| asked == name),
+        })
+    }
+
     /// Refuses policies that are not there, or not with these listeners.
     fn check(&self) -> anyhow::Result<()> {
         let named = self.policies.iter().map(|name| ("--policies", name));
@@ -224,6 +234,29 @@ impl Options {
         }
         Ok(())
     }
+}
+
+/// A policy by its name; none that knows the synthetic listeners' minds where they are not asked.
+fn named_policy(
+    name: &str,
+    config: &Config,
+    upstream: &Upstream,
+    world: &Arc<World>,
+    folder: &Path,
+    oracle: Option<&OracleListeners>,
+    progress: &dyn Progress,
+) -> anyhow::Result<Option<Box<dyn Policy>>> {
+    let EvaluateSettings { beam_width, beam_depth, .. } = config.evaluate;
+    Ok(Some(match (oracle, name) {
+        (Some(oracle), ORACLE_GREEDY) => Box::new(BeamPolicy::greedy(ORACLE_GREEDY, oracle.shallow_clone())),
+        (Some(oracle), ORACLE_BEAM) => {
+            Box::new(BeamPolicy::new(ORACLE_BEAM, oracle.shallow_clone(), beam_width, beam_depth))
+        }
+        (None, ORACLE_GREEDY | ORACLE_BEAM) => return Ok(None),
+        (_, BEAM) => Box::new(BeamPolicy::new(BEAM, sequential(config, upstream, progress)?, beam_width, beam_depth)),
+        (_, GREEDY_SWM) => Box::new(greedy_swm(config, upstream, progress)?),
+        _ => policy(name, upstream, world, folder)?,
+    }))
 }
 
 /// Greedy by the sequential model of the run's users.

@@ -9,8 +9,12 @@ use listening_data::{
 use listening_models::features::TrackTotals;
 use listening_models::track_embeddings::TrackVectors;
 use listening_models::user_response::{ContextualModel, ResponseModel};
-use listening_models::{PreparedData, SessionStarts, SessionStates, StartBuilder, TimeSplit, find_device, prepare};
+use listening_models::{
+    PreparedData, RecordedSessions, SessionStarts, SessionStates, StartBuilder, TimeSplit, find_device, prepare,
+    prepare_recorded,
+};
 use playlist_envs::{Catalog, Listeners, ModelledListeners, World, WorldSettings};
+use serde::Serialize;
 use tch::Device;
 
 use super::stage::{self, StageNote, fingerprint};
@@ -36,6 +40,12 @@ pub struct PreparedLogs {
     pub data: PreparedData,
     fingerprint: String,
     states: UserStateSource,
+}
+
+/// What recorded sessions are taken.
+#[derive(Serialize)]
+struct RecordedSettings {
+    sessions: usize,
 }
 
 /// Everything upstream of an agent.
@@ -106,9 +116,52 @@ impl PreparedLogs {
         }
     }
 
+    /// About `wanted` of the held-out sessions whose candidate pools and propensities were logged.
+    pub fn recorded_sessions(
+        &self,
+        config: &Config,
+        wanted: usize,
+        notes: &mut Vec<StageNote>,
+        progress: &dyn Progress,
+    ) -> anyhow::Result<Arc<RecordedSessions>> {
+        if self.dataset.manifest().pools == 0 {
+            let path = self.dataset.path().display();
+            let problem = format!(
+                "--listeners logged: {path} tells no candidate pools, so that nobody knows what else could have been \
+                 played; import a log with pools, or use another place to compare policies"
+            );
+            return Err(UsageError(problem).into());
+        }
+        let settings = RecordedSettings { sessions: wanted };
+        let mark = fingerprint("recorded-sessions-1", &settings, &self.fingerprint)?;
+        let folder = stage::run(&config.artifacts, "recorded-sessions", &mark, &settings, notes, |folder| {
+            let (vectors, totals) = (&self.catalog.vectors, &self.data.totals);
+            // The pools are those of the log: no bank of candidates is needed.
+            let builder = StartBuilder::new(vectors, &self.catalog.artists, totals, 0, config.seed);
+            let mut states = self.session_states(config)?;
+            prepare_recorded(&self.dataset, &self.split, &mut *states, &builder, wanted, folder, progress)?;
+            Ok(())
+        })?;
+        Ok(Arc::new(RecordedSessions::open(&folder)?))
+    }
+
+    /// A world whose sessions are recorded ones.
+    pub fn recorded_world(
+        &self,
+        settings: WorldSettings,
+        recorded: &Arc<RecordedSessions>,
+        seed: u64,
+    ) -> anyhow::Result<Arc<World>> {
+        let world = World::of_recorded(Arc::clone(&self.catalog), Arc::clone(recorded), settings, seed)?;
+        self.with_user_states(world)
+    }
+
     /// A world over session starts.
     pub fn world(&self, settings: WorldSettings, starts: Arc<SessionStarts>, seed: u64) -> anyhow::Result<Arc<World>> {
-        let world = World::new(Arc::clone(&self.catalog), starts, settings, seed)?;
+        self.with_user_states(World::new(Arc::clone(&self.catalog), starts, settings, seed)?)
+    }
+
+    fn with_user_states(&self, world: World) -> anyhow::Result<Arc<World>> {
         Ok(Arc::new(match &self.states {
             UserStateSource::Mean(_) => world,
             UserStateSource::Trained { encoders, .. } => world.with_user_state(encoders.another())?,
@@ -164,7 +217,7 @@ pub fn dataset(config: &Config, notes: &mut Vec<StageNote>, progress: &dyn Progr
     let path: PathBuf = match data.source {
         DataSource::Dataset => data.paths.first().cloned().unwrap_or_default(),
         DataSource::Synthetic => {
-            let mark = fingerprint("synthetic-2", &(&data.synthetic, data.rules, config.seed), "")?;
+            let mark = fingerprint("synthetic-3", &(&data.synthetic, data.rules, config.seed), "")?;
             make(notes, &mark, &|out| {
                 synthesize(&data.synthetic, &data.rules, config.seed, out, progress)?;
                 Ok(())

@@ -74,6 +74,11 @@ fn bytes(value: f64) -> String {
     }
 }
 
+/// A p-value; below one in a thousand, its size does not matter.
+pub fn p_value(value: f64) -> String {
+    if value < 0.001 { "< 0.001".to_owned() } else { format!("{value:.3}") }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

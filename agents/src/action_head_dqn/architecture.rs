@@ -15,6 +15,8 @@ pub(crate) struct Architecture {
     pub(crate) layer_norm: bool,
     /// Whether Q is the value of the state and the advantage of the candidate.
     pub(crate) dueling: bool,
+    /// Whether candidates are seen in relation to user and session.
+    pub(crate) candidate_features: bool,
     /// Quantiles of the return per candidate; 0 for its mean alone.
     pub(crate) quantiles: usize,
 }
@@ -26,6 +28,7 @@ impl Architecture {
             hidden: settings.hidden.clone(),
             layer_norm: settings.layer_norm,
             dueling: settings.dueling,
+            candidate_features: settings.candidate_features,
             quantiles: settings.quantiles,
         }
     }
@@ -47,6 +50,7 @@ impl Architecture {
             ("hidden_widths".into(), SavedTensor::integers(&[hidden.len()], &hidden).into_owned()),
             ("layer_norm".into(), SavedTensor::number(u32::from(self.layer_norm))),
             ("dueling".into(), SavedTensor::number(u32::from(self.dueling))),
+            ("candidate_features".into(), SavedTensor::number(u32::from(self.candidate_features))),
             ("quantiles".into(), SavedTensor::number(self.quantiles as u32)),
         ]
     }
@@ -65,6 +69,7 @@ impl Architecture {
             hidden: find("hidden_widths")?.iter().map(|&width| width as usize).collect(),
             layer_norm: find("layer_norm")?[0] == 1,
             dueling: find("dueling")?[0] == 1,
+            candidate_features: find("candidate_features")?[0] == 1,
             quantiles: find("quantiles")?[0] as usize,
         })
     }

@@ -53,6 +53,7 @@ pub(crate) struct QLayers {
     advantage: Stream,
     /// Where dueling: the stream of V.
     value: Option<Stream>,
+    candidate_features: bool,
 }
 
 /// What goes through the network at once: rows, each a candidate in a state.
@@ -111,7 +112,8 @@ impl QNetwork {
         let advantage = Stream::new(&mut parameters, ["hidden", "value"], architecture)?;
         let names = ["state_hidden", "state_value"];
         let value = architecture.dueling.then(|| Stream::new(&mut parameters, names, architecture)).transpose()?;
-        Ok(Self { parameters, layers: QLayers { state, track, candidate, norm, advantage, value } })
+        let candidate_features = architecture.candidate_features;
+        Ok(Self { parameters, layers: QLayers { state, track, candidate, norm, advantage, value, candidate_features } })
     }
 
     pub(crate) fn load(&mut self, file: &TensorFile, prefix: &str) -> Result<()> {
@@ -129,12 +131,18 @@ impl QLayers {
             norm: self.norm.as_ref().map(LayerNorm::shallow_clone),
             advantage: self.advantage.shallow_clone(),
             value: self.value.as_ref().map(Stream::shallow_clone),
+            candidate_features: self.candidate_features,
         }
     }
 
     /// Whether rows need [`Rows::mean_candidate`].
     pub(crate) fn dueling(&self) -> bool {
         self.value.is_some()
+    }
+
+    /// Whether rows have candidate features; else these are 0.
+    pub(crate) fn sees_candidates(&self) -> bool {
+        self.candidate_features
     }
 
     /// `[tracks, track features]` to the first layer's part of the tracks.

@@ -89,13 +89,14 @@ impl Scorer {
     }
 
     /// Gathers a session: rows for all candidates that remain, or for the chosen one.
-    fn push(&mut self, world: &World, index: usize, view: &SessionView<'_>, chosen: Option<u16>, dueling: bool) {
+    fn push(&mut self, world: &World, index: usize, view: &SessionView<'_>, chosen: Option<u16>, layers: &QLayers) {
+        let dueling = layers.dueling();
         self.observer.observe(world, view);
         self.observer.write_state(world, view, &mut self.states);
         let first = self.places.len();
         match chosen {
-            Some(place) if !dueling => self.push_row(world, view, place),
-            _ => view.remaining().for_each(|place| self.push_row(world, view, place)),
+            Some(place) if !dueling => self.push_row(world, view, place, layers),
+            _ => view.remaining().for_each(|place| self.push_row(world, view, place, layers)),
         }
         if dueling {
             self.push_means(world, first);
@@ -106,8 +107,12 @@ impl Scorer {
         self.ends.push((index, self.places.len()));
     }
 
-    fn push_row(&mut self, world: &World, view: &SessionView<'_>, place: u16) {
-        self.observer.write_candidate(world, view, place, &mut self.candidates);
+    fn push_row(&mut self, world: &World, view: &SessionView<'_>, place: u16, layers: &QLayers) {
+        if layers.sees_candidates() {
+            self.observer.write_candidate(world, view, place, &mut self.candidates);
+        } else {
+            self.candidates.resize(self.candidates.len() + CANDIDATE_FEATURES, 0.0);
+        }
         self.tracks.push(i64::from(view.track(world, place)));
         self.state_rows.push(self.ends.len() as i64);
         self.places.push(place);
@@ -174,7 +179,7 @@ impl Scorer {
         self.clear();
         let mut sessions = sessions.peekable();
         while let Some((index, view)) = sessions.next() {
-            self.push(world, index, &view, None, layers.dueling());
+            self.push(world, index, &view, None, layers);
             let full = self.places.len() >= ROWS;
             if (full || sessions.peek().is_none()) && !self.places.is_empty() {
                 let values = tch::no_grad(|| -> Result<Vec<f32>> {
@@ -200,7 +205,7 @@ impl Scorer {
     ) -> Result<Tensor> {
         self.clear();
         for (index, (view, place)) in chosen.enumerate() {
-            self.push(world, index, &view, Some(place), layers.dueling());
+            self.push(world, index, &view, Some(place), layers);
         }
         self.evaluate(layers, None)
     }
@@ -286,6 +291,31 @@ mod tests {
                     );
                 }
             }
+        }
+    }
+
+    /// Without candidate features, tracks alone tell candidates apart: whatever their relation to user and session.
+    #[test]
+    fn candidate_features_can_be_left_out() {
+        let folder = tempfile::tempdir().unwrap();
+        let (world, _) = small_world(folder.path(), 30, WorldSettings::default(), 1).unwrap();
+        let session = FinishedSession {
+            number: 0,
+            start: 3,
+            pool: (0..20).collect(),
+            played: vec![4],
+            responses: vec![PlayResponses::default()],
+            rewards: vec![0.0],
+            states: Vec::new(),
+            terminated: false,
+        };
+        for candidate_features in [true, false] {
+            let settings = AgentSettings { candidate_features, ..AgentSettings::default() };
+            let network = QNetwork::new(&Shape::new(&world, &Architecture::new(&settings)), 1, Device::Cpu).unwrap();
+            let mut scorer = Scorer::new(&world, Device::Cpu).unwrap();
+            scorer.push(&world, 0, &session.view(), None, &network.layers);
+            assert_eq!(scorer.candidates.len(), 19 * CANDIDATE_FEATURES);
+            assert_eq!(scorer.candidates.iter().any(|&feature| feature != 0.0), candidate_features);
         }
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Target of a transition at position t with n steps of reward (n_step, or fewer where the session ends before):
 //! y = sum_{k<n} gamma^k r_{t+k} + gamma^n (1 - terminated) Q'(s_{t+n}, argmax_a Q(s_{t+n}, a)), where a runs over the
-//! candidates that remain at t + n and Q' is the target network (double DQN). A session that was truncated bootstraps
+//! candidates that remain at t + n and Q' is the target network (double DQN; where that is off, Q' chooses too). A session that was truncated bootstraps
 //! from its final state; only the listener's leaving stops it. Where nothing remains, the future is worth 0. Where the
 //! network gives quantiles, so many targets are made of those of Q', each as above.
 
@@ -22,6 +22,7 @@ const PARTS: usize = 2;
 pub(super) struct Targets {
     gamma: f32,
     n_step: usize,
+    double: bool,
     /// Targets per transition.
     outputs: usize,
     threads: usize,
@@ -34,8 +35,8 @@ impl Targets {
     /// Targets by these settings, `outputs` per transition; `scorer` names catalog and device.
     pub(super) fn new(settings: &AgentSettings, outputs: usize, scorer: &Scorer, threads: usize) -> Self {
         let part_scorers = (0..PARTS).map(|_| scorer.another()).collect();
-        let AgentSettings { gamma, n_step, .. } = *settings;
-        Self { gamma, n_step, outputs, threads, scorer: scorer.another(), part_scorers }
+        let AgentSettings { gamma, n_step, double, .. } = *settings;
+        Self { gamma, n_step, double, outputs, threads, scorer: scorer.another(), part_scorers }
     }
 
     /// The targets of a batch, transition by transition.
@@ -59,7 +60,7 @@ impl Targets {
         if bootstraps.is_empty() {
             return Ok(targets);
         }
-        let best = self.best_next(world, online, &bootstraps)?;
+        let best = self.best_next(world, if self.double { online } else { target }, &bootstraps)?;
         let chosen = bootstraps.iter().zip(best).map(|(&(_, view), best)| (view, best));
         let returns = tch::no_grad(|| self.scorer.score_chosen(target, world, chosen))?;
         let returns = Vec::<f32>::try_from(returns.f_reshape([-1])?)?;
@@ -72,10 +73,10 @@ impl Targets {
         Ok(targets)
     }
 
-    /// The remaining candidate of highest online Q in each of these states.
-    fn best_next(&mut self, world: &World, online: &QLayers, states: &[(usize, SessionView<'_>)]) -> Result<Vec<u16>> {
+    /// The remaining candidate of highest Q by a network in each of these states.
+    fn best_next(&mut self, world: &World, layers: &QLayers, states: &[(usize, SessionView<'_>)]) -> Result<Vec<u16>> {
         let rows = states.iter().map(|(_, view)| view.pool.len() - view.position()).sum();
-        let parts = self.scorer.track_parts(online, rows)?;
+        let parts = self.scorer.track_parts(layers, rows)?;
         let mut best = vec![0; states.len()];
         let size = states.len().div_ceil(PARTS);
         let score = |scorer: &mut Scorer,
@@ -89,7 +90,7 @@ impl Targets {
             })
         };
         let work: Vec<_> = self.part_scorers.iter_mut().zip(states.chunks(size)).zip(best.chunks_mut(size)).collect();
-        let handles = || (online.shallow_clone(), parts.shallow_clone());
+        let handles = || (layers.shallow_clone(), parts.shallow_clone());
         if self.threads > 1 {
             std::thread::scope(|scope| {
                 let score = &score;

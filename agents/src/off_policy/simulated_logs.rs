@@ -4,14 +4,13 @@
 use std::sync::Arc;
 
 use listening_data::Progress;
-use playlist_envs::{SimulatedEnv, StepBatch, VecEnv};
+use playlist_envs::{SimulatedEnv, VecEnv};
 use serde::{Deserialize, Serialize};
 
+use super::logged_steps::{Evaluated, Logged, PARALLEL_SESSIONS, logged_steps};
 use super::{LoggedStep, OffPolicyEstimator, estimate_off_policy};
 use crate::policies::{GreedyPolicy, MixedPolicy, RandomPolicy};
 use crate::{Estimate, Policy, Result, SessionOutcome, Simulation, simulate};
-
-const PARALLEL_SESSIONS: usize = 128;
 
 /// How logs are made, and what is estimated from them.
 pub struct LogTrial<'a> {
@@ -102,51 +101,23 @@ impl LogTrial<'_> {
         let parallel = PARALLEL_SESSIONS.min(self.sessions as usize);
         let listeners = self.simulation.listeners.another();
         let mut env = SimulatedEnv::new(Arc::clone(world), listeners, parallel, first, 1)?;
-        let mut under_way: Vec<Vec<LoggedStep>> = vec![Vec::new(); parallel];
-        let mut done: Vec<Vec<LoggedStep>> = vec![Vec::new(); self.sessions as usize];
-        let (mut left, mut wanted, mut played) = (self.sessions, Vec::new(), Vec::new());
-        let mut step = StepBatch::default();
-        while left > 0 {
-            policy.choose(world, env.sessions(), &mut wanted)?;
-            RandomPolicy.choose(world, env.sessions(), &mut played)?;
-            let mut numbers = Vec::with_capacity(parallel);
-            for (index, steps) in under_way.iter_mut().enumerate() {
-                let view = env.sessions().view(index);
-                let expected = self.model.expected_of(world, env.sessions(), index)?;
-                let open: Vec<u16> = view.remaining().collect();
-                let even = 1.0 / open.len() as f64;
-                let share = f64::from(self.random_share);
-                let value = |place: u32| f64::from(expected[place as usize]);
-                let mean = open.iter().map(|&place| value(u32::from(place))).sum::<f64>() * even;
-                let next = (1.0 - share) * value(wanted[index]) + share * mean;
-                // The model supposes that all tracks to come are worth as much as the next.
-                let later = (world.settings.max_length.min(view.pool.len()) - view.position() - 1) as f64 * next;
-                let is_wanted = if wanted[index] == played[index] { 1.0 - share } else { 0.0 };
-                steps.push(LoggedStep {
-                    reward: 0.0,
-                    propensity: even,
-                    probability: is_wanted + share * even,
-                    action_value: value(played[index]) + later,
-                    state_value: next + later,
-                });
-                numbers.push(view.number);
-            }
-            env.step(&played, &mut step)?;
-            for (index, steps) in under_way.iter_mut().enumerate() {
-                if let Some(last) = steps.last_mut() {
-                    last.reward = f64::from(step.rewards[index]);
-                }
-                if step.terminated[index] || step.truncated[index] {
-                    let steps = std::mem::take(steps);
-                    // Sessions begun to keep the batch full belong to another log.
-                    if let Some(place) = done.get_mut((numbers[index] - first) as usize) {
-                        *place = steps;
-                        left -= 1;
-                    }
-                }
-            }
-        }
-        Ok(done)
+        let (random_share, model) = (self.random_share, &mut self.model);
+        let mut evaluated = Evaluated { policy, random_share, model };
+        logged_steps(&mut env, &mut AtRandom, &mut evaluated, first, self.sessions as usize)
+    }
+}
+
+/// Tracks chosen evenly from those that remain.
+struct AtRandom;
+
+impl Logged for AtRandom {
+    fn next(&mut self, env: &SimulatedEnv, played: &mut Vec<u32>, propensities: &mut Vec<f64>) -> Result<()> {
+        let sessions = env.sessions();
+        RandomPolicy.choose(env.world(), sessions, played)?;
+        let views = (0..sessions.len()).map(|index| sessions.view(index));
+        propensities.clear();
+        propensities.extend(views.map(|view| 1.0 / (view.pool.len() - view.position()) as f64));
+        Ok(())
     }
 }
 

@@ -51,6 +51,9 @@ pub struct Manifest {
     pub plays: u64,
     /// Likes, dislikes and the like.
     pub feedback: u64,
+    /// Sessions whose candidate pool was recorded; none in datasets written before pools were.
+    #[serde(default)]
+    pub pools: u64,
     /// Length of the vectors that the source gives for tracks; 0 where it gives none.
     pub audio_vector_dimension: u64,
     /// Shares of the responses among all plays.

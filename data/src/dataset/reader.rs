@@ -110,6 +110,21 @@ impl Dataset {
         }))
     }
 
+    /// The recorded candidate pools, in order of their sessions' numbers, read row group by row group.
+    pub fn pools(&self) -> Result<impl Iterator<Item = Result<RecordedPool>> + use<>> {
+        let path = self.path.join(POOLS_FILE);
+        let table = if self.manifest.pools > 0 { Some(TableReader::open(&path, POOLS)?) } else { None };
+        let tracks = self.manifest.tracks;
+        let groups = table.as_ref().map_or(0, TableReader::row_groups);
+        Ok((0..groups).flat_map(move |group| {
+            let read = table.as_ref().map_or(Ok(Vec::new()), |table| read_pools(&path, table, group, tracks));
+            match read {
+                Ok(pools) => pools.into_iter().map(Ok).collect::<Vec<_>>(),
+                Err(error) => vec![Err(error)],
+            }
+        }))
+    }
+
     /// The vectors that the source gives for tracks, row group by row group: gives each track and its vector to `take`.
     pub fn audio_vectors(&self, mut take: impl FnMut(u32, &[f32])) -> Result<()> {
         let dimension = self.manifest.audio_vector_dimension as usize;
@@ -148,6 +163,15 @@ impl Dataset {
             next_session: 0,
         })
     }
+}
+
+/// The tracks that a logged session was chosen from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecordedPool {
+    /// The session's number.
+    pub session: u64,
+    /// Different tracks.
+    pub tracks: Vec<u32>,
 }
 
 /// A session with its number in the dataset.
@@ -285,6 +309,25 @@ fn read_feedback(path: &Path, table: &TableReader, group: usize, users: u64, tra
             })
         })
         .collect()
+}
+
+fn read_pools(path: &Path, table: &TableReader, group: usize, tracks: u64) -> Result<Vec<RecordedPool>> {
+    let bad = || {
+        DataError::bad_file(path, "must hold known tracks in order of their sessions' numbers", "import the logs again")
+    };
+    let mut columns = Columns { path, columns: table.read(group)?.into_iter() };
+    let (sessions, track_column) = (columns.longs()?, columns.ints()?);
+    let mut pools: Vec<RecordedPool> = Vec::new();
+    for (session, track) in sessions.into_iter().zip(track_column) {
+        let session = session.ok_or_else(bad)? as u64;
+        let track = track.map(|track| track as u32).filter(|&track| u64::from(track) < tracks).ok_or_else(bad)?;
+        match pools.last_mut() {
+            Some(last) if last.session == session => last.tracks.push(track),
+            Some(last) if last.session > session => return Err(bad()),
+            _ => pools.push(RecordedPool { session, tracks: vec![track] }),
+        }
+    }
+    Ok(pools)
 }
 
 /// Takes columns one after the other, by type.

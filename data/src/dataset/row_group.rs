@@ -103,6 +103,11 @@ impl SessionTables {
         if self.pending_plays.len() >= GROUP_PLAYS { self.end_group() } else { Ok(()) }
     }
 
+    /// Sessions so far.
+    pub(super) fn sessions(&self) -> u64 {
+        self.written.sessions + self.pending_sessions.len() as u64
+    }
+
     fn end_group(&mut self) -> Result<()> {
         if self.pending_sessions.is_empty() {
             return Ok(());

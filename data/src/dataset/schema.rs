@@ -9,6 +9,7 @@ pub(super) const USERS_FILE: &str = "users.parquet";
 pub(super) const SESSIONS_FILE: &str = "sessions.parquet";
 pub(super) const PLAYS_FILE: &str = "plays.parquet";
 pub(super) const FEEDBACK_FILE: &str = "feedback.parquet";
+pub(super) const POOLS_FILE: &str = "pools.parquet";
 pub(super) const AUDIO_VECTORS_FILE: &str = "audio_vectors.parquet";
 pub(super) const MANIFEST_FILE: &str = "dataset.json";
 
@@ -72,6 +73,11 @@ pub(super) const FEEDBACK: &str = "message feedback {
     required binary kind (utf8);
 }";
 
+pub(super) const POOLS: &str = "message pools {
+    required int64 session;
+    required int32 track (integer(32, false));
+}";
+
 /// One column per element of the vectors.
 pub(super) fn audio_vectors_schema(dimension: usize) -> String {
     let elements: String = (0..dimension).map(|element| format!("required float value_{element}; ")).collect();
@@ -89,6 +95,7 @@ pub(super) fn layout(schema: &str) -> parquet::errors::Result<Arc<TableLayout>> 
     let differences: &[&str] = match schema {
         PLAYS => &["session", "position", "track", "ms_played", "skip_step"],
         SESSIONS => &["session", "plays", "hour", "weekday"],
+        POOLS => &["session", "track"],
         CATALOG => &["duration_ms"],
         _ => &[],
     };

@@ -59,8 +59,14 @@ fn what_is_written_is_read() {
     // More plays than one row group holds.
     let sessions: Vec<Session> =
         (0..70).map(|i| session(i / 40, i64::from(i) * 1_000_000, 1 + 37 * i as usize)).collect();
-    for session in &sessions {
+    // Every third session has a pool.
+    let pool = |number: usize| [1, 2, 0][..1 + number % 2 + number % 5 / 4].to_vec();
+    assert!(writer.write_pool(&[1]).is_err(), "a pool without a session");
+    for (number, session) in sessions.iter().enumerate() {
         writer.write_session(session).unwrap();
+        if number % 3 == 0 {
+            writer.write_pool(&pool(number)).unwrap();
+        }
     }
     assert!(!path.exists(), "the dataset appears only when finished");
     let manifest = writer.finish(&catalog(), &users(), &SourceInfo::new("test")).unwrap();
@@ -71,6 +77,9 @@ fn what_is_written_is_read() {
     let read: Vec<LoggedSession> = dataset.sessions().unwrap().map(|s| s.unwrap()).collect();
     assert!(read.iter().enumerate().all(|(index, logged)| logged.number == index as u64));
     assert!(read.into_iter().map(|logged| logged.session).eq(sessions));
+    let recorded = (0..70).step_by(3).map(|n| RecordedPool { session: n as u64, tracks: pool(n) });
+    assert!(dataset.pools().unwrap().map(|pool| pool.unwrap()).eq(recorded));
+    assert_eq!(manifest.pools, 24);
     assert!(DatasetWriter::create(&path).err().unwrap().to_string().contains("exists already"));
 }
 

@@ -28,6 +28,9 @@ pub struct DatasetWriter {
     feedback: Option<TableWriter>,
     pending_feedback: Vec<Feedback>,
     feedback_written: u64,
+    pools: Option<TableWriter>,
+    pending_pools: Vec<(u64, u32)>,
+    pools_written: u64,
     audio_vectors: Option<(TableWriter, usize)>,
     pending_vectors: Vec<(u32, Vec<f32>)>,
     last: Option<(u32, i64)>,
@@ -56,6 +59,9 @@ impl DatasetWriter {
             feedback: None,
             pending_feedback: Vec::new(),
             feedback_written: 0,
+            pools: None,
+            pending_pools: Vec::new(),
+            pools_written: 0,
             audio_vectors: None,
             pending_vectors: Vec::new(),
             last: None,
@@ -81,6 +87,16 @@ impl DatasetWriter {
         }
         self.last = Some(key);
         self.tables.push(user, start_ms, context, plays)
+    }
+
+    /// Adds the candidate pool that the session written last was chosen from: different tracks, in any order.
+    pub fn write_pool(&mut self, tracks: &[u32]) -> Result<()> {
+        let Some(session) = self.tables.sessions().checked_sub(1) else {
+            return Err(self.fault("a pool must follow its session"));
+        };
+        self.pending_pools.extend(tracks.iter().map(|&track| (session, track)));
+        self.pools_written += 1;
+        if self.pending_pools.len() >= GROUP_ROWS { self.flush_pools() } else { Ok(()) }
     }
 
     /// Adds the sessions of one row group, whose plays, so many, `columns` makes on another thread. Sessions come in
@@ -161,6 +177,19 @@ impl DatasetWriter {
         self.feedback.as_mut().map_or(Ok(()), |table| table.write(&columns))
     }
 
+    /// A pool's tracks stay in one row group.
+    fn flush_pools(&mut self) -> Result<()> {
+        let pools = std::mem::take(&mut self.pending_pools);
+        if self.pools.is_none() {
+            self.pools = Some(table(&self.folder.path(POOLS_FILE), POOLS)?);
+        }
+        let columns = [
+            ColumnValues::Long(Values::required(pools.iter().map(|&(session, _)| session as i64))),
+            ColumnValues::Int(Values::required(pools.iter().map(|&(_, track)| track as i32))),
+        ];
+        self.pools.as_mut().map_or(Ok(()), |table| table.write(&columns))
+    }
+
     fn flush_vectors(&mut self) -> Result<()> {
         let vectors = std::mem::take(&mut self.pending_vectors);
         let Some((table, dimension)) = &mut self.audio_vectors else { return Ok(()) };
@@ -192,6 +221,9 @@ impl DatasetWriter {
         if !self.pending_feedback.is_empty() {
             self.flush_feedback()?;
         }
+        if !self.pending_pools.is_empty() {
+            self.flush_pools()?;
+        }
         self.flush_vectors()?;
         if self.last.is_some_and(|(user, _)| u64::from(user) >= self.users_written) {
             return Err(self.fault("a session names a user that was not written"));
@@ -199,7 +231,7 @@ impl DatasetWriter {
         let catalog_path = self.folder.path(CATALOG_FILE);
         let tables = self.tables;
         let (vectors, audio_vector_dimension) = self.audio_vectors.unzip();
-        let others = [Some(self.users), self.feedback, vectors];
+        let others = [Some(self.users), self.feedback, self.pools, vectors];
         // The last plays are encoded, and the disk takes them and the small tables, while the catalog is made.
         let ((sessions, others), catalog) = at_once(
             || at_once(|| tables.finish(), || others.into_iter().flatten().map(TableWriter::close).collect()),
@@ -216,6 +248,7 @@ impl DatasetWriter {
             sessions: written.sessions,
             plays: written.plays,
             feedback: self.feedback_written,
+            pools: self.pools_written,
             audio_vector_dimension: audio_vector_dimension.unwrap_or(0) as u64,
             responses: written.tally.shares(),
             fingerprint: fingerprint_of_text(&fingerprints),

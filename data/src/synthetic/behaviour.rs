@@ -72,6 +72,14 @@ impl Behaviour {
         }
     }
 
+    /// The tracks that are left of the pool of a shuffled session; none of others.
+    pub(super) fn pool(&self) -> &[u32] {
+        match self {
+            Self::Shuffled { remaining } => remaining,
+            Self::OwnChoice { .. } | Self::Radio { .. } => &[],
+        }
+    }
+
     /// The next track, with its propensity where known; nothing where there is no track left.
     pub(super) fn next(
         &mut self,

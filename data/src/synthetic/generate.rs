@@ -39,6 +39,12 @@ impl SyntheticSource {
 
 const FORMAT: &str = "synthetic";
 
+/// A logged session, and the pool that it was drawn from; empty where there was none.
+struct RecordedSession {
+    session: Session,
+    pool: Vec<u32>,
+}
+
 /// Writes a dataset of synthetic listeners to `out`, which must not exist.
 ///
 /// The data are a pure function of settings, rules and seed, and a listener's data do not depend on how many
@@ -54,8 +60,12 @@ pub fn synthesize(
     rules.validate()?;
     let world = SyntheticWorld::new(config, seed)?;
     let mut writer = DatasetWriter::create(out)?;
-    world.histories(rules, progress, |_, sessions| {
-        sessions.iter().try_for_each(|session| writer.write_session(session))
+    let work = |number| world.recorded_history(rules, number);
+    world.for_each_listener("synthesize", progress, work, |_, sessions: Vec<RecordedSession>| {
+        sessions.iter().try_for_each(|RecordedSession { session, pool }| {
+            writer.write_session(session)?;
+            if pool.is_empty() { Ok(()) } else { writer.write_pool(pool) }
+        })
     })?;
     let users: Vec<User> =
         (0..config.size.users).map(|number| User { id: format!("synthetic:listener:{number:06}") }).collect();
@@ -105,11 +115,22 @@ impl SyntheticWorld {
 
     /// All logged sessions of one listener, in order: a pure function of settings, rules, seed and number.
     pub fn history(&self, rules: &SessionRules, number: u32) -> Vec<Session> {
+        self.recorded_history(rules, number).into_iter().map(|recorded| recorded.session).collect()
+    }
+
+    /// The same with the pools that shuffled sessions were drawn from.
+    fn recorded_history(&self, rules: &SessionRules, number: u32) -> Vec<RecordedSession> {
         let mut sessions = Vec::new();
         self.for_each_start(rules, number, |listener, context, mut rng| {
-            let session = self.session_in(rules, listener, context, &mut rng, &mut |_, _, _| ());
+            let mut pool = Vec::new();
+            let mut watch = |behaviour: &Behaviour, _: &Listener, state: &SessionState| {
+                if state.position() == 0 {
+                    pool = behaviour.pool().to_vec();
+                }
+            };
+            let session = self.session_in(rules, listener, context, &mut rng, &mut watch);
             if !session.plays.is_empty() {
-                sessions.push(session);
+                sessions.push(RecordedSession { session, pool });
             }
         });
         sessions

@@ -123,6 +123,19 @@ fn what_is_written_is_the_listeners_history_however_many_there_are() {
     let written: Vec<_> = dataset.sessions().unwrap().map(|logged| logged.unwrap().session).collect();
     let world = SyntheticWorld::new(&small(9_999), 5).unwrap();
     assert!(written.iter().cloned().eq((0..20).flat_map(|number| world.history(&rules, number))));
+    let mut pools = dataset.pools().unwrap().map(|pool| pool.unwrap()).peekable();
+    let mut shuffled = 0;
+    for (number, session) in written.iter().enumerate() {
+        if session.context.behaviour_policy == Some(BehaviourPolicy::Shuffled) {
+            let pool = pools.next_if(|pool| pool.session == number as u64).unwrap().tracks;
+            for (position, play) in session.plays.iter().enumerate() {
+                assert_eq!(play.propensity, Some(1.0 / (pool.len() - position) as f32), "session {number}");
+                assert!(pool.contains(&play.track));
+            }
+            shuffled += 1;
+        }
+    }
+    assert!(shuffled > 10 && pools.next().is_none() && manifest.pools == shuffled);
     assert_eq!(dataset.catalog().unwrap(), world.tracks());
     assert_eq!(manifest.source.format, "synthetic");
     assert_eq!(manifest.source.details["seed"], 5);

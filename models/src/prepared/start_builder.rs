@@ -30,6 +30,25 @@ impl Moment<'_> {
         write_context(&self.session.context, &mut features[state + SLOW_FEATURES..]);
         features
     }
+
+    /// The session start of the moment with these candidates.
+    fn start(&self, user: u32, number: u64, tracks: Vec<u32>) -> SessionStart {
+        let mut relations = vec![0.0; tracks.len() * RELATION_FEATURES];
+        for (&track, features) in tracks.iter().zip(relations.chunks_exact_mut(RELATION_FEATURES)) {
+            self.relations.write(track, features);
+        }
+        let state = &self.state;
+        SessionStart {
+            user,
+            logged_session: number as u32,
+            session_features: self.session_features(),
+            track_direction: state.direction.to_vec(),
+            memory: state.memory.to_vec(),
+            gap_hours: state.gap_hours,
+            tracks,
+            relations,
+        }
+    }
 }
 
 /// One session start, as it is stored.
@@ -139,26 +158,26 @@ impl<'a> StartBuilder<'a> {
         for source in [theme, own, nearest] {
             tracks.extend(self.filled(source, &mut rng));
         }
-        let mut relations = vec![0.0; tracks.len() * RELATION_FEATURES];
-        for (&track, features) in tracks.iter().zip(relations.chunks_exact_mut(RELATION_FEATURES)) {
-            moment.relations.write(track, features);
-        }
-        let mut session_features = moment.session_features();
+        let mut start = moment.start(user, number, tracks);
         if self.totals.with_propensity > 0 {
-            let at = session_features.len() - CONTEXT_FEATURES;
-            write_context(&chosen_for(&moment.session.context), &mut session_features[at..]);
+            let at = start.session_features.len() - CONTEXT_FEATURES;
+            write_context(&chosen_for(&moment.session.context), &mut start.session_features[at..]);
         }
-        let state = &moment.state;
-        SessionStart {
-            user,
-            logged_session: number as u32,
-            session_features,
-            track_direction: state.direction.to_vec(),
-            memory: state.memory.to_vec(),
-            gap_hours: state.gap_hours,
-            tracks,
-            relations,
-        }
+        start
+    }
+
+    /// The session start of a moment with a pool that was recorded: it takes the first slots, in its order; the other
+    /// slots, of `slots`, repeat its first track.
+    pub(super) fn build_for_pool(
+        &self,
+        moment: &Moment<'_>,
+        user: u32,
+        number: u64,
+        pool: &[u32],
+        slots: usize,
+    ) -> SessionStart {
+        let filling = std::iter::repeat(pool[0]);
+        moment.start(user, number, pool.iter().copied().chain(filling).take(slots).collect())
     }
 
     /// The track that a theme grows around: one of the user's, or a popular one. Only tracks with a vector have

@@ -10,7 +10,7 @@ use playlist_agents::{
 };
 use playlist_pictures::{Histogram, Page};
 
-use crate::tables::{Columns, count, estimate, number, optional_share, section};
+use crate::tables::{Columns, count, estimate, number, optional_share, p_value, section};
 
 /// Measures that have no column of their own kind among the counts of `sessions.csv`.
 const MEASURED: [Measure; 6] = [
@@ -100,10 +100,6 @@ fn played(comparison: &Comparison) -> Columns {
 
 fn missing() -> String {
     "-".to_owned()
-}
-
-fn p_value(value: f64) -> String {
-    if value < 0.001 { "< 0.001".to_owned() } else { format!("{value:.3}") }
 }
 
 /// Writes everything into a folder.

@@ -9,7 +9,7 @@ fn input(rows: i64, columns: i64, phase: f64) -> Tensor {
 }
 
 fn network(layer_norm: bool, dueling: bool, quantiles: usize) -> QNetwork {
-    let architecture = Architecture { hidden: vec![6, 4], layer_norm, dueling, quantiles };
+    let architecture = Architecture { hidden: vec![6, 4], layer_norm, dueling, candidate_features: true, quantiles };
     let mut network = QNetwork::new(&Shape { state: 7, track: 5, architecture }, 3, Device::Cpu).unwrap();
     // Gains and biases that are neither 1 nor 0.
     let fill = |(place, tensor): (usize, &Tensor)| match tensor.dim() {

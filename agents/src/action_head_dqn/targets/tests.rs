@@ -89,11 +89,12 @@ fn only_termination_and_an_empty_pool_stop_the_bootstrap() {
     }
 }
 
-/// Double DQN by the definition: every remaining candidate of each next state alone through both networks.
+/// Double DQN by the definition, and without it: every remaining candidate of each next state alone through both networks.
 #[test]
 fn the_online_network_chooses_and_the_target_network_values() {
     let world = world();
-    for settings in [AgentSettings { n_step: 2, ..AgentSettings::default() }, AgentSettings { n_step: 1, ..all() }] {
+    let single = AgentSettings { double: false, n_step: 2, ..AgentSettings::default() };
+    for settings in [AgentSettings { double: true, ..single.clone() }, single, AgentSettings { n_step: 1, ..all() }] {
         let (online, target) = (network(&world, &settings, 1), network(&world, &settings, 2));
         let session = session(30, false);
         let batch: Vec<Transition<'_>> = (0..3).map(|position| Transition { session: &session, position }).collect();
@@ -113,8 +114,11 @@ fn the_online_network_chooses_and_the_target_network_values() {
                 let places = state.remaining().map(|place| (place, returns(network, place).iter().sum::<f32>()));
                 places.max_by(|a, b| a.1.total_cmp(&b.1)).unwrap().0
             };
-            let (chosen, other) = (best(&online), best(&target));
+            let (mut chosen, other) = (best(&online), best(&target));
             differ += u32::from(chosen != other);
+            if !settings.double {
+                chosen = other;
+            }
             assert!(!session.played[..after].contains(&chosen));
             let discount = settings.gamma.powi((after - transition.position) as i32);
             for (found, future) in found.iter().zip(returns(&target, chosen)) {
