@@ -17,4 +17,4 @@ pub use fingerprints::run_fingerprint;
 pub use stage::read_metrics;
 pub use user_models::{ModelReport, TrainedModel};
 pub use user_states::ListeningHistories;
-pub use world::{PreparedLogs, Upstream, dataset, threads};
+pub use world::{PreparedLogs, TrainedReturns, Upstream, dataset, threads};

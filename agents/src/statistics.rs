@@ -27,16 +27,24 @@ impl Estimate {
     }
 }
 
+/// Fewest users whose spread tells how far off a mean may be.
+pub(crate) const LEAST_USERS: usize = 10;
+
 impl Estimate {
     /// The mean of values of which those of one user are not independent, with the normal interval by the spread of the
     /// users' sums: the variance is u / (u - 1) sum over users of (sum of x - mean)^2 / n^2, for u users (Liang and Zeger,
-    /// Biometrika 73, 1986). Where each user has one value it is that of [`Self::of`]. Answers the standard error too.
+    /// Biometrika 73, 1986). Where each user has one value it is that of [`Self::of`]. Of fewer than 10 users their spread tells
+    /// too little: values then count as independent, and the interval holds of these users alone. Answers the standard error too.
     pub(crate) fn of_users(values: &[f64], users: &[u32]) -> (Self, f64) {
         let count = values.len() as f64;
         let mean = values.iter().sum::<f64>() / count;
         let mut sums: BTreeMap<u32, f64> = BTreeMap::new();
         for (value, &user) in values.iter().zip(users) {
             *sums.entry(user).or_default() += value - mean;
+        }
+        if sums.len() < LEAST_USERS {
+            let estimate = Self::of(values.iter().copied());
+            return (estimate, (estimate.high - estimate.mean) / 1.96);
         }
         let of_users = sums.len() as f64;
         let correction = of_users / (of_users - 1.0).max(1.0);
@@ -94,15 +102,22 @@ mod tests {
         assert_eq!(estimate.mean, 2.5);
         assert!((estimate.high - 2.5 - 1.96 * (5.0f64 / 12.0).sqrt()).abs() < 1e-12);
         assert!((estimate.low + estimate.high - 5.0).abs() < 1e-12);
-        let (of_users, _) = Estimate::of_users(&[1.0, 2.0, 3.0, 4.0], &[7, 3, 9, 1]);
-        assert!((of_users.high - estimate.high).abs() < 1e-12, "one value each");
     }
 
-    /// By hand: mean 2.5; users' sums of what is beyond it -2 and 2; 2 (4 + 4) / 16 = 1.
+    /// By hand, of 10 users: values u and u + 1 of user u from 0 to 9: mean 5, users' sums of what is beyond it 2 u - 9; their
+    /// squares sum to 330; sqrt(10 / 9 x 330) / 20.
     #[test]
     fn values_of_one_user_count_together() {
-        let (estimate, error) = Estimate::of_users(&[1.0, 2.0, 3.0, 4.0], &[5, 5, 6, 6]);
-        assert_eq!((estimate.mean, error), (2.5, 1.0));
-        assert_eq!((estimate.low, estimate.high), (2.5 - 1.96, 2.5 + 1.96));
+        let values: Vec<f64> = (0..20).map(|k| f64::from(k / 2 + k % 2)).collect();
+        let users: Vec<u32> = (0..20).map(|k| 70 - k / 2).collect();
+        let (estimate, error) = Estimate::of_users(&values, &users);
+        assert!((estimate.mean - 5.0).abs() < 1e-12 && (error - (10.0f64 / 9.0 * 330.0).sqrt() / 20.0).abs() < 1e-12);
+        assert!((estimate.high - estimate.mean - 1.96 * error).abs() < 1e-12);
+        // One value each, or too few users: independent values.
+        let alone: Vec<u32> = (0..20).collect();
+        for users in [alone, vec![3; 20]] {
+            let (found, expected) = (Estimate::of_users(&values, &users).0, Estimate::of(values.iter().copied()));
+            assert!((found.high - expected.high).abs() < 1e-12);
+        }
     }
 }

@@ -60,6 +60,8 @@ pub enum Stream {
     Noise = 23,
     /// What a network leaves out in training.
     Dropout = 24,
+    /// Whether the listener of a simulated session comes back.
+    SimulatedReturn = 25,
 }
 
 /// A random number generator that starts at a named counter.

@@ -92,6 +92,8 @@ pub struct FinishedSession {
     pub states: Vec<f32>,
     /// Whether the listener left (otherwise the session was truncated).
     pub terminated: bool,
+    /// Whether the listener came back for another session; never where sessions stand alone.
+    pub returned: bool,
 }
 
 impl FinishedSession {
@@ -225,7 +227,7 @@ impl SessionBatch {
     }
 
     /// A copy of a session that has ended.
-    pub fn finished(&self, index: usize, terminated: bool) -> FinishedSession {
+    pub fn finished(&self, index: usize, terminated: bool, returned: bool) -> FinishedSession {
         let view = self.view(index);
         FinishedSession {
             number: view.number,
@@ -236,6 +238,7 @@ impl SessionBatch {
             rewards: self.rewards(index).to_vec(),
             states: view.states.to_vec(),
             terminated,
+            returned,
         }
     }
 

@@ -68,6 +68,9 @@ pub enum EnvError {
         /// Plays before.
         play: usize,
     },
+    /// Nothing is known of whether these listeners come back.
+    #[error("world.episode.sessions: these listeners do not tell whether they come back; set it to 1")]
+    NoReturns,
     /// An environment broke its contract; found by [`crate::check_env`].
     #[error("environment check: {0}")]
     Contract(String),

@@ -1,9 +1,11 @@
 //! Those who answer: the listeners of an environment.
 
+mod leaving;
 mod logged;
 mod modelled;
 mod oracle;
 
+pub use leaving::LeavingListeners;
 pub use logged::LoggedListeners;
 pub use modelled::ModelledListeners;
 pub use oracle::{OracleListeners, OracleState};
@@ -40,6 +42,13 @@ pub trait Listeners: Send {
 
     /// Takes a play in again that was answered before, in a session that is put back where it was.
     fn recall(&mut self, world: &World, sessions: &SessionBatch, index: usize, action: u32) -> Result<()>;
+
+    /// Probability that the listener comes back after the session at a place of the batch, which has ended, within the hours of
+    /// the world's episodes.
+    ///
+    /// # Errors
+    /// Where nothing is known of it.
+    fn return_probability(&mut self, world: &World, sessions: &SessionBatch, index: usize) -> Result<f64>;
 
     /// Such listeners for another batch, in which no session has begun.
     fn another(&self) -> Box<dyn Listeners>;

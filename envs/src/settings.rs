@@ -14,6 +14,8 @@ pub struct WorldSettings {
     pub session_end: bool,
     /// Skips in a row after which the listener leaves; 0 for never.
     pub skips_in_a_row: u32,
+    /// Episodes of several sessions.
+    pub episode: EpisodeSettings,
     /// What a response is worth.
     pub reward: RewardSettings,
     /// The candidate pools.
@@ -26,9 +28,27 @@ impl Default for WorldSettings {
             max_length: 20,
             session_end: true,
             skips_in_a_row: 0,
+            episode: EpisodeSettings::default(),
             reward: RewardSettings::default(),
             pool: PoolSettings::default(),
         }
+    }
+}
+
+/// Episodes: how many sessions of one listener may follow each other, and when the listener counts as having come back.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct EpisodeSettings {
+    /// Sessions of an episode at most; with 1 every session stands alone. An episode ends before, where the listener does not
+    /// come back.
+    pub sessions: usize,
+    /// Hours after a session within which a listener comes back, or does not. A day: ours.
+    pub return_hours: f32,
+}
+
+impl Default for EpisodeSettings {
+    fn default() -> Self {
+        Self { sessions: 1, return_hours: 24.0 }
     }
 }
 
@@ -105,6 +125,9 @@ impl WorldSettings {
             if holds { Ok(()) } else { Err(EnvError::Setting { setting, problem: problem.to_owned() }) }
         };
         check((1..=255).contains(&self.max_length), "world.max_length", "must be in 1..=255")?;
+        check((1..=100).contains(&self.episode.sessions), "world.episode.sessions", "must be in 1..=100")?;
+        let hours = self.episode.return_hours;
+        check(hours > 0.0 && hours.is_finite(), "world.episode.return_hours", "must be above 0")?;
         let reward = self.reward.of([1.0; 3]);
         check(reward.is_finite(), "world.reward", "complete, skip and past_threshold must be finite numbers")?;
         check(self.pool.min_size >= 1, "world.pool.min_size", "must be at least 1")?;

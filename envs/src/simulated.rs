@@ -3,7 +3,12 @@
 
 use std::sync::Arc;
 
-use crate::{Answer, EnvError, Listeners, MovingStates, Result, RewardKind, SessionBatch, StepBatch, VecEnv, World};
+use listening_data::{CounterRng, Stream};
+
+use crate::{
+    Answer, EnvError, Listeners, MovingStates, Result, RewardKind, SessionBatch, StepBatch, VecEnv, World,
+    next_in_episode,
+};
 
 /// Simulated sessions.
 pub struct SimulatedEnv {
@@ -51,9 +56,23 @@ impl SimulatedEnv {
     }
 
     fn begin(&mut self, index: usize) -> Result<()> {
-        self.sessions.begin(&self.world, index, self.next_number);
         self.next_number += self.stride;
+        self.begin_as(index, self.next_number - self.stride)
+    }
+
+    fn begin_as(&mut self, index: usize, number: u64) -> Result<()> {
+        self.sessions.begin(&self.world, index, number);
         self.listeners.begin(&self.world, &self.sessions, index)
+    }
+
+    /// Whether the listener of a session that has ended comes back.
+    fn returns(&mut self, index: usize) -> Result<bool> {
+        if self.world.settings.episode.sessions == 1 {
+            return Ok(false);
+        }
+        let probability = self.listeners.return_probability(&self.world, &self.sessions, index)?;
+        let mut rng = CounterRng::new(self.world.seed, Stream::SimulatedReturn, self.sessions.view(index).number, 0);
+        Ok(f64::from(rng.uniform()) < probability)
     }
 
     /// The number that the next new session takes.
@@ -68,8 +87,7 @@ impl SimulatedEnv {
     pub fn restore<'a>(&mut self, saved: impl Iterator<Item = SavedSession<'a>>, next_number: u64) -> Result<()> {
         let saved: Vec<SavedSession<'_>> = saved.collect();
         for (index, session) in saved.iter().enumerate() {
-            self.sessions.begin(&self.world, index, session.number);
-            self.listeners.begin(&self.world, &self.sessions, index)?;
+            self.begin_as(index, session.number)?;
         }
         let longest = saved.iter().map(|session| session.played.len()).max().unwrap_or(0);
         for position in 0..longest {
@@ -160,8 +178,14 @@ impl VecEnv for SimulatedEnv {
         for index in 0..actions.len() {
             let terminated = step.terminated[index];
             if terminated || step.truncated[index] {
-                step.finished.push(self.sessions.finished(index, terminated));
-                self.begin(index)?;
+                let returned = self.returns(index)?;
+                let finished = self.sessions.finished(index, terminated, returned);
+                if world.goes_on(&finished) {
+                    self.begin_as(index, next_in_episode(finished.number))?;
+                } else {
+                    self.begin(index)?;
+                }
+                step.finished.push(finished);
             }
         }
         Ok(())

@@ -1,6 +1,6 @@
 //! The contract of an environment of many sessions.
 
-use crate::{EnvError, FinishedSession, PlayResponses, Result, SessionBatch, World};
+use crate::{EnvError, FinishedSession, PlayResponses, Result, SessionBatch, World, next_in_episode};
 
 /// What one step of all sessions gave, one entry per session.
 #[derive(Clone, Debug, Default)]
@@ -108,6 +108,12 @@ pub fn check_env(env: &mut dyn VecEnv, steps: usize) -> Result<()> {
                     }
                     if new.number == old.number || new.position() != 0 {
                         return broken(format!("session {} was not replaced", old.number));
+                    }
+                    let starts = &env.world().starts;
+                    let follows = new.number == next_in_episode(old.number)
+                        && (old.start == new.start || starts.user(old.start) == starts.user(new.start));
+                    if follows != env.world().goes_on(last) {
+                        return broken(format!("session {} is not followed by the next of its episode", old.number));
                     }
                 }
             }

@@ -8,7 +8,7 @@ use listening_models::track_embeddings::TrackVectors;
 use listening_models::user_state::{UserState, UserStates};
 use listening_models::{RecordedSessions, SessionStarts};
 
-use crate::{EnvError, Result, WorldSettings, draw_pool};
+use crate::{EnvError, FinishedSession, Result, WorldSettings, draw_pool, episode_of, place_in_episode};
 
 /// What is known of the tracks.
 pub struct Catalog {
@@ -111,7 +111,7 @@ impl World {
                 (session, (0..recorded.pool_size(session) as u16).collect())
             }
             None => {
-                let start = CounterRng::new(self.seed, Stream::SessionStart, number, 0).below(self.starts.len());
+                let start = self.start_of(number);
                 (start, draw_pool(&self.starts, start, &self.settings.pool, self.seed, number))
             }
         }
@@ -131,6 +131,30 @@ impl World {
         }
         self.user_state = moves.then(|| Mutex::new(states));
         Ok(self)
+    }
+
+    /// The start of a session: drawn for the first one of an episode, and for those that follow the next of the same user's, in
+    /// order of time; after the last the first again.
+    fn start_of(&self, number: u64) -> usize {
+        let first = CounterRng::new(self.seed, Stream::SessionStart, episode_of(number), 0).below(self.starts.len());
+        match place_in_episode(number) {
+            0 => first,
+            later => {
+                let of_user = self.starts.starts_of_user(first);
+                of_user.start + (first - of_user.start + later) % of_user.len()
+            }
+        }
+    }
+
+    /// Whether an episode goes on after this session.
+    pub fn goes_on(&self, session: &FinishedSession) -> bool {
+        session.returned && place_in_episode(session.number) + 1 < self.settings.episode.sessions
+    }
+
+    /// The user state that a session begins with, as a session shows it: nothing where it does not move.
+    pub fn first_state(&self, start: usize) -> &[f32] {
+        let length = if self.user_state_moves() { self.starts.state_length() } else { 0 };
+        &self.starts.session_features(start)[..length]
     }
 
     /// Whether the user state moves within sessions.

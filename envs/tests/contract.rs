@@ -5,12 +5,17 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use listening_data::{Dataset, Silent};
+use listening_models::features::TrackTotals;
 use listening_models::user_response::{Ensemble, Rows};
+use listening_models::user_return::ReturnModel;
 use listening_models::user_state::CarriedStates;
+use listening_models::{SplitShares, TimeSplit};
 use playlist_envs::{
-    EnvError, FinishedSession, Listeners, ModelledListeners, ModelledSessions, PlanningModel, PlayResponses,
-    PoolSettings, RewardKind, SavedSession, SimulatedEnv, StepBatch, VecEnv, World, WorldSettings, check_env,
-    consistent_probabilities, draw_pool, small_moving_world, small_world,
+    EnvError, EpisodeSettings, FinishedSession, Listeners, ModelledListeners, ModelledSessions, PlanningModel,
+    PlayResponses, PoolSettings, RewardKind, SavedSession, SimulatedEnv, StepBatch, VecEnv, World, WorldSettings,
+    check_env, consistent_probabilities, draw_pool, episode_of, next_in_episode, place_in_episode, small_moving_world,
+    small_world,
 };
 use proptest::prelude::*;
 
@@ -62,6 +67,67 @@ fn oracle_world(settings: WorldSettings) -> Inhabited {
     let (world, _) = small_world(folder.path(), 40, settings, 7).unwrap();
     let listeners = oracle(folder.path(), &world);
     (Arc::new(world), Box::new(listeners))
+}
+
+/// Listeners may come back for up to three sessions.
+fn episodes() -> WorldSettings {
+    WorldSettings { episode: EpisodeSettings { sessions: 3, return_hours: 24.0 }, ..WorldSettings::default() }
+}
+
+/// A world of such episodes whose listeners are a model, with returns learnt from its log.
+fn returning_world() -> Inhabited {
+    let folder = tempfile::tempdir().unwrap();
+    let (world, user_model) = small_moving_world(folder.path(), 40, episodes(), 7).unwrap();
+    let dataset = Dataset::open(folder.path().join("dataset")).unwrap();
+    let split = TimeSplit::new(&dataset, SplitShares::default()).unwrap();
+    let totals = TrackTotals::count(&dataset, &split).unwrap();
+    let artists = &world.catalog.artists;
+    let (returns, _) = ReturnModel::train(&dataset, &split, &totals, artists, (24.0, 7), &Silent).unwrap();
+    let listeners = ModelledListeners::new(Box::new(user_model)).with_returns(Some(Arc::new(returns)));
+    (Arc::new(world), Box::new(listeners))
+}
+
+#[test]
+fn episodes_are_sessions_of_one_listener_and_end_where_nobody_comes_back() {
+    for (world, listeners) in [returning_world(), oracle_world(episodes())] {
+        let mut env = SimulatedEnv::new(Arc::clone(&world), listeners, 16, 0, 1).unwrap();
+        check_env(&mut env, 150).unwrap();
+        let (mut step, mut finished) = (StepBatch::default(), BTreeMap::new());
+        for _ in 0..400 {
+            let actions: Vec<u32> = (0..16).map(|index| arbitrary_action(&env, index)).collect();
+            env.step(&actions, &mut step).unwrap();
+            finished.extend(step.finished.drain(..).map(|session| (session.number, session)));
+        }
+        let returned = finished.values().filter(|session| session.returned).count() as f64;
+        let share = returned / finished.len() as f64;
+        assert!(finished.len() > 300 && share > 0.2 && share < 0.8, "{share}");
+        let (mut followed, mut moved) = (0, 0);
+        for (&number, session) in finished.iter().filter(|(number, _)| place_in_episode(**number) > 0) {
+            // The session before it ended earlier, unless that was before the count began.
+            let before = number - next_in_episode(0);
+            let Some(before) = finished.get(&before) else { continue };
+            let [start, earlier] = [session, before].map(|session| session.start as usize);
+            assert!(before.returned && place_in_episode(number) < 3);
+            assert_eq!(
+                (world.starts.user(start), episode_of(number)),
+                (world.starts.user(earlier), episode_of(before.number))
+            );
+            assert!(start > earlier || world.starts.starts_of_user(earlier).end == earlier + 1);
+            assert_eq!(session.pool, world.session_of(number).1);
+            followed += 1;
+            moved += usize::from(start != earlier);
+        }
+        assert!(followed > 50 && moved > followed / 2, "{followed} {moved}");
+    }
+    // Models of responses alone do not tell who comes back.
+    let (world, listeners) = world(episodes());
+    let mut env = SimulatedEnv::new(world, listeners, 4, 0, 1).unwrap();
+    let mut step = StepBatch::default();
+    let error = (0..100).find_map(|_| {
+        let actions: Vec<u32> = (0..4).map(|index| arbitrary_action(&env, index)).collect();
+        env.step(&actions, &mut step).err()
+    });
+    assert!(error.unwrap().to_string().contains("world.episode.sessions"));
 }
 
 fn all_worlds() -> [Inhabited; 5] {
@@ -161,6 +227,7 @@ fn the_states_of_a_session_are_those_of_its_plays() {
 #[test]
 fn a_saved_environment_goes_on_as_if_nothing_had_happened() {
     all_worlds().into_iter().for_each(goes_on_when_saved);
+    [returning_world(), oracle_world(episodes())].into_iter().for_each(goes_on_when_saved);
 }
 
 /// One who follows the sessions from outside foretells the probabilities by which the listeners answer.

@@ -12,10 +12,11 @@ use listening_data::{Dataset, LoggedSession, RecordedPool, Silent, artist_number
 use listening_models::user_state::{RecencyWeightedMean, RecencyWeightedMeanSettings};
 use listening_models::{MeanStates, RecordedSessions, SplitShares, StartBuilder, TimeSplit, prepare_recorded};
 use playlist_envs::{
-    Catalog, EnvError, LoggedListeners, SimulatedEnv, StepBatch, VecEnv, World, WorldSettings, check_env, small_world,
+    Catalog, EnvError, LeavingListeners, Listeners, LoggedListeners, SimulatedEnv, StepBatch, VecEnv, World,
+    WorldSettings, check_env, small_world,
 };
 
-/// The recorded sessions of the log that a small world was made from.
+/// The recorded sessions of the log that a small world was made from, their first six plays.
 fn recorded(folder: &std::path::Path, catalog: &Catalog, wanted: usize) -> (Dataset, Arc<RecordedSessions>) {
     let dataset = Dataset::open(folder.join("dataset")).unwrap();
     let split = TimeSplit::new(&dataset, SplitShares::default()).unwrap();
@@ -25,7 +26,7 @@ fn recorded(folder: &std::path::Path, catalog: &Catalog, wanted: usize) -> (Data
     let mean = RecencyWeightedMean::new(Arc::clone(&catalog.vectors), RecencyWeightedMeanSettings::default()).unwrap();
     let out = folder.join(format!("recorded-{wanted}"));
     std::fs::create_dir(&out).unwrap();
-    prepare_recorded(&dataset, &split, &mut MeanStates::new(mean), &builder, wanted, &out, &Silent).unwrap();
+    prepare_recorded(&dataset, &split, &mut MeanStates::new(mean), &builder, (wanted, 6), &out, &Silent).unwrap();
     (dataset, Arc::new(RecordedSessions::open(&out).unwrap()))
 }
 
@@ -40,7 +41,7 @@ fn recorded_sessions_go_as_they_went_and_no_other_track_has_an_answer() {
         dataset.pools().unwrap().map(|pool| pool.unwrap()).map(|pool| (pool.session, pool)).collect();
     assert!(recorded.len() > 20 && recorded.counts.kept == recorded.len() as u64);
     assert!((recorded.len() as f64 / pools.len() as f64 - 0.3).abs() < 0.1, "the held-out ones alone");
-    let settings = WorldSettings { max_length: 6, ..WorldSettings::default() };
+    let settings = WorldSettings::default();
     let catalog = Arc::clone(&world.catalog);
     let world = Arc::new(World::of_recorded(catalog, Arc::clone(&recorded), settings, 1).unwrap());
     let listeners = Box::new(LoggedListeners::new(Arc::clone(&recorded)));
@@ -68,7 +69,7 @@ fn recorded_sessions_go_as_they_went_and_no_other_track_has_an_answer() {
         let offered: Vec<u32> = (0..pool.len() as u16).map(|place| view.track(&world, place)).collect();
         assert_eq!((&offered, view.pool.len()), (pool, pool.len()));
         let length = logged.plays.len().min(6);
-        assert_eq!((view.position(), session.terminated), (length, logged.plays.len() <= 6));
+        assert_eq!((view.position(), session.terminated, recorded.plays(view.start)), (length, true, length));
         for (position, play) in logged.plays.iter().take(length).enumerate() {
             assert_eq!(view.track(&world, view.played[position]), play.track);
             let answered = view.responses[position];
@@ -79,8 +80,21 @@ fn recorded_sessions_go_as_they_went_and_no_other_track_has_an_answer() {
         }
     }
     // What the listeners would have said to other tracks, they can be asked where they are synthetic.
-    let listeners = Box::new(oracle(folder.path(), &world));
-    check_env(&mut SimulatedEnv::new(world, listeners, 7, 0, 1).unwrap(), 40).unwrap();
+    let listeners = oracle(folder.path(), &world);
+    check_env(&mut SimulatedEnv::new(Arc::clone(&world), listeners.another(), 7, 0, 1).unwrap(), 40).unwrap();
+    // Or be asked for some tracks alone, until which they leave as they would, or not at all.
+    for (leaves, shorter) in [(true, true), (false, false)] {
+        let leaving = LeavingListeners::new(listeners.another(), 4, leaves);
+        let mut env = SimulatedEnv::new(Arc::clone(&world), leaving.another(), 16, 0, 1).unwrap();
+        let mut lengths = Vec::new();
+        for _ in 0..60 {
+            let actions: Vec<u32> =
+                (0..16).map(|index| env.sessions().view(index).remaining().next().unwrap().into()).collect();
+            env.step(&actions, &mut step).unwrap();
+            lengths.extend(step.finished.drain(..).map(|session| session.played.len()));
+        }
+        assert_eq!((lengths.iter().max(), lengths.iter().any(|&length| length < 4)), (Some(&4), shorter));
+    }
 }
 
 #[test]

@@ -17,6 +17,7 @@ mod tensors;
 mod test_values;
 pub mod track_embeddings;
 pub mod user_response;
+pub mod user_return;
 pub mod user_state;
 
 pub use columns::{Column, ColumnWriter};

@@ -6,6 +6,7 @@ use anyhow::Context;
 use clap::Args;
 use listening_data::{Progress, write_atomically};
 use playlist_agents::{EstimatorTrial, GreedyPolicy, LogTrial, Simulation};
+use playlist_envs::LeavingListeners;
 
 use super::evaluate_policy::{oracle, policy};
 use super::train_agent::{open_run, open_upstream};
@@ -73,13 +74,16 @@ pub fn run(options: &Options, progress: &dyn Progress) -> anyhow::Result<()> {
     let (folder, trained) = open_run(&options.run)?;
     let mut config = trained.clone();
     config.threads = options.threads.unwrap_or(config.threads);
-    config.world.max_length = usize::from(options.length);
+    let upstream = open_upstream(&folder, &trained, &config, progress)?;
+    let leaves = config.world.session_end;
+    config.world.session_end = true;
+    config.world.episode.sessions = 1;
     config.world.pool.min_size = usize::from(options.pool);
     config.world.pool.max_size = usize::from(options.pool);
-    let upstream = open_upstream(&folder, &trained, &config, progress)?;
     let world = upstream.held_out_world(&config)?;
+    let listeners = Box::new(oracle(&upstream, &world, progress)?);
     let simulation = Simulation {
-        listeners: Box::new(oracle(&upstream, &world, progress)?),
+        listeners: Box::new(LeavingListeners::new(listeners, usize::from(options.length), leaves)),
         sessions: options.sessions,
         threads: threads(&config),
         world,
@@ -89,6 +93,7 @@ pub fn run(options: &Options, progress: &dyn Progress) -> anyhow::Result<()> {
         simulation: &simulation,
         policy: policy.as_ref(),
         random_share: f32::from(options.random_percent) / 100.0,
+        length: usize::from(options.length),
         model: GreedyPolicy::new(upstream.contextual.shallow_clone()),
         sessions: options.log_sessions,
         logs: options.logs,

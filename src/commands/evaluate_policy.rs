@@ -9,11 +9,11 @@ use std::sync::Arc;
 use clap::{Args, ValueEnum};
 use listening_data::{Progress, SyntheticSource};
 use playlist_agents::{
-    AgentModel, BeamPolicy, ComparisonSettings, CosinePolicy, DqnPolicy, EvaluateSettings, GreedyPolicy, GroupKind,
-    ListenerProfiles, PlayedPolicy, Policy, PopularityPolicy, RandomPolicy, SessionGroups, SessionMeter, Simulation,
-    compare, offered_tracks, simulate_each,
+    AgentModel, BeamPolicy, Comparison, ComparisonSettings, CosinePolicy, DqnPolicy, EvaluateSettings, GreedyPolicy,
+    GroupKind, ListenerProfiles, PlayedPolicy, Policy, PopularityPolicy, RandomPolicy, SessionGroups, SessionMeter,
+    Simulation, compare, offered_tracks, simulate_each,
 };
-use playlist_envs::{FinishedSession, Listeners, ModelledListeners, ModelledSessions, OracleListeners, World};
+use playlist_envs::{FinishedSession, Listeners, ModelledSessions, OracleListeners, World};
 
 use super::train_agent::{agent_file, open_run, open_upstream};
 use crate::config::{Config, UserModelConfig, UserModelKind};
@@ -26,7 +26,9 @@ const RESAMPLES: u32 = 2000;
 
 /// Names of the policies, in the order of the table.
 const POLICIES: [&str; 9] =
-    ["random", "popularity", "cosine", "greedy", GREEDY_SWM, BEAM, "action-head-dqn", ORACLE_GREEDY, ORACLE_BEAM];
+    [RANDOM, "popularity", "cosine", "greedy", GREEDY_SWM, BEAM, "action-head-dqn", ORACLE_GREEDY, ORACLE_BEAM];
+/// What others are compared with, unless told.
+const RANDOM: &str = "random";
 /// Greedy by the sequential model.
 const GREEDY_SWM: &str = "greedy-swm";
 /// Planning through the sequential model.
@@ -89,7 +91,8 @@ impl Grouping {
 ///
 /// With --listeners independent those answer who were no part of the agent's world: the same kind of user model, trained on
 /// the users that the run's model was not trained on (key `user_model.users` of the run), with another seed. What an agent
-/// gains there too is no fault of its own world that it has found and used.
+/// gains there too is no fault of its own world that it has found and used. Where there are such users, gains there are shown
+/// beside those in the run's own world in any case.
 ///
 /// With --listeners oracle the synthetic listeners themselves answer, where the run was made from their log: what the
 /// policies would do "online". oracle-greedy is then among the policies: it knows how each listener will answer, and
@@ -105,7 +108,7 @@ impl Grouping {
 ///
 /// policies.json, policies.csv, groups.csv (the same by context and by users' activity), sessions.csv and policies.html, with
 /// histograms of the returns, go to evaluation/ in the run's folder (evaluation-independent/ and evaluation-oracle/ for other
-/// listeners), or to --out; off-policy.json and off-policy.csv to evaluation-logged/.
+/// listeners), or to --out; those beside the run's own world to independent/ therein; off-policy.json and off-policy.csv to evaluation-logged/.
 #[derive(Args)]
 #[command(after_help = "Example:
   sim evaluate-policy --run runs/demo
@@ -122,7 +125,7 @@ pub struct Options {
     #[arg(long, value_delimiter = ',')]
     policies: Vec<String>,
     /// The policy that the others are compared with; always among them
-    #[arg(long, value_name = "POLICY", default_value = "random")]
+    #[arg(long, value_name = "POLICY", default_value = RANDOM)]
     compare_with: String,
     /// Show the results by group too
     #[arg(long, value_enum)]
@@ -130,15 +133,15 @@ pub struct Options {
     /// Who answers the policies
     #[arg(long, value_enum, default_value = "simulated")]
     listeners: ListenersKind,
-    /// Sessions per policy (key `evaluate.sessions`); recorded sessions at most, with --listeners logged [default there: 20000]
-    #[arg(long)]
+    /// Sessions per policy (key `evaluate.sessions`); with --listeners logged about so many recorded ones [default there: 20000]
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
     sessions: Option<u64>,
-    /// Tracks per session at most; with --listeners logged alone
-    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u8).range(1..))]
-    length: u8,
-    /// Share of each policy's tracks that are random, in percent; with --listeners logged alone
-    #[arg(long, default_value_t = 90, value_parser = clap::value_parser!(u8).range(1..=100))]
-    random_percent: u8,
+    /// Tracks per session at most; with --listeners logged alone [default: 5]
+    #[arg(long, value_parser = clap::value_parser!(u8).range(1..))]
+    length: Option<u8>,
+    /// Share of each policy's tracks that are random, in percent; with --listeners logged alone [default: 90]
+    #[arg(long, value_parser = clap::value_parser!(u8).range(1..=100))]
+    random_percent: Option<u8>,
     /// Seed of the sessions (key `evaluate.seed`)
     #[arg(long)]
     seed: Option<u64>,
@@ -169,49 +172,97 @@ pub fn run(options: &Options, progress: &dyn Progress) -> anyhow::Result<()> {
     }
     let world = upstream.held_out_world(&config)?;
     let oracle = if in_oracle { Some(oracle(&upstream, &world, progress)?) } else { None };
+    let mut policies = Vec::new();
+    for name in options.asked(&config) {
+        let policy = named_policy(name, &config, &upstream, &world, &folder, oracle.as_ref(), progress)?;
+        policies.extend(policy.map(|policy| (name, policy)));
+    }
+    let evaluation = Evaluation::new(&upstream, &config, world, &options.compare_with);
     let listeners: Box<dyn Listeners> = match (&oracle, options.listeners) {
         (Some(oracle), _) => oracle.another(),
         (None, ListenersKind::Independent) => independent(&config, &upstream, progress)?,
         (None, _) => upstream.listeners(),
     };
-    let simulation = Simulation {
-        world: Arc::clone(&world),
-        listeners,
-        sessions: config.evaluate.sessions,
-        threads: threads(&config),
-    };
-    let (logs, users) = (&upstream.logs, upstream.logs.dataset.manifest().users as usize);
-    let (catalog, train) = (&logs.catalog, &logs.data.train);
-    let profiles = ListenerProfiles::new(train, &catalog.vectors, &catalog.plays, users, config.seed);
-    let meter = SessionMeter::new(Arc::clone(catalog), profiles);
-    let mut played = Vec::new();
-    for name in options.asked(&config) {
-        let policy = named_policy(name, &config, &upstream, &world, &folder, oracle.as_ref(), progress)?;
-        let Some(policy) = policy else { continue };
-        let measure = |world: &World, session: &FinishedSession| meter.measure(world, session);
-        let sessions = simulate_each(policy.as_ref(), &simulation, progress, &measure)?;
-        played.push(PlayedPolicy { policy: name.to_owned(), sessions });
-    }
-    let groups = SessionGroups::new(&world, meter.profiles());
-    let offered = offered_tracks(&world, simulation.sessions);
-    let settings = ComparisonSettings {
-        reference: options.compare_with.clone(),
-        resamples: RESAMPLES,
-        seed: config.evaluate.seed,
-        threads: simulation.threads,
-    };
-    let comparison = compare(&played, &groups, &offered, &settings);
+    let found = evaluation.play(&policies, listeners, progress)?;
     let out = options.out.clone().unwrap_or_else(|| folder.join(options.listeners.folder()));
-    results::write(&out, &comparison, &played, &groups)?;
+    results::write(&out, &found.comparison, &found.played, &evaluation.groups)?;
     let kinds = options.by.map_or(&[][..], Grouping::kinds);
-    output::print(&format!("{}The results lie in {}.", results::report(&comparison, kinds), out.display()))
+    output::print(&format!("{}The results lie in {}.", results::report(&found.comparison, kinds), out.display()))?;
+    if options.listeners != ListenersKind::Simulated || policies.len() == 1 {
+        return Ok(());
+    }
+    if config.user_model.users.others().is_none() {
+        return output::print(NO_OTHERS);
+    }
+    let elsewhere = evaluation.play(&policies, independent(&config, &upstream, progress)?, progress)?;
+    let out = out.join("independent");
+    results::write(&out, &elsewhere.comparison, &elsewhere.played, &evaluation.groups)?;
+    let gains = results::beside(&found.comparison, &elsewhere.comparison);
+    output::print(&format!("\n{gains}The results there lie in {}.", out.display()))
+}
+
+/// Said where there can be no independent world.
+const NO_OTHERS: &str = "Whether these gains hold before other listeners is not known: the run's user model was trained on all users. Train\n\
+                         with user_model.users = \"even\" to see them beside those in an independent world.";
+
+/// Session starts, and all that policies are measured by on them.
+struct Evaluation {
+    world: Arc<World>,
+    meter: SessionMeter,
+    groups: SessionGroups,
+    offered: Vec<u32>,
+    sessions: u64,
+    settings: ComparisonSettings,
+}
+
+/// Policies that were played to the same listeners.
+struct Played {
+    played: Vec<PlayedPolicy>,
+    comparison: Comparison,
+}
+
+impl Evaluation {
+    fn new(upstream: &Upstream, config: &Config, world: Arc<World>, reference: &str) -> Self {
+        let (logs, users) = (&upstream.logs, upstream.logs.dataset.manifest().users as usize);
+        let (catalog, train) = (&logs.catalog, &logs.data.train);
+        let profiles = ListenerProfiles::new(train, &catalog.vectors, &catalog.plays, users, config.seed);
+        let meter = SessionMeter::new(Arc::clone(catalog), profiles);
+        let settings = ComparisonSettings {
+            reference: reference.to_owned(),
+            resamples: RESAMPLES,
+            seed: config.evaluate.seed,
+            threads: threads(config),
+        };
+        let sessions = config.evaluate.sessions;
+        let groups = SessionGroups::new(&world, meter.profiles());
+        Self { offered: offered_tracks(&world, sessions), world, meter, groups, sessions, settings }
+    }
+
+    /// Plays the policies to these listeners, and compares them.
+    fn play(
+        &self,
+        policies: &[(&str, Box<dyn Policy>)],
+        listeners: Box<dyn Listeners>,
+        progress: &dyn Progress,
+    ) -> anyhow::Result<Played> {
+        let threads = self.settings.threads;
+        let simulation = Simulation { world: Arc::clone(&self.world), listeners, sessions: self.sessions, threads };
+        let measure = |world: &World, episode: &[FinishedSession]| self.meter.measure(world, episode);
+        let mut played = Vec::new();
+        for (name, policy) in policies {
+            let sessions = simulate_each(policy.as_ref(), &simulation, progress, &measure)?;
+            played.push(PlayedPolicy { policy: (*name).to_owned(), sessions });
+        }
+        let comparison = compare(&played, &self.groups, &self.offered, &self.settings);
+        Ok(Played { played, comparison })
+    }
 }
 
 impl Options {
     /// The policies to play, in the order of the table.
     fn asked(&self, config: &Config) -> impl Iterator<Item = &'static str> {
         POLICIES.into_iter().filter(move |&name| match self.policies.as_slice() {
-            _ if name == "random" || name == self.compare_with => true,
+            _ if name == RANDOM || name == self.compare_with => true,
             // The sequential model is not trained for this alone, and to plan by it takes long.
             [] => name != BEAM && (name != GREEDY_SWM || config.user_model.kind == UserModelKind::Swm),
             names => names.iter().any(|asked| asked == name),
@@ -220,6 +271,17 @@ impl Options {
 
     /// Refuses policies that are not there, or not with these listeners.
     fn check(&self) -> anyhow::Result<()> {
+        let logged = self.listeners == ListenersKind::Logged;
+        let options = [
+            ("--length", self.length.is_some(), true),
+            ("--random-percent", self.random_percent.is_some(), true),
+            ("--by", self.by.is_some(), false),
+            ("--compare-with", self.compare_with != RANDOM, false),
+        ];
+        if let Some((option, ..)) = options.iter().find(|(_, given, of_logs)| *given && *of_logs != logged) {
+            let with = if logged { "without" } else { "with" };
+            return Err(UsageError(format!("{option} is for evaluation {with} --listeners logged")).into());
+        }
         let named = self.policies.iter().map(|name| ("--policies", name));
         for (option, name) in named.chain([("--compare-with", &self.compare_with)]) {
             let knowing = [ORACLE_GREEDY, ORACLE_BEAM].contains(&name.as_str());
@@ -286,7 +348,7 @@ fn independent(config: &Config, upstream: &Upstream, progress: &dyn Progress) ->
     };
     let models = upstream.logs.user_models(config);
     let trained = models.train(kind, others, config.seed + 1, &mut Vec::new(), progress)?;
-    Ok(Box::new(ModelledListeners::new(trained.model)))
+    Ok(upstream.listeners_of(trained.model))
 }
 
 /// The synthetic listeners at the starts of a world.

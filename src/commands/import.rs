@@ -118,13 +118,17 @@ pub enum Source {
     /// The mapping is a TOML file that names the log's columns; docs/formats/generic.md shows one for each kind of log.
     #[command(after_help = "Example:
   sim import generic plays.parquet --mapping mapping.toml --out datasets/ours
-  sim import generic logs/2026-*.csv.gz --mapping mapping.toml --out datasets/ours --lenient")]
+  sim import generic logs/2026-*.csv.gz --mapping mapping.toml --out datasets/ours --lenient
+  sim import generic plays.csv --pools candidates.csv --mapping mapping.toml --out datasets/ours")]
     Generic {
         #[command(flatten)]
         listening: Listening,
         /// TOML file that names the log's columns
         #[arg(long, value_name = "TOML")]
         mapping: PathBuf,
+        /// CSV table of the tracks that sessions were chosen from: the log's columns of session and track, a row per candidate
+        #[arg(long, value_name = "CSV")]
+        pools: Option<PathBuf>,
     },
 }
 
@@ -160,8 +164,8 @@ pub fn run(source: &Source, progress: &dyn Progress) -> anyhow::Result<()> {
             let lists = SessionsOptions { separator: separator.as_deref().and_then(ItemSeparator::from_name) };
             import_sessions(inputs, out, &options, &lists, progress)
         }
-        Source::Generic { mapping, .. } => {
-            let generic = GenericOptions { mapping: mapping.clone() };
+        Source::Generic { mapping, pools, .. } => {
+            let generic = GenericOptions { mapping: mapping.clone(), pools: pools.clone() };
             import_generic(inputs, out, &options, &generic, progress)
         }
     }?;

@@ -12,7 +12,7 @@ use crate::config::{Config, RunArguments};
 use crate::failure::UsageError;
 use crate::interrupt::{self, Interrupted};
 use crate::output;
-use crate::pipeline::{Upstream, run_fingerprint, threads};
+use crate::pipeline::{TrainedReturns, Upstream, run_fingerprint, threads};
 use crate::tables::{Columns, Pairs, count, duration, estimate};
 
 /// Train an Action-Head DQN in a simulated world
@@ -43,7 +43,7 @@ pub fn run(options: &Options, progress: &dyn Progress) -> anyhow::Result<()> {
     let folder = config.runs.join(&config.name);
     eprintln!("device: {}, threads: {}", device_name(find_device(&config.device)?), threads(&config));
     let upstream = Upstream::open(&config, progress)?;
-    let fingerprint = run_fingerprint(&config, &upstream.user_model.fingerprint)?;
+    let fingerprint = run_fingerprint(&config, &upstream.fingerprint())?;
     match state_of(&folder, &fingerprint)? {
         _ if options.overwrite => remove_run(&folder)?,
         RunState::Absent => {}
@@ -141,7 +141,7 @@ fn remove_run(folder: &Path) -> anyhow::Result<()> {
         let path = entry?.path();
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let removed = match name.as_str() {
-            "checkpoints" | "evaluation" | "evaluation-independent" | "evaluation-oracle" => {
+            "checkpoints" | "evaluation" | "evaluation-independent" | "evaluation-oracle" | "evaluation-logged" => {
                 std::fs::remove_dir_all(&path)
             }
             "config.toml" | "fingerprint" | "metrics.json" | "agent.safetensors" => std::fs::remove_file(&path),
@@ -177,6 +177,18 @@ fn summary(upstream: &Upstream, metrics: &TrainingMetrics, folder: &Path) -> Str
             format!("{:.3}", head.model.auc),
             four(head.model.calibration_error),
             format!("{:.3}", head.model.base_rate),
+        ]);
+    }
+    if let Some(TrainedReturns { report, .. }) = &upstream.returns {
+        let four = |value: f64| format!("{value:.4}");
+        heads.add([
+            format!("returns within {} h", report.hours),
+            four(report.test.log_loss),
+            four(report.constant_log_loss),
+            "-".to_owned(),
+            format!("{:.3}", report.test.auc),
+            four(report.test.calibration_error),
+            format!("{:.3}", report.test.base_rate),
         ]);
     }
     let mut agent = Pairs::new();
@@ -228,7 +240,7 @@ pub fn open_upstream(
 
 /// Refuses a run whose data or models have changed since it was trained: its agent would be measured in another world.
 pub fn check_unchanged(folder: &Path, config: &Config, upstream: &Upstream) -> anyhow::Result<()> {
-    match state_of(folder, &run_fingerprint(config, &upstream.user_model.fingerprint)?)? {
+    match state_of(folder, &run_fingerprint(config, &upstream.fingerprint())?)? {
         RunState::Finished | RunState::Unfinished => Ok(()),
         RunState::Absent | RunState::Other => {
             let path = folder.display();

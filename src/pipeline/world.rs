@@ -9,11 +9,12 @@ use listening_data::{
 use listening_models::features::TrackTotals;
 use listening_models::track_embeddings::TrackVectors;
 use listening_models::user_response::{ContextualModel, ResponseModel};
+use listening_models::user_return::{ReturnModel, ReturnReport};
 use listening_models::{
     PreparedData, RecordedSessions, SessionStarts, SessionStates, StartBuilder, TimeSplit, find_device, prepare,
     prepare_recorded,
 };
-use playlist_envs::{Catalog, Listeners, ModelledListeners, World, WorldSettings};
+use playlist_envs::{Catalog, EpisodeSettings, Listeners, ModelledListeners, World, WorldSettings};
 use serde::Serialize;
 use tch::Device;
 
@@ -42,10 +43,19 @@ pub struct PreparedLogs {
     states: UserStateSource,
 }
 
+const RETURN_MODEL: &str = "user-return.safetensors";
+
+/// Which returns are foretold.
+#[derive(Serialize)]
+struct ReturnSettings {
+    return_hours: f32,
+}
+
 /// What recorded sessions are taken.
 #[derive(Serialize)]
 struct RecordedSettings {
     sessions: usize,
+    length: usize,
 }
 
 /// Everything upstream of an agent.
@@ -56,8 +66,20 @@ pub struct Upstream {
     pub contextual: ContextualModel,
     /// The user-response model by which the listeners of the simulated world answer.
     pub user_model: TrainedModel<Box<dyn ResponseModel>>,
+    /// Whether listeners come back, where episodes have several sessions.
+    pub returns: Option<TrainedReturns>,
     /// What became of each stage.
     pub notes: Vec<StageNote>,
+}
+
+/// What is foretold of listeners who come back.
+pub struct TrainedReturns {
+    /// The model.
+    pub model: Arc<ReturnModel>,
+    /// How good it is.
+    pub report: ReturnReport,
+    /// What it was made from.
+    pub fingerprint: String,
 }
 
 /// The number of threads that a config asks for.
@@ -116,11 +138,35 @@ impl PreparedLogs {
         }
     }
 
-    /// About `wanted` of the held-out sessions whose candidate pools and propensities were logged.
+    /// Whether listeners come back within the hours of the world's episodes; nothing where every session stands alone.
+    fn returns(
+        &self,
+        config: &Config,
+        notes: &mut Vec<StageNote>,
+        progress: &dyn Progress,
+    ) -> anyhow::Result<Option<TrainedReturns>> {
+        let EpisodeSettings { sessions, return_hours } = config.world.episode;
+        if sessions == 1 {
+            return Ok(None);
+        }
+        let settings = ReturnSettings { return_hours };
+        let mark = fingerprint("user-return-1", &(&settings, config.seed), &self.fingerprint)?;
+        let folder = stage::run(&config.artifacts, "user-return", &mark, &settings, notes, |folder| {
+            let (totals, artists) = (&self.data.totals, &self.catalog.artists);
+            let named = (return_hours, config.seed);
+            let (model, report) = ReturnModel::train(&self.dataset, &self.split, totals, artists, named, progress)?;
+            model.save(&folder.join(RETURN_MODEL))?;
+            stage::write_metrics(folder, &report)
+        })?;
+        let model = Arc::new(ReturnModel::load(&folder.join(RETURN_MODEL))?);
+        Ok(Some(TrainedReturns { model, report: stage::read_metrics(&folder)?, fingerprint: mark }))
+    }
+
+    /// The first `length` plays of about so many of the held-out sessions whose candidate pools and propensities were logged.
     pub fn recorded_sessions(
         &self,
         config: &Config,
-        wanted: usize,
+        (sessions, length): (usize, usize),
         notes: &mut Vec<StageNote>,
         progress: &dyn Progress,
     ) -> anyhow::Result<Arc<RecordedSessions>> {
@@ -132,13 +178,14 @@ impl PreparedLogs {
             );
             return Err(UsageError(problem).into());
         }
-        let settings = RecordedSettings { sessions: wanted };
+        let settings = RecordedSettings { sessions, length };
         let mark = fingerprint("recorded-sessions-1", &settings, &self.fingerprint)?;
         let folder = stage::run(&config.artifacts, "recorded-sessions", &mark, &settings, notes, |folder| {
             let (vectors, totals) = (&self.catalog.vectors, &self.data.totals);
             // The pools are those of the log: no bank of candidates is needed.
             let builder = StartBuilder::new(vectors, &self.catalog.artists, totals, 0, config.seed);
             let mut states = self.session_states(config)?;
+            let wanted = (sessions, length);
             prepare_recorded(&self.dataset, &self.split, &mut *states, &builder, wanted, folder, progress)?;
             Ok(())
         })?;
@@ -183,12 +230,25 @@ impl Upstream {
         let (share, seed) = (config.user_model.users, config.seed);
         let contextual = models.contextual(share, seed, &mut notes, progress)?.model;
         let user_model = models.train(config.user_model.kind, share, seed, &mut notes, progress)?;
-        Ok(Self { logs, contextual, user_model, notes })
+        let returns = logs.returns(config, &mut notes, progress)?;
+        Ok(Self { logs, contextual, user_model, returns, notes })
     }
 
     /// Listeners who answer by the world's user-response model.
     pub fn listeners(&self) -> Box<dyn Listeners> {
-        Box::new(ModelledListeners::new(self.user_model.model.another()))
+        self.listeners_of(self.user_model.model.another())
+    }
+
+    /// Listeners who answer by a user-response model, and come back as those of the log do.
+    pub fn listeners_of(&self, model: Box<dyn ResponseModel>) -> Box<dyn Listeners> {
+        let returns = self.returns.as_ref().map(|returns| Arc::clone(&returns.model));
+        Box::new(ModelledListeners::new(model).with_returns(returns))
+    }
+
+    /// All that the agent's world was made from.
+    pub fn fingerprint(&self) -> String {
+        let returns = self.returns.as_ref().map_or("", |returns| &returns.fingerprint);
+        format!("{}{returns}", self.user_model.fingerprint)
     }
 
     /// The world that the agent is trained in: starts of training sessions.

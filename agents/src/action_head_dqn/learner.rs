@@ -177,6 +177,7 @@ mod tests {
             rewards: vec![5.0, 0.2, 0.9],
             states: Vec::new(),
             terminated: false,
+            returned: false,
         }
     }
 

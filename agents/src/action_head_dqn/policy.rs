@@ -140,6 +140,7 @@ mod tests {
             rewards: Vec::new(),
             states: Vec::new(),
             terminated: false,
+            returned: false,
         };
         let path = folder.path().join("agent.safetensors");
         let values = |model: AgentModel| {

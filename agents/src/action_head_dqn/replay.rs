@@ -107,7 +107,14 @@ impl Replay {
         let heads: Vec<u32> = self
             .sessions
             .iter()
-            .flat_map(|s| [s.start, s.pool.len() as u32, s.played.len() as u32, u32::from(s.terminated)])
+            .flat_map(|s| {
+                [
+                    s.start,
+                    s.pool.len() as u32,
+                    s.played.len() as u32,
+                    u32::from(s.terminated) | u32::from(s.returned) << 1,
+                ]
+            })
             .collect();
         let bytes = |values: Vec<u16>| values.iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<u8>>();
         let pools = bytes(self.sessions.iter().flat_map(|s| s.pool.iter().copied()).collect());
@@ -164,7 +171,8 @@ impl Replay {
                 responses: responses.by_ref().take(length).collect(),
                 rewards: rewards.by_ref().take(length).collect(),
                 states: states.by_ref().take((length + 1) * state_length).collect(),
-                terminated: head[3] == 1,
+                terminated: head[3] & 1 == 1,
+                returned: head[3] >> 1 == 1,
             });
         }
         let held = replay.held();
@@ -191,6 +199,7 @@ mod tests {
             rewards: (0..length).map(|t| number as f32 + t as f32 / 10.0).collect(),
             states: (0..2 * (length + 1)).map(|place| number as f32 - place as f32).collect(),
             terminated: number.is_multiple_of(2),
+            returned: number.is_multiple_of(3),
         }
     }
 

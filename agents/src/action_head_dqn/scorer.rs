@@ -242,6 +242,7 @@ mod tests {
             rewards: vec![0.0; 19],
             states: Vec::new(),
             terminated: false,
+            returned: false,
         };
         let settings = AgentSettings { dueling: true, quantiles: 0, ..AgentSettings::default() };
         let shape = Shape::new(&world, &Architecture::new(&settings));
@@ -308,6 +309,7 @@ mod tests {
             rewards: vec![0.0],
             states: Vec::new(),
             terminated: false,
+            returned: false,
         };
         for candidate_features in [true, false] {
             let settings = AgentSettings { candidate_features, ..AgentSettings::default() };

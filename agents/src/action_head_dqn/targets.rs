@@ -3,10 +3,12 @@
 //! Target of a transition at position t with n steps of reward (n_step, or fewer where the session ends before):
 //! y = sum_{k<n} gamma^k r_{t+k} + gamma^n (1 - terminated) Q'(s_{t+n}, argmax_a Q(s_{t+n}, a)), where a runs over the
 //! candidates that remain at t + n and Q' is the target network (double DQN; where that is off, Q' chooses too). A session that was truncated bootstraps
-//! from its final state; only the listener's leaving stops it. Where nothing remains, the future is worth 0. Where the
+//! from its final state; only the listener's leaving stops it. Where nothing remains, the future is worth 0. In episodes of
+//! several sessions the state after the end of a session, however it ended, is the beginning of the listener's next one; where
+//! the listener does not come back, the future is worth 0. Where the
 //! network gives quantiles, so many targets are made of those of Q', each as above.
 
-use playlist_envs::{SessionView, World};
+use playlist_envs::{SessionView, World, next_in_episode};
 
 use super::network::QLayers;
 use super::replay::Transition;
@@ -48,14 +50,21 @@ impl Targets {
         batch: &[Transition<'_>],
     ) -> Result<Vec<f32>> {
         let mut targets = Vec::with_capacity(batch.len() * self.outputs);
+        let next_sessions = next_sessions(world, batch, self.n_step);
         let mut bootstraps = Vec::with_capacity(batch.len());
-        for (index, transition) in batch.iter().enumerate() {
+        let mut discounts = Vec::with_capacity(batch.len());
+        for (index, (transition, next)) in batch.iter().zip(&next_sessions).enumerate() {
+            let Transition { session, position } = *transition;
             let (reward, after) = n_step_reward(transition, self.n_step, self.gamma);
             targets.extend(std::iter::repeat_n(reward, self.outputs));
-            let left = transition.session.terminated && after == transition.session.played.len();
-            if !left && after < transition.session.pool.len() {
-                bootstraps.push((index, transition.session.view().at(after)));
-            }
+            discounts.push(self.gamma.powi((after - position) as i32));
+            let ended = after == session.played.len();
+            let future = match next {
+                Some(next) if ended => Some(next.view(world)),
+                None if ended && (session.terminated || world.settings.episode.sessions > 1) => None,
+                _ => Some(session.view().at(after)),
+            };
+            bootstraps.extend(future.filter(|view| view.position() < view.pool.len()).map(|view| (index, view)));
         }
         if bootstraps.is_empty() {
             return Ok(targets);
@@ -64,9 +73,8 @@ impl Targets {
         let chosen = bootstraps.iter().zip(best).map(|(&(_, view), best)| (view, best));
         let returns = tch::no_grad(|| self.scorer.score_chosen(target, world, chosen))?;
         let returns = Vec::<f32>::try_from(returns.f_reshape([-1])?)?;
-        for (&(index, view), returns) in bootstraps.iter().zip(returns.chunks_exact(self.outputs)) {
-            let steps = view.position() - batch[index].position;
-            let discount = self.gamma.powi(steps as i32);
+        for (&(index, _), returns) in bootstraps.iter().zip(returns.chunks_exact(self.outputs)) {
+            let discount = discounts[index];
             let targets = &mut targets[index * self.outputs..][..self.outputs];
             targets.iter_mut().zip(returns).for_each(|(target, future)| *target += discount * future);
         }
@@ -116,6 +124,34 @@ impl Targets {
         }
         Ok(best)
     }
+}
+
+/// The beginning of a session that follows another.
+struct NextSession {
+    number: u64,
+    start: usize,
+    pool: Vec<u16>,
+}
+
+impl NextSession {
+    fn view<'a>(&'a self, world: &'a World) -> SessionView<'a> {
+        let &Self { number, start, ref pool } = self;
+        SessionView { number, start, pool, played: &[], responses: &[], states: world.first_state(start) }
+    }
+}
+
+/// For each transition whose reward reaches the end of its session, what came next where the listener came back: of the last
+/// session of an episode too, after which the simulation stops and the listener would not.
+fn next_sessions(world: &World, batch: &[Transition<'_>], n_step: usize) -> Vec<Option<NextSession>> {
+    let of = |transition: &Transition<'_>| {
+        let ends = transition.position + n_step >= transition.session.played.len();
+        (ends && transition.session.returned).then(|| {
+            let number = next_in_episode(transition.session.number);
+            let (start, pool) = world.session_of(number);
+            NextSession { number, start, pool }
+        })
+    };
+    batch.iter().map(of).collect()
 }
 
 /// Discounted reward of up to `n` steps from a transition, and the position after them.

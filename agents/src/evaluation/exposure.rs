@@ -1,6 +1,6 @@
 //! How a policy spreads its plays over the tracks that it could have played.
 
-use playlist_envs::{SessionBatch, World};
+use playlist_envs::{SessionBatch, World, next_in_episode};
 use serde::{Deserialize, Serialize};
 
 use super::MeasuredSession;
@@ -36,14 +36,18 @@ impl Exposure {
     }
 }
 
-/// The different tracks in the candidate pools of the sessions 0 to `sessions`, ascending. They do not depend on the policy.
+/// The different tracks in the candidate pools of the sessions 0 to `sessions`, ascending; where episodes have several
+/// sessions, of all that the episodes may have. They do not depend on the policy.
 pub fn offered_tracks(world: &World, sessions: u64) -> Vec<u32> {
     let mut offered = vec![false; world.catalog.tracks()];
     let mut batch = SessionBatch::new(world, 1);
-    for number in 0..sessions {
-        batch.begin(world, 0, number);
-        let view = batch.view(0);
-        (0..view.pool.len() as u16).for_each(|place| offered[view.track(world, place) as usize] = true);
+    for episode in 0..sessions {
+        let of_episode = std::iter::successors(Some(episode), |&number| Some(next_in_episode(number)));
+        for number in of_episode.take(world.settings.episode.sessions) {
+            batch.begin(world, 0, number);
+            let view = batch.view(0);
+            (0..view.pool.len() as u16).for_each(|place| offered[view.track(world, place) as usize] = true);
+        }
     }
     (0..offered.len() as u32).filter(|&track| offered[track as usize]).collect()
 }

@@ -29,8 +29,10 @@ pub enum Measure {
     PastThresholdRate,
     /// Minutes listened, expected from responses and lengths of the tracks.
     Minutes,
-    /// Tracks played.
+    /// Tracks played per session.
     SessionLength,
+    /// Sessions of the episode.
+    Sessions,
     /// 1 where the listener ended the session, else 0.
     TerminatedRate,
     /// Mean cosine distance of the pairs of tracks played.
@@ -47,7 +49,7 @@ pub enum Measure {
 
 impl Measure {
     /// All of them, in the order of every array over them.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Return,
         Self::Completions,
         Self::CompletionRate,
@@ -55,6 +57,7 @@ impl Measure {
         Self::PastThresholdRate,
         Self::Minutes,
         Self::SessionLength,
+        Self::Sessions,
         Self::TerminatedRate,
         Self::Diversity,
         Self::Novelty,
@@ -73,6 +76,7 @@ impl Measure {
             Self::PastThresholdRate => "past_threshold_rate",
             Self::Minutes => "minutes",
             Self::SessionLength => "session_length",
+            Self::Sessions => "sessions",
             Self::TerminatedRate => "terminated_rate",
             Self::Diversity => "diversity",
             Self::Novelty => "novelty",
@@ -83,10 +87,10 @@ impl Measure {
     }
 }
 
-/// A session and what was measured of it.
+/// A session and what was measured of it; or an episode of several.
 #[derive(Clone, Debug, PartialEq)]
 pub struct MeasuredSession {
-    /// Its row in the world's session starts.
+    /// Its row in the world's session starts: that of the first session.
     pub start: u32,
     /// Its outcome.
     pub outcome: SessionOutcome,
@@ -127,9 +131,27 @@ impl SessionMeter {
         &self.profiles
     }
 
-    /// Measures a session that has ended.
-    pub fn measure(&self, world: &World, session: &FinishedSession) -> MeasuredSession {
-        let (outcome, view) = (SessionOutcome::of(world, session), session.view());
+    /// Measures an episode that has ended: return, completions and minutes are those of all its
+    /// sessions together, all else is the mean over those sessions for which it is defined.
+    pub fn measure(&self, world: &World, episode: &[FinishedSession]) -> MeasuredSession {
+        let apart: Vec<MeasuredSession> = episode.iter().map(|session| self.measure_one(world, session)).collect();
+        let values = Measure::ALL.map(|measure| {
+            let all: Vec<f64> = apart.iter().filter_map(|session| session.value(measure)).collect();
+            let together =
+                matches!(measure, Measure::Return | Measure::Completions | Measure::Minutes | Measure::Sessions);
+            let share = if together { 1.0 } else { 1.0 / all.len() as f64 };
+            (!all.is_empty()).then(|| share * all.iter().sum::<f64>())
+        });
+        MeasuredSession {
+            start: episode.first().map_or(0, |session| session.start),
+            outcome: SessionOutcome::of(world, episode),
+            tracks: apart.into_iter().flat_map(|session| session.tracks).collect(),
+            values,
+        }
+    }
+
+    fn measure_one(&self, world: &World, session: &FinishedSession) -> MeasuredSession {
+        let (outcome, view) = (SessionOutcome::of(world, std::slice::from_ref(session)), session.view());
         let tracks: Vec<u32> = session.played.iter().map(|&place| view.track(world, place)).collect();
         let share = |count: u32| f64::from(count) / f64::from(outcome.length.max(1));
         let vectors = &self.catalog.vectors;
@@ -141,7 +163,8 @@ impl SessionMeter {
             Measure::PastThresholdRate => Some(share(outcome.past_threshold)),
             Measure::Minutes => self.minutes(&tracks, &session.responses),
             Measure::SessionLength => Some(f64::from(outcome.length)),
-            Measure::TerminatedRate => Some(f64::from(u8::from(outcome.terminated))),
+            Measure::Sessions => Some(1.0),
+            Measure::TerminatedRate => Some(f64::from(outcome.terminated)),
             Measure::Diversity => diversity(vectors, &tracks),
             Measure::Novelty => Some(self.novelty(&tracks)),
             Measure::ArtistRepeats => Some(artist_repeats(&self.catalog.artists, &tracks)),
@@ -211,6 +234,7 @@ mod tests {
     use super::*;
     use listening_data::Track;
     use listening_models::features::{Tally, TrackTotals};
+    use playlist_envs::{WorldSettings, small_world};
 
     /// Unit vectors at 0, 90, 180 and 60 degrees, and a track without one.
     fn meter(durations: [Option<u32>; 5]) -> SessionMeter {
@@ -258,6 +282,46 @@ mod tests {
         // A track of 10 s is never past 30 s.
         assert_eq!(seconds(&known, &[4, 4], &[heard(true, false), heard(false, false)]), 10.0 + 1.8);
         assert_eq!(meter([None; 5]).minutes(&[0], &responses), None);
+    }
+
+    /// Of an episode, returns, completions and minutes are added; all else is the mean over the sessions that have it.
+    #[test]
+    fn an_episode_is_measured_as_its_sessions_are() {
+        let folder = tempfile::tempdir().unwrap();
+        let (world, _) = small_world(folder.path(), 30, WorldSettings::default(), 1).unwrap();
+        let profiles = ListenerProfiles::count(std::iter::empty(), vec![None; world.catalog.tracks()], 30);
+        let meter = SessionMeter::new(Arc::clone(&world.catalog), profiles);
+        let session = |number: u64, plays: u16| {
+            let (start, pool) = world.session_of(number);
+            FinishedSession {
+                number,
+                start: start as u32,
+                pool,
+                played: (0..plays).collect(),
+                responses: (0..plays).map(|play| PlayResponses::from_bits(1 + (play % 2) as u8)).collect(),
+                rewards: vec![0.5; usize::from(plays)],
+                states: Vec::new(),
+                terminated: plays < 3,
+                returned: true,
+            }
+        };
+        let sessions = [session(0, 5), session(7, 1), session(3, 2)];
+        let apart: Vec<MeasuredSession> =
+            sessions.iter().map(|session| meter.measure(&world, std::slice::from_ref(session))).collect();
+        let found = meter.measure(&world, &sessions);
+        let value = |measure| found.value(measure).unwrap();
+        let near = |found: f64, expected: f64| (found - expected).abs() < 1e-9;
+        assert!(near(value(Measure::Return), 4.0) && near(value(Measure::Completions), 3.0 + 1.0 + 1.0));
+        assert!(near(value(Measure::Sessions), 3.0) && near(value(Measure::SessionLength), 8.0 / 3.0));
+        assert!(near(value(Measure::CompletionRate), (0.6 + 1.0 + 0.5) / 3.0));
+        assert!(near(value(Measure::TerminatedRate), 2.0 / 3.0));
+        let minutes = apart.iter().filter_map(|session| session.value(Measure::Minutes)).sum::<f64>();
+        assert!(near(value(Measure::Minutes), minutes));
+        // One track has no pair.
+        assert_eq!(apart[1].value(Measure::Diversity), None);
+        let of = |place: usize| apart[place].value(Measure::Diversity).unwrap();
+        assert!(near(value(Measure::Diversity), (of(0) + of(2)) / 2.0));
+        assert_eq!((found.tracks.len(), found.start, found.outcome.length), (8, sessions[0].start, 8));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use listening_data::Progress;
-use playlist_envs::{FinishedSession, Listeners, PlayResponses, SimulatedEnv, StepBatch, VecEnv, World};
+use playlist_envs::{FinishedSession, Listeners, PlayResponses, SimulatedEnv, StepBatch, VecEnv, World, episode_of};
 use serde::{Deserialize, Serialize};
 
 use crate::{Policy, Result};
@@ -15,13 +15,15 @@ const SESSIONS_PER_PART: u64 = 256;
 /// Parallel sessions of such an environment: fewer than its numbers, so that early endings leave little idle.
 const PARALLEL_SESSIONS: usize = 128;
 
-/// How one session went.
+/// How one session went; or an episode of several, all sessions together.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct SessionOutcome {
     /// The user.
     pub user: u32,
     /// Sum of rewards.
     pub total_reward: f64,
+    /// Sessions.
+    pub sessions: u32,
     /// Tracks played.
     pub length: u32,
     /// Complete plays.
@@ -30,23 +32,26 @@ pub struct SessionOutcome {
     pub skips: u32,
     /// Plays past the threshold.
     pub past_threshold: u32,
-    /// Whether the listener left.
-    pub terminated: bool,
+    /// Sessions that the listener left.
+    pub terminated: u32,
 }
 
 impl SessionOutcome {
-    /// The outcome of a session of a world.
-    pub fn of(world: &World, session: &FinishedSession) -> Self {
-        let count = |given: fn(&PlayResponses) -> bool| session.responses.iter().filter(|r| given(r)).count() as u32;
-        Self {
-            user: world.starts.user(session.start as usize),
-            total_reward: session.total_reward(),
-            length: session.played.len() as u32,
-            completions: count(|r| r.complete),
-            skips: count(|r| r.skip),
-            past_threshold: count(|r| r.past_threshold),
-            terminated: session.terminated,
+    /// The outcome of the sessions of an episode, of which there is one at least.
+    pub fn of(world: &World, sessions: &[FinishedSession]) -> Self {
+        let mut outcome = Self { sessions: sessions.len() as u32, ..Self::default() };
+        for session in sessions {
+            let count =
+                |given: fn(&PlayResponses) -> bool| session.responses.iter().filter(|r| given(r)).count() as u32;
+            outcome.user = world.starts.user(session.start as usize);
+            outcome.total_reward += session.total_reward();
+            outcome.length += session.played.len() as u32;
+            outcome.completions += count(|r| r.complete);
+            outcome.skips += count(|r| r.skip);
+            outcome.past_threshold += count(|r| r.past_threshold);
+            outcome.terminated += u32::from(session.terminated);
         }
+        outcome
     }
 }
 
@@ -56,7 +61,7 @@ pub struct Simulation {
     pub world: Arc<World>,
     /// The listeners.
     pub listeners: Box<dyn Listeners>,
-    /// Sessions to play: numbers 0 to this.
+    /// Sessions to play: numbers 0 to this; episodes where these have several.
     pub sessions: u64,
     /// Threads; they change the time taken, not the result.
     pub threads: usize,
@@ -68,12 +73,12 @@ pub fn simulate(policy: &dyn Policy, simulation: &Simulation, progress: &dyn Pro
 }
 
 /// Plays every session of the simulation with a policy, and keeps of each what `keep` makes of it, in order of the session
-/// numbers.
+/// numbers. Where episodes have several sessions, it makes it of all of an episode.
 pub fn simulate_each<T: Send>(
     policy: &dyn Policy,
     simulation: &Simulation,
     progress: &dyn Progress,
-    keep: &(dyn Fn(&World, &FinishedSession) -> T + Sync),
+    keep: &(dyn Fn(&World, &[FinishedSession]) -> T + Sync),
 ) -> Result<Vec<T>> {
     let parts = simulation.sessions.div_ceil(SESSIONS_PER_PART) as usize;
     let workers = simulation.threads.clamp(1, parts.max(1));
@@ -119,20 +124,25 @@ fn play_part<T>(
     world: &Arc<World>,
     listeners: Box<dyn Listeners>,
     numbers: Range<u64>,
-    keep: &(dyn Fn(&World, &FinishedSession) -> T + Sync),
+    keep: &(dyn Fn(&World, &[FinishedSession]) -> T + Sync),
 ) -> Result<Vec<T>> {
     let count = (numbers.end - numbers.start) as usize;
     let parallel = PARALLEL_SESSIONS.min(count);
     let mut env = SimulatedEnv::new(Arc::clone(world), listeners, parallel, numbers.start, 1)?;
     let mut kept: Vec<Option<T>> = (0..count).map(|_| None).collect();
+    let mut episodes: Vec<Vec<FinishedSession>> = vec![Vec::new(); count];
     let (mut open, mut actions, mut step) = (count, Vec::new(), StepBatch::default());
     while open > 0 {
         policy.choose(world, env.sessions(), &mut actions)?;
         env.step(&actions, &mut step)?;
-        for session in &step.finished {
+        for session in step.finished.drain(..) {
+            let place = (episode_of(session.number) - numbers.start) as usize;
             // Sessions begun to keep the batch full belong to another part.
-            if let Some(place) = kept.get_mut((session.number - numbers.start) as usize) {
-                *place = Some(keep(world, session));
+            let Some(episode) = episodes.get_mut(place) else { continue };
+            let goes_on = world.goes_on(&session);
+            episode.push(session);
+            if !goes_on {
+                kept[place] = Some(keep(world, &std::mem::take(episode)));
                 open -= 1;
             }
         }

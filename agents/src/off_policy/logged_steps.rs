@@ -17,6 +17,8 @@ pub(super) struct Evaluated<'a> {
     pub random_share: f32,
     /// What it expects of each track.
     pub model: &'a mut GreedyPolicy,
+    /// Tracks per session at most.
+    pub length: usize,
 }
 
 /// What was played next in each session: places in the pool, and the probabilities with which they were chosen.
@@ -83,7 +85,7 @@ impl Evaluated<'_> {
         let mean = view.remaining().map(|place| value(u32::from(place))).sum::<f64>() / open;
         let next = (1.0 - share) * value(wanted) + share * mean;
         // The model supposes that all tracks to come are worth as much as the next.
-        let later = (world.settings.max_length.min(view.pool.len()) - view.position() - 1) as f64 * next;
+        let later = (self.length.min(view.pool.len()) - view.position() - 1) as f64 * next;
         let is_wanted = if wanted == played { 1.0 - share } else { 0.0 };
         Ok(LoggedStep {
             reward: 0.0,

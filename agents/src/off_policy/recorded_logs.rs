@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use listening_data::Progress;
 use listening_models::RecordedSessions;
-use playlist_envs::{LoggedListeners, RewardKind, SimulatedEnv, VecEnv, World};
+use playlist_envs::{LeavingListeners, Listeners, LoggedListeners, RewardKind, SimulatedEnv, VecEnv, World};
 use serde::Serialize;
 
 use super::logged_steps::{Evaluated, Logged, PARALLEL_SESSIONS, logged_steps};
 use super::{LoggedStep, OffPolicyEstimate, OffPolicyEstimator, check, effective_sessions, session_values};
 use crate::policies::{GreedyPolicy, MixedPolicy, RandomPolicy};
 use crate::statistics::two_sided_p_value;
-use crate::{AgentError, Difference, Estimate, Policy, Result, holm_adjusted};
+use crate::{AgentError, Difference, Estimate, Policy, Result, Simulation, holm_adjusted, simulate};
 
 /// Recorded sessions, and how policies are evaluated on them.
 pub struct RecordedLog {
@@ -19,6 +19,7 @@ pub struct RecordedLog {
     recorded: Arc<RecordedSessions>,
     model: GreedyPolicy,
     random_share: f32,
+    length: usize,
 }
 
 /// What a policy would return.
@@ -67,7 +68,7 @@ impl Logged for AsRecorded<'_> {
 impl RecordedLog {
     /// The recorded sessions of a world of them ([`World::of_recorded`]), whose rewards count what was logged. Part of every
     /// policy's tracks, `random_share` above 0, is random: the estimators need a chance of each track that was logged. The
-    /// doubly robust one goes by `model`.
+    /// doubly robust one goes by `model`. The log holds the first `length` tracks of each session.
     ///
     /// # Errors
     /// Where there is no session, or the world's rewards are expected ones, which no log has.
@@ -75,7 +76,7 @@ impl RecordedLog {
         world: Arc<World>,
         recorded: Arc<RecordedSessions>,
         model: GreedyPolicy,
-        random_share: f32,
+        (random_share, length): (f32, usize),
     ) -> Result<Self> {
         if recorded.is_empty() {
             return Err(AgentError::OffPolicy("there is no recorded session".into()));
@@ -83,7 +84,7 @@ impl RecordedLog {
         if world.settings.reward.kind != RewardKind::Sampled {
             return Err(AgentError::OffPolicy("rewards of a log are those of what was sampled".into()));
         }
-        Ok(Self { world, recorded, model, random_share })
+        Ok(Self { world, recorded, model, random_share, length })
     }
 
     /// Estimates what these policies would return.
@@ -111,6 +112,30 @@ impl RecordedLog {
         })
     }
 
+    /// What the policies return when they are played to these listeners, from the recorded starts and pools, `times` each.
+    pub fn play(
+        &self,
+        policies: &[Box<dyn Policy>],
+        listeners: &dyn Listeners,
+        times: u64,
+        threads: usize,
+        progress: &dyn Progress,
+    ) -> Result<Vec<Estimate>> {
+        let simulation = Simulation {
+            world: Arc::clone(&self.world),
+            listeners: Box::new(LeavingListeners::new(listeners.another(), self.length, true)),
+            sessions: times * self.recorded.len() as u64,
+            threads,
+        };
+        let play = |policy: &Box<dyn Policy>| {
+            let outcomes = simulate(self.played(policy.as_ref())?.as_ref(), &simulation, progress)?;
+            let (returns, users): (Vec<f64>, Vec<u32>) =
+                outcomes.iter().map(|outcome| (outcome.total_reward, outcome.user)).unzip();
+            Ok(Estimate::of_users(&returns, &users).0)
+        };
+        policies.iter().map(play).collect()
+    }
+
     /// What is evaluated: the policy with its share of random tracks.
     pub fn played(&self, policy: &dyn Policy) -> Result<Box<dyn Policy>> {
         let policy = policy.fork()?;
@@ -124,7 +149,7 @@ impl RecordedLog {
         let mut env = SimulatedEnv::new(Arc::clone(&self.world), listeners, parallel, 0, 1)?;
         let (mut policy, mut model) = (policy.fork()?, self.model.copy());
         let random_share = if is_random(policy.as_ref()) { 1.0 } else { self.random_share };
-        let mut evaluated = Evaluated { policy: policy.as_mut(), random_share, model: &mut model };
+        let mut evaluated = Evaluated { policy: policy.as_mut(), random_share, model: &mut model, length: self.length };
         logged_steps(&mut env, &mut AsRecorded(&self.recorded), &mut evaluated, 0, self.recorded.len())
     }
 }
@@ -133,12 +158,13 @@ fn is_random(policy: &dyn Policy) -> bool {
     policy.name() == RandomPolicy.name()
 }
 
-/// Differences below this are those of propensities that a log holds in 32 bits.
+/// Differences below this share of the return are those of propensities that a log holds in 32 bits.
 const ROUNDING: f64 = 1e-6;
 
 fn estimates(policy: &str, sessions: &[Vec<LoggedStep>], logged: &[f64], users: &[u32]) -> Result<PolicyEstimates> {
     check(sessions, 1.0)?;
     let effective_sessions = effective_sessions(sessions);
+    let mean_logged = logged.iter().sum::<f64>() / logged.len() as f64;
     let mut found = PolicyEstimates { policy: policy.to_owned(), estimates: Vec::new(), minus_logged: Vec::new() };
     for estimator in OffPolicyEstimator::ALL {
         let values = session_values(estimator, sessions, 1.0);
@@ -146,7 +172,9 @@ fn estimates(policy: &str, sessions: &[Vec<LoggedStep>], logged: &[f64], users: 
         found.estimates.push(OffPolicyEstimate { estimator, total_reward, effective_sessions });
         let differences: Vec<f64> = values.iter().zip(logged).map(|(value, logged)| value - logged).collect();
         let (Estimate { mean, low, high }, error) = Estimate::of_users(&differences, users);
-        let p_value = if mean.abs() < ROUNDING { 1.0 } else { two_sided_p_value(mean, error) };
+        let rounding = ROUNDING * mean_logged.abs();
+        let [mean, low, high] = [mean, low, high].map(|end| if end.abs() <= rounding { 0.0 } else { end });
+        let p_value = two_sided_p_value(mean, error);
         found.minus_logged.push(Difference { mean, low, high, p_value, adjusted_p_value: p_value });
     }
     Ok(found)

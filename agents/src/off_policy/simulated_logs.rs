@@ -18,6 +18,8 @@ pub struct LogTrial<'a> {
     pub simulation: &'a Simulation,
     /// The evaluated policy, but for its share of random tracks.
     pub policy: &'a dyn Policy,
+    /// Tracks per session at most: those after which the listeners leave.
+    pub length: usize,
     /// That share, above 0: the estimators need a chance of each track that was logged.
     pub random_share: f32,
     /// Gives the doubly robust estimator its values: what CWM expects of each track.
@@ -102,7 +104,7 @@ impl LogTrial<'_> {
         let listeners = self.simulation.listeners.another();
         let mut env = SimulatedEnv::new(Arc::clone(world), listeners, parallel, first, 1)?;
         let (random_share, model) = (self.random_share, &mut self.model);
-        let mut evaluated = Evaluated { policy, random_share, model };
+        let mut evaluated = Evaluated { policy, random_share, model, length: self.length };
         logged_steps(&mut env, &mut AtRandom, &mut evaluated, first, self.sessions as usize)
     }
 }
@@ -146,7 +148,8 @@ mod tests {
             threads: 2,
         };
         let (model, sessions, logs) = (greedy.copy(), 500, 30);
-        let mut trial = LogTrial { simulation: &simulation, policy: &greedy, random_share: 0.4, model, sessions, logs };
+        let mut trial =
+            LogTrial { simulation: &simulation, policy: &greedy, length: 2, random_share: 0.4, model, sessions, logs };
         let found = trial.run(&Silent).unwrap();
         assert_eq!(found.policy, "greedy+random-40");
         assert!((found.truth.high - found.truth.low) < 0.03);

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::{AgentError, Result};
 
 /// Version of the checkpoint's format.
-const FORMAT_VERSION: u32 = 2;
+const FORMAT_VERSION: u32 = 3;
 const MANIFEST: &str = "manifest.json";
 const LATEST: &str = "latest";
 const REMEDY: &str = "start the run again without --resume, or use the version of sim that wrote it";
@@ -206,7 +206,8 @@ mod tests {
         write(&checkpoints("one"), 1);
         assert!(checkpoints("two").newest_whole().unwrap_err().to_string().contains("another config"));
         let manifest = folder.path().join("000000000001").join(MANIFEST);
-        let text = fs::read_to_string(&manifest).unwrap().replace("\"format_version\": 2", "\"format_version\": 7");
+        let written = format!("\"format_version\": {FORMAT_VERSION}");
+        let text = fs::read_to_string(&manifest).unwrap().replace(&written, "\"format_version\": 7");
         fs::write(&manifest, text).unwrap();
         let message = checkpoints("one").newest_whole().unwrap_err().to_string();
         assert!(message.contains("version 7") && message.contains("without --resume"), "{message}");

@@ -16,6 +16,7 @@ pub(super) struct RolloutSums {
     skips: u64,
     past_threshold: u64,
     terminated: u64,
+    returned: u64,
 }
 
 impl RolloutSums {
@@ -24,6 +25,7 @@ impl RolloutSums {
         self.plays += session.played.len() as u64;
         self.total_reward += session.total_reward();
         self.terminated += u64::from(session.terminated);
+        self.returned += u64::from(session.returned);
         for responses in &session.responses {
             self.completions += u64::from(responses.complete);
             self.skips += u64::from(responses.skip);
@@ -45,6 +47,7 @@ impl RolloutSums {
             ("rollout/past_threshold_rate", per_play(self.past_threshold)),
             ("rollout/session_length", per_session(self.plays as f64)),
             ("rollout/terminated_rate", per_session(self.terminated as f64)),
+            ("rollout/returned_rate", per_session(self.returned as f64)),
         ]
     }
 }

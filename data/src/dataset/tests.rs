@@ -61,11 +61,12 @@ fn what_is_written_is_read() {
         (0..70).map(|i| session(i / 40, i64::from(i) * 1_000_000, 1 + 37 * i as usize)).collect();
     // Every third session has a pool.
     let pool = |number: usize| [1, 2, 0][..1 + number % 2 + number % 5 / 4].to_vec();
-    assert!(writer.write_pool(&[1]).is_err(), "a pool without a session");
+    assert!(writer.write_pool(0, &[1]).is_err(), "a pool without a session");
     for (number, session) in sessions.iter().enumerate() {
         writer.write_session(session).unwrap();
         if number % 3 == 0 {
-            writer.write_pool(&pool(number)).unwrap();
+            writer.write_pool(number as u64, &pool(number)).unwrap();
+            assert!(writer.write_pool(number as u64, &[1]).is_err(), "a second pool");
         }
     }
     assert!(!path.exists(), "the dataset appears only when finished");

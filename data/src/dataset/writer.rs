@@ -31,6 +31,7 @@ pub struct DatasetWriter {
     pools: Option<TableWriter>,
     pending_pools: Vec<(u64, u32)>,
     pools_written: u64,
+    last_pool: Option<u64>,
     audio_vectors: Option<(TableWriter, usize)>,
     pending_vectors: Vec<(u32, Vec<f32>)>,
     last: Option<(u32, i64)>,
@@ -62,6 +63,7 @@ impl DatasetWriter {
             pools: None,
             pending_pools: Vec::new(),
             pools_written: 0,
+            last_pool: None,
             audio_vectors: None,
             pending_vectors: Vec::new(),
             last: None,
@@ -89,11 +91,13 @@ impl DatasetWriter {
         self.tables.push(user, start_ms, context, plays)
     }
 
-    /// Adds the candidate pool that the session written last was chosen from: different tracks, in any order.
-    pub fn write_pool(&mut self, tracks: &[u32]) -> Result<()> {
-        let Some(session) = self.tables.sessions().checked_sub(1) else {
-            return Err(self.fault("a pool must follow its session"));
-        };
+    /// Adds the candidate pool that a session was chosen from: different tracks, in any order. Sessions are named by their
+    /// numbers, in ascending order, and have been written before.
+    pub fn write_pool(&mut self, session: u64, tracks: &[u32]) -> Result<()> {
+        if session >= self.tables.sessions() || self.last_pool.is_some_and(|last| last >= session) {
+            return Err(self.fault("pools must follow their sessions, in the same order"));
+        }
+        self.last_pool = Some(session);
         self.pending_pools.extend(tracks.iter().map(|&track| (session, track)));
         self.pools_written += 1;
         if self.pending_pools.len() >= GROUP_ROWS { self.flush_pools() } else { Ok(()) }

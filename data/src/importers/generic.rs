@@ -8,6 +8,7 @@ mod csv_log;
 mod field;
 mod mapping;
 mod parquet_log;
+mod pools;
 mod record_blocks;
 mod row;
 
@@ -20,6 +21,7 @@ use self::build::Gathering;
 use self::csv_log::CsvFormat;
 use self::field::Field;
 use self::mapping::{Mapping, TimeUnit};
+use self::pools::{PoolTable, Pools};
 use self::record_blocks::Dialect;
 use self::row::{RowReader, Rows};
 use super::inputs::{BytesRead, Contents, file_name, find_files, is_archive, open_each, total_bytes};
@@ -35,6 +37,8 @@ use crate::{DatasetWriter, Progress, Result, SourceInfo};
 pub struct GenericOptions {
     /// A TOML file that says which column is which field.
     pub mapping: PathBuf,
+    /// A table of the candidate pools that sessions were chosen from: the log's columns of session and track.
+    pub pools: Option<PathBuf>,
 }
 
 const REMEDY: &str = "pass a log as CSV, TSV or Parquet, or a folder of such files";
@@ -73,6 +77,7 @@ fn import(
     options.validate()?;
     let mapping = Mapping::read(&generic.mapping)?;
     let files = find_files(inputs, is_wanted, REMEDY)?;
+    let table = generic.pools.as_ref().map(|path| PoolTable::open(path, &mapping)).transpose()?;
     let mut writer = DatasetWriter::create(out)?;
     let mut reading = Reading {
         gathering: Gathering::new(writer.temporary_folder(), run_records),
@@ -94,13 +99,26 @@ fn import(
     }
     // Those given in the table win over those of the log.
     let Gathering { tracks, track_ids, .. } = &mut gathering;
+    let to = (writer.temporary_folder(), run_records);
+    let mut pools = match table {
+        Some(table) => Some(Pools::read(table, options.lenient, (&mut *track_ids, &mut *tracks), to, progress)?),
+        None => None,
+    };
     let feature_rows_bad = add_track_features(tracks, |id| track_ids.find(id.as_bytes()), options)?;
     let end_times = mapping.columns.contains_key(&Field::End);
-    let catalog = gathering.write(&mut writer, &options.rules, end_times, progress)?;
+    let catalog = gathering.write(&mut writer, &options.rules, end_times, pools.as_mut(), progress)?;
     counts.count_tracks(&catalog);
+    let pool_rows_bad = pools.as_ref().map_or(0, |pools| pools.bad);
+    let left_out = pools.map(|pools| pools.write(&mut writer)).transpose()?.unwrap_or_default();
     counts.remarks = vec![
         Remark::new("files that end too early, read up to there", files_cut),
         Remark::new("bad lines of track features", feature_rows_bad),
+        Remark::new("bad lines of candidate pools", pool_rows_bad),
+        Remark::new("candidate pools of sessions that are not in the log", left_out.without_session),
+        Remark::new(
+            "candidate pools of sessions in pieces, or of a name that several sessions have",
+            left_out.of_pieces,
+        ),
     ];
     let columns = serde_json::to_value(&mapping.columns).unwrap_or_default();
     let details = serde_json::json!({

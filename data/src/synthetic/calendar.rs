@@ -2,7 +2,7 @@
 
 use super::draws::{normal, poisson, uniform};
 use super::mind::{DAY_MS, FIRST_DAY_MS};
-use super::{Listener, SyntheticWorld};
+use super::{Listener, SessionState, SyntheticWorld};
 use crate::{CounterRng, SessionRules, Stream};
 
 /// Standard deviation in hours of a session's start around a preferred hour.
@@ -78,6 +78,15 @@ impl SyntheticWorld {
         // The day is a circle: late is also early.
         let hour = (preferred + HOUR_SPREAD * normal(rng)).rem_euclid(24.0);
         ((hour / 24.0 * DAY_MS as f64) as i64).min(DAY_MS - 1)
+    }
+
+    /// Probability that the listener begins another session within some hours of one that ends as it stands. The hours that the
+    /// listener prefers are left out: over a day they make no difference.
+    pub fn returns_within(&self, listener: &Listener, session: &SessionState, hours: f64) -> f64 {
+        let contentment = session.contentment().unwrap_or(USUAL_CONTENTMENT);
+        let per_hour =
+            listener.sessions_per_day / 24.0 * (self.config.mind.returning * (contentment - USUAL_CONTENTMENT)).exp();
+        1.0 - (-per_hour * hours).exp()
     }
 
     /// Probability that a moment of the calendar is taken.

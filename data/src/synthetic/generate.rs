@@ -61,10 +61,12 @@ pub fn synthesize(
     let world = SyntheticWorld::new(config, seed)?;
     let mut writer = DatasetWriter::create(out)?;
     let work = |number| world.recorded_history(rules, number);
+    let mut number = 0;
     world.for_each_listener("synthesize", progress, work, |_, sessions: Vec<RecordedSession>| {
         sessions.iter().try_for_each(|RecordedSession { session, pool }| {
             writer.write_session(session)?;
-            if pool.is_empty() { Ok(()) } else { writer.write_pool(pool) }
+            number += 1;
+            if pool.is_empty() { Ok(()) } else { writer.write_pool(number - 1, pool) }
         })
     })?;
     let users: Vec<User> =

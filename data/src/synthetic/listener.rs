@@ -83,8 +83,7 @@ impl Listener {
     /// Takes the end of a session into memory: when it was, and what share of its plays was heard out. A session
     /// without plays is none.
     pub fn end_session(&mut self, session: &SessionState, end_ms: i64) {
-        if session.position() > 0 {
-            let contentment = session.completed() as f64 / session.position() as f64;
+        if let Some(contentment) = session.contentment() {
             self.last_session = Some(LastSession { end_ms, contentment });
             self.sessions += 1;
         }

@@ -73,6 +73,11 @@ impl SessionState {
         self.heard_out().count()
     }
 
+    /// Share of the plays heard out; nothing before the first.
+    pub fn contentment(&self) -> Option<f64> {
+        (self.position() > 0).then(|| self.completed() as f64 / self.position() as f64)
+    }
+
     /// Tracks heard out, in order; repeats included.
     pub(super) fn heard_out(&self) -> impl Iterator<Item = u32> {
         self.plays.iter().filter(|play| play.complete).map(|play| play.track)

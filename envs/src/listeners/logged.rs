@@ -52,6 +52,11 @@ impl Listeners for LoggedListeners {
         Ok(())
     }
 
+    /// Each logged session stands alone.
+    fn return_probability(&mut self, _world: &World, _sessions: &SessionBatch, _index: usize) -> Result<f64> {
+        Err(EnvError::NoReturns)
+    }
+
     fn another(&self) -> Box<dyn Listeners> {
         Box::new(Self(Arc::clone(&self.0)))
     }

@@ -1,14 +1,19 @@
 //! Listeners who answer by a learnt user-response model.
 
+use std::sync::Arc;
+
 use listening_data::{CounterRng, Stream};
 use listening_models::user_response::{Predictions, ResponseModel, Rows, mean_prediction};
+use listening_models::user_return::{ReturnModel, SessionSummary};
 
 use super::{Answer, Listeners};
-use crate::{ModelledSessions, Result, SessionBatch, World, consistent_probabilities, sample_responses};
+use crate::{EnvError, ModelledSessions, Result, SessionBatch, World, consistent_probabilities, sample_responses};
 
 /// Listeners who answer by a user-response model.
 pub struct ModelledListeners {
     sessions: ModelledSessions,
+    /// Whether they come back; needed where episodes have several sessions.
+    returns: Option<Arc<ReturnModel>>,
     rows: Rows,
     predictions: Vec<Predictions>,
 }
@@ -16,7 +21,18 @@ pub struct ModelledListeners {
 impl ModelledListeners {
     /// Listeners of this model.
     pub fn new(user_model: Box<dyn ResponseModel>) -> Self {
-        Self { sessions: ModelledSessions::new(user_model), rows: Rows::default(), predictions: Vec::new() }
+        Self {
+            sessions: ModelledSessions::new(user_model),
+            returns: None,
+            rows: Rows::default(),
+            predictions: Vec::new(),
+        }
+    }
+
+    /// The same listeners, who come back by this model.
+    pub fn with_returns(mut self, returns: Option<Arc<ReturnModel>>) -> Self {
+        self.returns = returns;
+        self
     }
 }
 
@@ -62,8 +78,15 @@ impl Listeners for ModelledListeners {
         self.sessions.play(index..index + 1, &self.rows, &mut self.predictions)
     }
 
+    fn return_probability(&mut self, world: &World, sessions: &SessionBatch, index: usize) -> Result<f64> {
+        let (model, view) = (self.returns.as_ref().ok_or(EnvError::NoReturns)?, sessions.view(index));
+        let mut session = SessionSummary::default();
+        view.responses.iter().for_each(|r| session.add([r.complete, r.skip, r.past_threshold]));
+        Ok(f64::from(model.probability(world.starts.slow_features(view.start), &session)))
+    }
+
     fn another(&self) -> Box<dyn Listeners> {
-        Box::new(Self::new(self.sessions.user_model().another()))
+        Box::new(Self::new(self.sessions.user_model().another()).with_returns(self.returns.clone()))
     }
 }
 

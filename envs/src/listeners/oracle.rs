@@ -157,6 +157,13 @@ impl Listeners for OracleListeners {
         Ok(())
     }
 
+    fn return_probability(&mut self, world: &World, sessions: &SessionBatch, index: usize) -> Result<f64> {
+        let (oracle, view) = (Arc::clone(&self.oracle), sessions.view(index));
+        let live = self.live(&view, index)?;
+        let hours = f64::from(world.settings.episode.return_hours);
+        Ok(oracle.world.returns_within(&oracle.starts[view.start].listener, &live.state, hours))
+    }
+
     fn another(&self) -> Box<dyn Listeners> {
         Box::new(self.shallow_clone())
     }

@@ -33,7 +33,7 @@ pub struct RecordedPlay {
     pub propensity: f32,
 }
 
-/// Sessions with a recorded pool that were looked at, and why some were left out.
+/// Sessions with a recorded pool that were drawn, and why some were left out.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RecordedCounts {
     /// Sessions kept.
@@ -142,22 +142,31 @@ impl RecordedSessions {
     }
 }
 
-/// Streams the dataset and writes about `wanted` of the held-out sessions with a recorded pool into `folder`, which must
-/// exist; drawn evenly, by their numbers alone. Memory holds one user's sessions and pools.
+/// Streams the dataset twice, and writes the first `length` plays of about `wanted` of the held-out sessions with a recorded
+/// pool into `folder`, which must exist; drawn evenly, by their numbers alone. Memory holds one user's sessions and pools.
 pub fn prepare_recorded(
     dataset: &Dataset,
     split: &TimeSplit,
     states: &mut dyn SessionStates,
     builder: &StartBuilder<'_>,
-    wanted: usize,
+    (wanted, length): (usize, usize),
     folder: &Path,
     progress: &dyn Progress,
 ) -> Result<()> {
-    let largest = dataset.pools()?.try_fold(0, |largest, pool| Ok::<_, ModelError>(pool?.tracks.len().max(largest)))?;
-    let candidates_per_source = largest.min(LARGEST_POOL).div_ceil(SOURCES.len());
     let sessions = dataset.manifest().sessions;
-    let held_out = (sessions - u64::from(builder.totals().sessions)) as f64 / sessions.max(1) as f64;
-    let share = wanted as f64 / (dataset.manifest().pools as f64 * held_out).max(1.0);
+    progress.begin("recorded sessions", 2 * sessions, "sessions");
+    let (mut held_out, mut largest, mut done) = (0u64, 0, 0);
+    for_each_with_pool(dataset, split, |_, split, pool| {
+        done += 1;
+        progress.advance(done);
+        if split != Split::Train && !pool.is_empty() {
+            held_out += 1;
+            largest = largest.max(if pool.len() <= LARGEST_POOL { pool.len() } else { 0 });
+        }
+        Ok(())
+    })?;
+    let candidates_per_source = largest.div_ceil(SOURCES.len());
+    let share = wanted as f64 / held_out.max(1) as f64;
     let (user_state, memory) = (states.dimension(), states.kept_memory());
     let mut writer = Writer {
         starts: StartsWriter::create(folder)?,
@@ -165,30 +174,22 @@ pub fn prepare_recorded(
         counts: RecordedCounts::default(),
         draw: StartDraw { seed: builder.seed(), shares: [0.0, share] },
         slots: candidates_per_source * SOURCES.len(),
+        length,
         states,
         builder,
     };
-    progress.begin("recorded sessions", sessions, "sessions");
-    let mut pools = dataset.pools()?.peekable();
     let mut user: Vec<(LoggedSession, Split, Vec<u32>)> = Vec::new();
-    let mut done = 0;
-    for item in split.sessions(dataset)? {
-        let (logged, split) = item?;
+    for_each_with_pool(dataset, split, |logged, split, pool| {
         if user.last().is_some_and(|(last, ..)| last.session.user != logged.session.user) {
             writer.write_user(&user)?;
-            done += user.len() as u64;
-            progress.advance(done);
             user.clear();
         }
-        let of_session = |pool: &listening_data::Result<RecordedPool>| match pool {
-            Ok(pool) => pool.session <= logged.number,
-            Err(_) => true,
-        };
-        let pool = pools.next_if(of_session).transpose()?.map_or_else(Vec::new, |pool| pool.tracks);
         user.push((logged, split, pool));
-    }
+        done += 1;
+        progress.advance(done);
+        Ok(())
+    })?;
     writer.write_user(&user)?;
-    progress.advance(sessions);
     progress.end();
     let Writer { starts, columns, counts, .. } = writer;
     starts.finish()?;
@@ -199,12 +200,33 @@ pub fn prepare_recorded(
     Ok(write_atomically(folder.join(FILE), text.as_bytes())?)
 }
 
+/// Gives every session with its part of the split and its pool, empty where none was recorded.
+fn for_each_with_pool(
+    dataset: &Dataset,
+    split: &TimeSplit,
+    mut take: impl FnMut(LoggedSession, Split, Vec<u32>) -> Result<()>,
+) -> Result<()> {
+    let mut pools = dataset.pools()?.peekable();
+    for item in split.sessions(dataset)? {
+        let (logged, split) = item?;
+        let of_session = |pool: &listening_data::Result<RecordedPool>| match pool {
+            Ok(pool) => pool.session <= logged.number,
+            Err(_) => true,
+        };
+        let pool = pools.next_if(of_session).transpose()?.map_or_else(Vec::new, |pool| pool.tracks);
+        take(logged, split, pool)?;
+    }
+    Ok(())
+}
+
 struct Writer<'a> {
     starts: StartsWriter,
     columns: PlayColumns,
     counts: RecordedCounts,
     draw: StartDraw,
     slots: usize,
+    /// Plays that are looked at, the first of each session.
+    length: usize,
     states: &'a mut dyn SessionStates,
     builder: &'a StartBuilder<'a>,
 }
@@ -218,7 +240,7 @@ impl Writer<'_> {
         for (logged, split, pool) in sessions {
             let state = self.states.at_start(logged, &self.draw)?;
             let wanted = !pool.is_empty() && *split != Split::Train && self.draw.keeps(logged.number, *split);
-            if wanted && let Some(plays) = plays_from(pool, &logged.session, &mut self.counts) {
+            if wanted && let Some(plays) = plays_from(pool, &logged.session, self.length, &mut self.counts) {
                 let moment = self.builder.moment(&history, state, &own, &logged.session);
                 let (user, number) = (logged.session.user, logged.number);
                 self.starts.write(&self.builder.build_for_pool(&moment, user, number, pool, self.slots))?;
@@ -230,15 +252,21 @@ impl Writer<'_> {
     }
 }
 
-/// The plays of a session from its pool; nothing of one that cannot be used. Either is counted.
-fn plays_from(pool: &[u32], session: &Session, counts: &mut RecordedCounts) -> Option<Vec<RecordedPlay>> {
+/// The first plays of a session from its pool; nothing of one that cannot be used. Either is counted. What came after them does
+/// not matter: to choose sessions by it would choose by how they went.
+fn plays_from(
+    pool: &[u32],
+    session: &Session,
+    length: usize,
+    counts: &mut RecordedCounts,
+) -> Option<Vec<RecordedPlay>> {
     if pool.len() > LARGEST_POOL {
         counts.pool_too_large += 1;
         return None;
     }
     let mut places: HashMap<u32, usize> = pool.iter().enumerate().map(|(place, &track)| (track, place)).collect();
-    let mut plays = Vec::with_capacity(session.plays.len());
-    for play in &session.plays {
+    let mut plays = Vec::with_capacity(length.min(session.plays.len()));
+    for play in session.plays.iter().take(length) {
         let Some(propensity) = play.propensity.filter(|&p| p > 0.0 && p <= 1.0) else {
             counts.without_propensity += 1;
             return None;

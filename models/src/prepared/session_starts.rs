@@ -105,6 +105,12 @@ impl SessionStarts {
         self.users[start]
     }
 
+    /// All starts of the user of a start, in order of time: they follow each other.
+    pub fn starts_of_user(&self, start: usize) -> std::ops::Range<usize> {
+        let user = self.users[start];
+        self.users.partition_point(|&other| other < user)..self.users.partition_point(|&other| other <= user)
+    }
+
     /// The logged session that a start was taken from.
     pub fn logged_session(&self, start: usize) -> u32 {
         self.logged_sessions[start]
@@ -118,6 +124,11 @@ impl SessionStarts {
     /// Length of the user state, which comes first among the session features.
     pub fn state_length(&self) -> usize {
         self.session_length - SLOW_FEATURES - CONTEXT_FEATURES
+    }
+
+    /// The user's slow features among the session features of a start.
+    pub fn slow_features(&self, start: usize) -> &[f32] {
+        &self.session_features(start)[self.state_length()..][..SLOW_FEATURES]
     }
 
     /// Where the user state of a start points in the space of the tracks: of length 1, or zeros.

@@ -11,7 +11,7 @@ use listening_models::user_response::{
 use playlist_agents::{
     AgentModel, AgentSettings, DqnPolicy, GreedyPolicy, LearningLoop, Policy, RandomPolicy, observation_lengths,
 };
-use playlist_envs::{Listeners, ModelledListeners, OracleListeners, World, WorldSettings};
+use playlist_envs::{EpisodeSettings, Listeners, ModelledListeners, OracleListeners, World, WorldSettings};
 use serde::Serialize;
 use tch::Device;
 
@@ -87,7 +87,12 @@ impl Scene {
 
     /// The world with pools of `candidates`, whose sessions go on to their length.
     pub fn world(&self, candidates: usize) -> anyhow::Result<Arc<World>> {
-        let mut settings = WorldSettings { session_end: false, skips_in_a_row: 0, ..self.config.world.clone() };
+        let mut settings = WorldSettings {
+            session_end: false,
+            skips_in_a_row: 0,
+            episode: EpisodeSettings::default(),
+            ..self.config.world.clone()
+        };
         (settings.pool.min_size, settings.pool.max_size) = (candidates, candidates);
         self.logs.world(settings, Arc::clone(&self.logs.data.training_starts), self.config.seed)
     }

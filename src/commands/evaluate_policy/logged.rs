@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use listening_data::{Progress, SyntheticSource, write_atomically};
+use listening_models::RecordedCounts;
 use playlist_agents::{
     Estimate, GreedyPolicy, OffPolicyEstimate, OffPolicyEstimator, OffPolicyEvaluation, Policy, RecordedLog,
-    Simulation, simulate,
 };
 use playlist_envs::{OracleListeners, RewardKind, WorldSettings};
 use serde::Serialize;
@@ -20,8 +20,12 @@ use crate::output;
 use crate::pipeline::{Upstream, threads};
 use crate::tables::{Columns, count, estimate, p_value, section};
 
-/// Recorded sessions that are taken at most, unless told.
+/// About how many recorded sessions are taken, unless told.
 const SESSIONS: u64 = 20_000;
+/// Tracks per session that are looked at, unless told.
+const LENGTH: u8 = 5;
+/// Share of each policy's tracks that are random, unless told.
+const RANDOM_PERCENT: u8 = 90;
 /// Times that recorded sessions are begun anew to ask the synthetic listeners themselves.
 const TIMES_PLAYED: u64 = 10;
 
@@ -49,55 +53,54 @@ pub(super) fn run(
 ) -> anyhow::Result<()> {
     let logs = &upstream.logs;
     let wanted = options.sessions.unwrap_or(SESSIONS) as usize;
-    let recorded = logs.recorded_sessions(config, wanted, &mut Vec::new(), progress)?;
+    let length = usize::from(options.length.unwrap_or(LENGTH)).min(config.world.max_length);
+    let recorded = logs.recorded_sessions(config, (wanted, length), &mut Vec::new(), progress)?;
     if recorded.is_empty() {
         let problem = format!(
-            "--listeners logged: no held-out session can be used; a session needs a recorded pool, and each of its plays a \
-             propensity, all responses and a track of the pool that was not played before ({:?})",
-            recorded.counts
+            "--listeners logged: no held-out session can be used; a session needs a recorded pool, and each of its first \
+             {length} plays a propensity, all responses and a track of the pool that was not played before{}",
+            left_out(&recorded.counts)
         );
         return Err(UsageError(problem).into());
     }
-    let mut settings =
-        WorldSettings { max_length: usize::from(options.length), session_end: true, ..config.world.clone() };
-    settings.skips_in_a_row = 0;
+    let mut settings = WorldSettings { session_end: true, skips_in_a_row: 0, ..config.world.clone() };
+    settings.episode.sessions = 1;
     settings.reward.kind = RewardKind::Sampled;
     let world = logs.recorded_world(settings, &recorded, config.evaluate.seed)?;
-    let random_share = f32::from(options.random_percent) / 100.0;
+    let random_share = f32::from(options.random_percent.unwrap_or(RANDOM_PERCENT)) / 100.0;
     let mut policies: Vec<Box<dyn Policy>> = Vec::new();
     for name in options.asked(config) {
         policies.extend(named_policy(name, config, upstream, &world, folder, None, progress)?);
     }
     let model = GreedyPolicy::new(upstream.contextual.shallow_clone());
-    let log = RecordedLog::new(Arc::clone(&world), Arc::clone(&recorded), model, random_share)?;
+    let log = RecordedLog::new(Arc::clone(&world), Arc::clone(&recorded), model, (random_share, length))?;
     let evaluation = log.evaluate(&policies, progress)?;
-    let mut with_the_listeners = Vec::new();
-    if let Some(source) = SyntheticSource::of(logs.dataset.manifest()) {
-        let listeners = Box::new(OracleListeners::new(&source, &world.starts, progress)?);
-        let sessions = TIMES_PLAYED * recorded.len() as u64;
-        let simulation = Simulation { world, listeners, sessions, threads: threads(config) };
-        for policy in &policies {
-            let outcomes = simulate(log.played(policy.as_ref())?.as_ref(), &simulation, progress)?;
-            with_the_listeners.push(Estimate::of(outcomes.iter().map(|outcome| outcome.total_reward)));
+    let with_the_listeners = match SyntheticSource::of(logs.dataset.manifest()) {
+        Some(source) => {
+            let listeners = OracleListeners::new(&source, &world.starts, progress)?;
+            log.play(&policies, &listeners, TIMES_PLAYED, threads(config), progress)?
         }
-    }
-    let results = Results { evaluation, random_share, length: usize::from(options.length), with_the_listeners };
+        None => Vec::new(),
+    };
+    let results = Results { evaluation, random_share, length, with_the_listeners };
     let out = options.out.clone().unwrap_or_else(|| folder.join(options.listeners.folder()));
     std::fs::create_dir_all(&out).with_context(|| format!("cannot create {}", out.display()))?;
     write_atomically(out.join("off-policy.json"), serde_json::to_string_pretty(&results)?.as_bytes())?;
     write_atomically(out.join("off-policy.csv"), csv(&results)?.as_bytes())?;
-    let left_out = recorded.counts;
+    let text = report(&results);
+    output::print(&format!("{text}{}\nThe results lie in {}.", left_out(&recorded.counts), out.display()))
+}
+
+/// Why sessions were left out, if any were.
+fn left_out(counts: &RecordedCounts) -> String {
     let why = [
-        (left_out.without_propensity, "plays without a propensity"),
-        (left_out.outside_pool, "plays outside their pool or repeated"),
-        (left_out.without_response, "plays with a missing response"),
-        (left_out.pool_too_large, "pools of more than 1,000 tracks"),
+        (counts.without_propensity, "plays without a propensity"),
+        (counts.outside_pool, "plays outside their pool or repeated"),
+        (counts.without_response, "plays with a missing response"),
+        (counts.pool_too_large, "pools of more than 1,000 tracks"),
     ];
-    let mut text = report(&results);
-    for (sessions, why) in why.iter().filter(|(sessions, _)| *sessions > 0) {
-        text += &format!("Left out: {} sessions with {why}.\n", count(*sessions));
-    }
-    output::print(&format!("{text}\nThe results lie in {}.", out.display()))
+    let line = |(sessions, why): &(u64, &str)| format!("\nLeft out: {} sessions with {why}.", count(*sessions));
+    why.iter().filter(|(sessions, _)| *sessions > 0).map(line).collect()
 }
 
 fn report(results: &Results) -> String {
@@ -112,7 +115,7 @@ fn report(results: &Results) -> String {
     }
     text + &format!(
         "{} recorded sessions of {} users, their first {} tracks; as they were logged they returned {}. {:.0} % of each\n\
-         policy's tracks are random. Intervals of 95 % by the spread between users; p adjusted for all policies (Holm).\n",
+         policy's tracks are random. Intervals of 95 % by the spread between users (of\nfewer than 10: between sessions, for these users alone); p adjusted for all policies (Holm).\n",
         count(*sessions),
         count(*users),
         results.length,

@@ -6,7 +6,8 @@ use std::path::Path;
 use anyhow::Context;
 use listening_data::write_atomically;
 use playlist_agents::{
-    Comparison, Difference, Estimate, GroupKind, Measure, Measured, PlayedPolicy, Resampled, SessionGroups,
+    Comparison, Difference, Estimate, GroupKind, Measure, Measured, PlayedPolicy, PolicySummary, Resampled,
+    SessionGroups,
 };
 use playlist_pictures::{Histogram, Page};
 
@@ -26,6 +27,7 @@ const MEASURED: [Measure; 6] = [
 pub(super) fn report(comparison: &Comparison, kinds: &[GroupKind]) -> String {
     let all: Vec<&Measured> = comparison.policies.iter().map(|policy| &policy.measured).collect();
     let mut text = section("Responses", responses(comparison, &all)) + &section("What is played", played(comparison));
+    text.extend(episodes(comparison, &all).map(|table| section("Episodes", table)));
     for kind in kinds {
         for group in comparison.groups.iter().filter(|group| group.kind == *kind) {
             let (sessions, users) = (count(group.sessions), count(group.users));
@@ -40,10 +42,35 @@ pub(super) fn report(comparison: &Comparison, kinds: &[GroupKind]) -> String {
         }
     };
     let (sessions, users) = (count(comparison.sessions), count(comparison.users));
+    let what = if episodes(comparison, &all).is_some() { "episodes" } else { "sessions" };
     text + &format!(
-        "Means over {sessions} sessions of {users} users, with intervals of 95 % by {drawn}; p adjusted for all\n\
+        "Means over {sessions} {what} of {users} users, with intervals of 95 % by {drawn}; p adjusted for all\n\
          comparisons (Holm). Bimodality above 0.556 speaks for two kinds of sessions.\n"
     )
+}
+
+/// What the policies gain in the run's own world, beside what they gain before listeners whom the agent did not know.
+pub(super) fn beside(own: &Comparison, independent: &Comparison) -> String {
+    let difference = format!("return minus {}", own.reference);
+    let mut table = Columns::new([
+        "policy",
+        &format!("{difference}, own world"),
+        "independent world",
+        "adjusted p",
+        "return there",
+    ]);
+    for (here, there) in own.policies.iter().zip(&independent.policies) {
+        let of = |policy: &PolicySummary| policy.measured.minus_reference.get(&Measure::Return).copied();
+        let (Some(own), Some(independent)) = (of(here), of(there)) else { continue };
+        table.add([
+            here.policy.clone(),
+            as_estimate(&own),
+            as_estimate(&independent),
+            p_value(independent.adjusted_p_value),
+            there.measured.measures.get(&Measure::Return).map_or_else(missing, estimate),
+        ]);
+    }
+    section("Gains before listeners of an independent model of other users", table)
 }
 
 fn responses(comparison: &Comparison, measured: &[&Measured]) -> Columns {
@@ -53,7 +80,6 @@ fn responses(comparison: &Comparison, measured: &[&Measured]) -> Columns {
     for (policy, measured) in comparison.policies.iter().zip(measured) {
         let mean = |measure| measured.measures.get(&measure).map(|estimate| estimate.mean);
         let paired = measured.minus_reference.get(&Measure::Return);
-        let as_estimate = |&Difference { mean, low, high, .. }: &Difference| estimate(&Estimate { mean, low, high });
         table.add([
             policy.policy.clone(),
             measured.measures.get(&Measure::Return).map_or_else(missing, estimate),
@@ -66,6 +92,29 @@ fn responses(comparison: &Comparison, measured: &[&Measured]) -> Columns {
         ]);
     }
     table
+}
+
+/// How many sessions the listeners come back for; nothing where every session stands alone.
+fn episodes(comparison: &Comparison, measured: &[&Measured]) -> Option<Columns> {
+    let difference = format!("minus {}", comparison.reference);
+    let mut table = Columns::new(["policy", "sessions per episode", &difference, "adjusted p"]);
+    let mut several = false;
+    for (policy, measured) in comparison.policies.iter().zip(measured) {
+        let sessions = measured.measures.get(&Measure::Sessions)?;
+        several |= sessions.mean > 1.0;
+        let paired = measured.minus_reference.get(&Measure::Sessions);
+        table.add([
+            policy.policy.clone(),
+            estimate(sessions),
+            paired.map_or_else(missing, as_estimate),
+            paired.map_or_else(missing, |difference| p_value(difference.adjusted_p_value)),
+        ]);
+    }
+    several.then_some(table)
+}
+
+fn as_estimate(&Difference { mean, low, high, .. }: &Difference) -> String {
+    estimate(&Estimate { mean, low, high })
 }
 
 fn played(comparison: &Comparison) -> Columns {
@@ -172,7 +221,8 @@ fn measure_rows(
 
 fn sessions_csv(played: &[PlayedPolicy], groups: &SessionGroups) -> Result<String, std::fmt::Error> {
     const KINDS: [GroupKind; 3] = [GroupKind::Hour, GroupKind::Device, GroupKind::Activity];
-    let mut rows = String::from("policy,session,return,length,completions,skips,past_threshold,terminated,user");
+    let mut rows =
+        String::from("policy,session,return,length,completions,skips,past_threshold,terminated,user,sessions");
     KINDS.iter().try_for_each(|kind| write!(rows, ",{}", kind.name()))?;
     MEASURED.iter().try_for_each(|measure| write!(rows, ",{}", measure.name()))?;
     for PlayedPolicy { policy, sessions } in played {
@@ -180,7 +230,7 @@ fn sessions_csv(played: &[PlayedPolicy], groups: &SessionGroups) -> Result<Strin
             let o = &session.outcome;
             let (complete, skips, past) = (o.completions, o.skips, o.past_threshold);
             write!(rows, "\n{policy},{number},{},{},{complete},{skips},{past}", o.total_reward, o.length)?;
-            write!(rows, ",{},{}", o.terminated, o.user)?;
+            write!(rows, ",{},{},{}", o.terminated, o.user, o.sessions)?;
             for kind in KINDS {
                 write!(rows, ",{}", groups.name(session.start, kind).unwrap_or_default())?;
             }

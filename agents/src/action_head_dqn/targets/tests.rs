@@ -1,7 +1,7 @@
 use super::*;
 use crate::action_head_dqn::architecture::Architecture;
 use crate::action_head_dqn::network::{QNetwork, Shape};
-use playlist_envs::{FinishedSession, PlayResponses, WorldSettings, small_world};
+use playlist_envs::{EpisodeSettings, FinishedSession, PlayResponses, WorldSettings, small_world};
 use tch::{Device, Tensor};
 
 fn all() -> AgentSettings {
@@ -24,6 +24,7 @@ fn session(pool: u16, terminated: bool) -> FinishedSession {
         rewards: vec![1.0, 2.0, 4.0],
         states: Vec::new(),
         terminated,
+        returned: false,
     }
 }
 
@@ -86,6 +87,72 @@ fn only_termination_and_an_empty_pool_stop_the_bootstrap() {
             let expected: Vec<f32> = rewards.into_iter().zip(futures).flat_map(of).collect();
             assert_eq!(found, expected, "{n_step} steps, {end}");
         }
+    }
+}
+
+/// In episodes of several sessions what follows the last play is the beginning of the next session of who came back, whether
+/// the session was left or cut, and nothing where nobody did. By hand, with gamma 1/2 and a network of 2 everywhere.
+#[test]
+fn the_future_of_a_session_is_the_next_one_of_its_listener() {
+    let folder = tempfile::tempdir().unwrap();
+    let episode = EpisodeSettings { sessions: 2, ..EpisodeSettings::default() };
+    let world = small_world(folder.path(), 30, WorldSettings { episode, ..WorldSettings::default() }, 1).unwrap().0;
+    for (n_step, rewards, futures, last) in
+        [(1, [1.0, 2.0, 4.0], [0.5, 0.5], 0.5), (2, [2.0, 4.0, 4.0], [0.25, 0.25], 0.5)]
+    {
+        let settings = AgentSettings { gamma: 0.5, n_step, quantiles: 0, ..AgentSettings::default() };
+        let mut network = network(&world, &settings, 1);
+        let mut values: Vec<Tensor> = network.parameters.tensors().map(|tensor| tensor.zeros_like()).collect();
+        *values.last_mut().unwrap() = Tensor::from_slice(&[2.0f32]);
+        network.parameters.restore(&values).unwrap();
+        for (pool, terminated, returned) in
+            [(9, true, true), (9, false, true), (3, false, true), (9, true, false), (9, false, false)]
+        {
+            // The last session of an episode is none for the listener.
+            let number = if pool == 9 { next_in_episode(0) } else { 0 };
+            let session = FinishedSession { number, returned, ..session(pool, terminated) };
+            let batch: Vec<_> = (0..3).map(|position| Transition { session: &session, position }).collect();
+            let layers = &network.layers;
+            let found = targets_of(&world, &settings).compute(&world, layers, layers, &batch).unwrap();
+            let back = |share: f32| if returned { 2.0 * share } else { 0.0 };
+            // With two steps the second play's target reaches behind the end too.
+            let second = if n_step == 2 { back(futures[1]) } else { 2.0 * futures[1] };
+            let expected = [rewards[0] + 2.0 * futures[0], rewards[1] + second, rewards[2] + back(last)];
+            assert_eq!(found, expected, "{n_step} steps, {pool} candidates, left {terminated}, back {returned}");
+        }
+    }
+}
+
+/// The next session is seen as it begins: the target of a last play is that of the best of its candidates.
+#[test]
+fn the_next_session_is_seen_as_it_begins() {
+    let folder = tempfile::tempdir().unwrap();
+    let episode = EpisodeSettings { sessions: 2, ..EpisodeSettings::default() };
+    let settings = WorldSettings { episode, ..WorldSettings::default() };
+    std::fs::create_dir(folder.path().join("moving")).unwrap();
+    for world in [
+        small_world(folder.path(), 30, settings.clone(), 1).unwrap().0,
+        playlist_envs::small_moving_world(&folder.path().join("moving"), 30, settings, 1).unwrap().0,
+    ] {
+        let agent = AgentSettings { quantiles: 0, ..AgentSettings::default() };
+        let (online, target) = (network(&world, &agent, 1), network(&world, &agent, 2));
+        let (start, pool) = world.session_of(0);
+        let states = world.first_state(start).repeat(4);
+        let session = FinishedSession { start: start as u32, pool, states, returned: true, ..session(9, true) };
+        let batch = [Transition { session: &session, position: 2 }];
+        let found = targets_of(&world, &agent).compute(&world, &online.layers, &target.layers, &batch).unwrap();
+        let mut batch = playlist_envs::SessionBatch::new(&world, 1);
+        batch.begin(&world, 0, next_in_episode(0));
+        let view = batch.view(0);
+        assert_eq!(world.starts.user(view.start), world.starts.user(start));
+        let mut scorer = Scorer::new(&world, Device::Cpu).unwrap();
+        let mut value = |network: &QNetwork, place: u16| {
+            let q = tch::no_grad(|| scorer.score_chosen(&network.layers, &world, std::iter::once((view, place))));
+            q.unwrap().double_value(&[0, 0])
+        };
+        let best = view.remaining().max_by(|&a, &b| value(&online, a).total_cmp(&value(&online, b))).unwrap();
+        let expected = 4.0 + f64::from(agent.gamma) * value(&target, best);
+        assert!((f64::from(found[0]) - expected).abs() < 1e-4, "{found:?} {expected}");
     }
 }
 

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use bytemuck::{Pod, Zeroable};
 
+use super::pools::Pools;
 use super::row::{Row, Rows};
 use crate::importers::ids::Ids;
 use crate::importers::session_builder::SessionBuilder;
@@ -98,13 +99,14 @@ impl Gathering {
         writer: &mut DatasetWriter,
         rules: &SessionRules,
         end_times: bool,
+        mut pools: Option<&mut Pools>,
         progress: &dyn Progress,
     ) -> Result<Vec<Track>> {
         for user in 0..self.users.len() as u32 {
             writer.write_user(&String::from_utf8_lossy(self.users.id(user)))?;
         }
         let mut builder = SessionBuilder::new(rules, writer);
-        let mut last = None;
+        let (mut last, mut sessions) = (None, 0);
         self.plays.take_sorted("writing sessions", "plays", progress, |record| {
             let play = play(&record, self.tracks[record.track as usize].duration_ms, rules, end_times);
             let context = context(&record);
@@ -112,6 +114,10 @@ impl Gathering {
                 builder.push(record.user, context, play)?;
             } else {
                 let opens = last != Some((record.user, record.session));
+                if let Some(pools) = pools.as_deref_mut().filter(|_| opens) {
+                    pools.session_written(record.session, sessions)?;
+                }
+                sessions += u64::from(opens);
                 builder.push_as(record.user, context, play, opens)?;
             }
             last = Some((record.user, record.session));

@@ -13,6 +13,11 @@ use crate::{BehaviourPolicy, Device, Source};
 /// A piece of [`Rows::text`].
 pub(super) type Span = (u32, u32);
 
+/// What a session is known by: a hash of the log's word for it, never 0.
+pub(super) fn session_hash(session: &str) -> u64 {
+    FixedState::default().hash_one(session) | 1
+}
+
 /// A checked row.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Row {
@@ -107,7 +112,7 @@ impl RowReader<'_> {
             (span(cell(Field::Artist)?), span(cell(Field::Name)?), span(cell(Field::Album)?));
         let mapped = |field: Field| self.mapping.columns.contains_key(&field);
         if mapped(Field::Session) {
-            row.session = FixedState::default().hash_one(required(Field::Session)?) | 1;
+            row.session = session_hash(required(Field::Session)?);
         }
         let time = if mapped(Field::End) { Field::End } else { Field::Start };
         row.time_ms = self.time(time, required(time)?)?;

@@ -13,7 +13,7 @@ const PLAIN: &str =
     "[columns]\nuser = \"u\"\ntrack = \"t\"\nstart = \"s\"\nseconds_played = \"p\"\n[time]\nunit = \"seconds\"\n";
 
 fn import(bench: &Bench, mapping: &str, inputs: &[PathBuf]) -> Result<Imported> {
-    let generic = GenericOptions { mapping: bench.write("mapping.toml", mapping) };
+    let generic = GenericOptions { mapping: bench.write("mapping.toml", mapping), pools: None };
     bench.import(|out, options| super::import(inputs, out, options, &generic, &Silent, bench.run_records))
 }
 
@@ -93,6 +93,58 @@ fn sessions_of_the_log_are_kept() {
     let imported = import_text(&Bench::new(), &mapping, log);
     let expected = [vec![("x", "a", 0), ("x", "b", 9000)], vec![("x", "c", 9001)], vec![("y", "d", 0)]];
     assert_eq!(plays(&imported), expected);
+}
+
+/// Of six sessions: one without a pool, one that another of its user cuts in two, and one whose pool names a track twice and
+/// tracks that nobody played. In memory and out of it.
+#[test]
+fn pools_come_from_a_table_of_their_own() {
+    let mapping = PLAIN.replace("track =", "session = \"id\"\npropensity = \"q\"\ntrack =");
+    let log = "u,t,s,p,id,q\nx,a,0,1,one,0.5\nx,b,10,1,one,1\nx,c,20,1,cut,0.5\nx,d,30,1,two,\nx,c,40,1,cut,\ny,a,0,1,three,0.25\n";
+    let table = "t,id\nd,three\nnew,three\na,three\nb,one\na,one\nc,cut\nd,cut\nz,absent\nd,three\nother,three\n";
+    for run_records in [2, 1 << 20] {
+        let bench = Bench::new();
+        let import = |table: &str, lenient: bool| {
+            let pools = Some(bench.write("pools.csv", table));
+            let generic = GenericOptions { mapping: bench.write("mapping.toml", &mapping), pools };
+            let inputs = [bench.write("log.csv", log)];
+            bench.import(|out, options| {
+                let options = ImportOptions { lenient, ..options.clone() };
+                super::import(&inputs, out, &options, &generic, &Silent, run_records)
+            })
+        };
+        let imported = import(table, false).unwrap();
+        let dataset = crate::Dataset::open(bench.path("out")).unwrap();
+        let ids = |track: u32| imported.catalog[track as usize].id.as_str();
+        let pools: Vec<(u64, Vec<&str>)> = dataset
+            .pools()
+            .unwrap()
+            .map(|pool| pool.unwrap())
+            .map(|pool| (pool.session, pool.tracks.iter().map(|&track| ids(track)).collect()))
+            .collect();
+        // Sessions: one, cut, two, cut, three.
+        assert_eq!(pools, [(0, vec!["a", "b"]), (4, vec!["a", "d", "new", "other"])]);
+        assert_eq!((imported.report.manifest.pools, imported.catalog.len()), (2, 7));
+        assert_eq!(
+            (
+                imported.remark("candidate pools of sessions that are not"),
+                imported.remark("candidate pools of sessions in pieces")
+            ),
+            (1, 1)
+        );
+        let bad = "t,id\na,one\n,one\n";
+        let error = message(import(bad, false));
+        assert!(error.contains("pools.csv") && error.contains("row 2") && error.contains('t'), "{error}");
+        assert_eq!(import(bad, true).unwrap().remark("bad lines of candidate pools"), 1);
+        let error = message(import("track,id\na,one\n", false));
+        assert!(error.contains("has no column `t`"), "{error}");
+    }
+    let bench = Bench::new();
+    let generic =
+        GenericOptions { mapping: bench.write("mapping.toml", PLAIN), pools: Some(bench.write("pools.csv", table)) };
+    let inputs = [bench.write("log.csv", "u,t,s,p\nx,a,0,1\n")];
+    let error = message(bench.import(|out, options| super::import(&inputs, out, options, &generic, &Silent, 10)));
+    assert!(error.contains("columns.session"), "{error}");
 }
 
 #[test]

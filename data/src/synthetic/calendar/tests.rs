@@ -54,6 +54,34 @@ fn sessions_come_at_the_rate_of_the_formula() {
     }
 }
 
+/// Of the moments of one who comes back at a rate that stays the same, as many are followed by another within the hours as the
+/// formula says; over days, whatever hours are preferred.
+#[test]
+fn as_many_come_back_within_some_hours_as_is_said() {
+    let rules = SessionRules { session_gap_minutes: 1e-9, ..SessionRules::default() };
+    let world = world(0.8);
+    for (plays, complete, hours) in [(4, 4, 24.0), (4, 1, 24.0), (4, 2, 48.0)] {
+        let mut listener = listener_after(&world, plays, complete);
+        listener.sessions_per_day = 0.7;
+        let mut session = world.session_state(&listener, Context::default(), 0.0);
+        for play in 0..plays {
+            let responses = Responses { complete: Some(play < complete), ..Default::default() };
+            world.observe(&mut session, play, 1_000, responses);
+        }
+        let mut calendar = world.calendar(&listener);
+        let before_ms = FIRST_DAY_MS + 6_000 * DAY_MS;
+        let starts: Vec<i64> =
+            std::iter::from_fn(|| calendar.next_session(&world, &rules, &listener, before_ms)).collect();
+        let within = starts.windows(2).filter(|pair| (pair[1] - pair[0]) as f64 <= hours * 3_600_000.0).count();
+        let share = within as f64 / (starts.len() - 1) as f64;
+        let expected = world.returns_within(&listener, &session, hours);
+        let by_hand = 1.0 - (-0.7 * (0.8 * (f64::from(complete) / f64::from(plays) - 0.5)).exp() * hours / 24.0).exp();
+        assert!((expected - by_hand).abs() < 1e-12);
+        // A standard error of 0.008.
+        assert!((share - expected).abs() < 0.03, "{share} {expected}");
+    }
+}
+
 #[test]
 fn who_still_listens_does_not_begin_anew_and_the_end_may_be_any_moment() {
     let world = world(0.0);

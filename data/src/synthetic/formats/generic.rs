@@ -134,7 +134,7 @@ mod tests {
     fn an_import_gives_back_everything_but_the_release_year_and_audio_features() {
         let round = RoundTrip::new(&small(12), 4);
         let log = round.write(SyntheticFormat::Generic);
-        let generic = GenericOptions { mapping: log.join("mapping.toml") };
+        let generic = GenericOptions { mapping: log.join("mapping.toml"), pools: None };
         import_generic(&[log], &round.path("imported"), &ImportOptions::default(), &generic, &Silent).unwrap();
         let (imported, catalog) = round.imported();
         let numbers = |id: &str| catalog.iter().position(|track| track.id == id).unwrap() as u32;
