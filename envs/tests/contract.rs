@@ -82,7 +82,7 @@ fn returning_world() -> Inhabited {
     let split = TimeSplit::new(&dataset, SplitShares::default()).unwrap();
     let totals = TrackTotals::count(&dataset, &split).unwrap();
     let artists = &world.catalog.artists;
-    let (returns, _) = ReturnModel::train(&dataset, &split, &totals, artists, (24.0, 7), &Silent).unwrap();
+    let (returns, _) = ReturnModel::train(&dataset, &totals, artists, (24.0, 7), &Silent).unwrap();
     let listeners = ModelledListeners::new(Box::new(user_model)).with_returns(Some(Arc::new(returns)));
     (Arc::new(world), Box::new(listeners))
 }

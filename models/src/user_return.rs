@@ -15,7 +15,6 @@ use tch::{Kind, Tensor};
 use self::rows::ReturnRows;
 use crate::features::{SLOW_FEATURES, TrackTotals};
 use crate::metrics::{BinaryMetrics, log_loss};
-use crate::splits::TimeSplit;
 use crate::tensors::{SavedTensor, TensorFile, save_tensors};
 use crate::{ModelError, Result};
 
@@ -23,8 +22,12 @@ use crate::{ModelError, Result};
 /// whether its last play was skipped.
 const OUTCOME_FEATURES: usize = 5;
 
+/// Slow features that are left out, the first two: how much a listener has heard so far. Sessions that are held out come last, so
+/// that the amounts lie beyond those of the training sessions.
+const AMOUNTS: usize = 2;
+
 /// Features of a session that has ended.
-const FEATURES: usize = SLOW_FEATURES + OUTCOME_FEATURES;
+const FEATURES: usize = SLOW_FEATURES - AMOUNTS + OUTCOME_FEATURES;
 
 /// Newton's steps at most; some ten reach the last bit.
 const MOST_STEPS: usize = 50;
@@ -71,27 +74,26 @@ pub struct ReturnReport {
     pub hours: f32,
     /// Sessions that the model was fitted to.
     pub training_sessions: u64,
-    /// On the test sessions after which the log goes on for as long.
+    /// On the sessions of the last 15 % of the log's time after which the log goes on for as long.
     pub test: BinaryMetrics,
     /// Log loss there of the training sessions' share of returns.
     pub constant_log_loss: f64,
 }
 
 impl ReturnModel {
-    /// Fits the model to the training sessions of a dataset and measures it on the test sessions. Memory holds 200,000
+    /// Fits the model to the sessions of the first 85 % of the log's time and measures it on those of the rest. Memory holds 200,000
     /// sessions' features at most: of more sessions, as many are drawn evenly.
     ///
     /// # Errors
     /// Where the dataset has no session that is followed by another of its user, or none that is not.
     pub fn train(
         dataset: &Dataset,
-        split: &TimeSplit,
         totals: &TrackTotals,
         artists: &[u32],
         (hours, seed): (f32, u64),
         progress: &dyn Progress,
     ) -> Result<(Self, ReturnReport)> {
-        let [train, test] = rows::gather(dataset, split, totals, artists, (hours, seed), progress)?;
+        let [train, test] = rows::gather(dataset, totals, artists, (hours, seed), progress)?;
         let returned = train.returned.iter().filter(|&&returned| returned).count();
         if returned == 0 || returned == train.returned.len() {
             return Err(ModelError::TooLittleData(format!(
@@ -116,10 +118,7 @@ impl ReturnModel {
 
     /// Probability that the listener comes back after a session: `slow` features of its start, and how it went.
     pub fn probability(&self, slow: &[f32], session: &SessionSummary) -> f32 {
-        let mut row = [0.0; FEATURES];
-        row[..SLOW_FEATURES].copy_from_slice(slow);
-        session.write(&mut row[SLOW_FEATURES..]);
-        self.of_row(&row)
+        self.of_row(&row_of(slow, session))
     }
 
     fn of_row(&self, row: &[f32]) -> f32 {
@@ -166,6 +165,15 @@ impl ReturnModel {
             weights: floats("weights", FEATURES + 1)?,
         })
     }
+}
+
+/// The features of a session: `slow` features of its start, and how it went.
+fn row_of(slow: &[f32], session: &SessionSummary) -> [f32; FEATURES] {
+    let mut row = [0.0; FEATURES];
+    let (history, outcome) = row.split_at_mut(SLOW_FEATURES - AMOUNTS);
+    history.copy_from_slice(&slow[AMOUNTS..]);
+    session.write(outcome);
+    row
 }
 
 /// Weights, then the intercept: the minimum of the sum of log losses and half the sum of squares of the weights.

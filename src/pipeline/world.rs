@@ -154,7 +154,7 @@ impl PreparedLogs {
         let folder = stage::run(&config.artifacts, "user-return", &mark, &settings, notes, |folder| {
             let (totals, artists) = (&self.data.totals, &self.catalog.artists);
             let named = (return_hours, config.seed);
-            let (model, report) = ReturnModel::train(&self.dataset, &self.split, totals, artists, named, progress)?;
+            let (model, report) = ReturnModel::train(&self.dataset, totals, artists, named, progress)?;
             model.save(&folder.join(RETURN_MODEL))?;
             stage::write_metrics(folder, &report)
         })?;

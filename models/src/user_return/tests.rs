@@ -1,7 +1,7 @@
 use listening_data::{Context, DatasetWriter, Play, Responses, Session, Silent, SourceInfo, Track, User};
 
 use super::*;
-use crate::splits::SplitShares;
+use crate::splits::{SplitShares, TimeSplit};
 
 /// The numbers are scikit-learn's:
 /// ```python
@@ -46,9 +46,11 @@ fn dataset(folder: &Path, users: &[Vec<(i64, bool)>]) -> Dataset {
 }
 
 fn train(dataset: &Dataset, hours: f32) -> Result<(ReturnModel, ReturnReport)> {
-    let split = TimeSplit::new(dataset, SplitShares { validation: 0.1, test: 0.3 }).unwrap();
-    let totals = TrackTotals::count(dataset, &split).unwrap();
-    ReturnModel::train(dataset, &split, &totals, &[0], (hours, 1), &Silent)
+    ReturnModel::train(dataset, &totals(dataset), &[0], (hours, 1), &Silent)
+}
+
+fn totals(dataset: &Dataset) -> TrackTotals {
+    TrackTotals::count(dataset, &TimeSplit::new(dataset, SplitShares::default()).unwrap()).unwrap()
 }
 
 /// Who hears a session out comes back the next day, who skips comes back after three days: within 30 hours or not.
@@ -66,8 +68,8 @@ fn a_session_heard_out_brings_the_listener_back() {
     }
     let folder = tempfile::tempdir().unwrap();
     let (model, report) = train(&dataset(folder.path(), &users), 30.0).unwrap();
-    // After the last session of each nobody comes, however it went.
-    assert!(report.test.auc > 0.95 && report.test.log_loss < 0.65 * report.constant_log_loss, "{report:?}");
+    // But for the last session of some, after which nobody comes, however it went.
+    assert!(report.test.auc > 0.9 && report.test.log_loss < 0.6 * report.constant_log_loss, "{report:?}");
     let after = |responses| {
         let mut session = SessionSummary::default();
         session.add(responses);
@@ -79,20 +81,26 @@ fn a_session_heard_out_brings_the_listener_back() {
     assert_eq!(ReturnModel::load(&path).unwrap(), model);
 }
 
-/// By hand, with 5 hours and a log that ends at 40 h: user 0 comes back after 4 h 50 min, not after 9 h 50 min, and not after 15 h;
-/// user 2 does not come back. Who came at 36 h may or may not come back within 5 hours, whatever user 1 did.
+/// By hand, with 5 hours, and a log that ends at 40 h, of which the last 6 h are held out. Of the first 34: user 0 comes back after
+/// 4 h 50 min, not after 9 h 50 min, and not after 15 h; user 2 does not come back; who came at 30 h may or may not come back within 5
+/// hours, whatever user 1 did. Of the last 6: user 3 does not come back after 34 h 10 min; of 36 h on nothing is known.
 #[test]
 fn what_the_log_does_not_tell_is_left_out() {
-    let users =
-        [vec![(0, true), (5, true), (15, false)], vec![(36, true), (38, true)], vec![(1, false)], vec![(40, true)]];
+    let users = [
+        vec![(0, true), (5, true), (15, false)],
+        vec![(30, true), (32, true), (36, true)],
+        vec![(1, false)],
+        vec![(34, false), (40, true)],
+    ];
     let folder = tempfile::tempdir().unwrap();
     let dataset = dataset(folder.path(), &users);
-    let split = TimeSplit::new(&dataset, SplitShares { validation: 0.001, test: 0.001 }).unwrap();
-    let totals = TrackTotals::count(&dataset, &split).unwrap();
-    let [train, _] = rows::gather(&dataset, &split, &totals, &[0], (5.0, 1), &Silent).unwrap();
-    let complete = train.features.chunks_exact(FEATURES).map(|row| row[SLOW_FEATURES]);
-    let found: Vec<(f32, bool)> = complete.zip(train.returned.iter().copied()).collect();
-    assert_eq!(found, [(1.0, true), (1.0, false), (0.0, false), (0.0, false)]);
+    let gathered = rows::gather(&dataset, &totals(&dataset), &[0], (5.0, 1), &Silent).unwrap();
+    let found = gathered.map(|rows| {
+        let complete = rows.features.chunks_exact(FEATURES).map(|row| row[SLOW_FEATURES - AMOUNTS]);
+        complete.zip(rows.returned).collect::<Vec<(f32, bool)>>()
+    });
+    let train = vec![(1.0, true), (1.0, false), (0.0, false), (0.0, false)];
+    assert_eq!(found, [train, vec![(0.0, false)]]);
 }
 
 #[test]
