@@ -127,13 +127,13 @@ impl RecordedLog {
             sessions: times * self.recorded.len() as u64,
             threads,
         };
-        let play = |policy: &Box<dyn Policy>| {
-            let outcomes = simulate(self.played(policy.as_ref())?.as_ref(), &simulation, progress)?;
+        let play = |policy: &dyn Policy| {
+            let outcomes = simulate(self.played(policy)?.as_ref(), &simulation, progress)?;
             let (returns, users): (Vec<f64>, Vec<u32>) =
                 outcomes.iter().map(|outcome| (outcome.total_reward, outcome.user)).unzip();
             Ok(Estimate::of_users(&returns, &users).0)
         };
-        policies.iter().map(play).collect()
+        policies.iter().map(|policy| play(policy.as_ref())).collect()
     }
 
     /// What is evaluated: the policy with its share of random tracks.
