@@ -113,9 +113,13 @@ fn report(results: &Results) -> String {
     for (policy, warning) in warned {
         text += &format!("Warning: {}: {warning}.\n", policy.policy);
     }
+    let spread = match users {
+        10.. => "by the spread between users",
+        _ => "by the spread between sessions: they hold of these few users alone",
+    };
     text + &format!(
         "{} recorded sessions of {} users, their first {} tracks; as they were logged they returned {}. {:.0} % of each\n\
-         policy's tracks are random. Intervals of 95 % by the spread between users (of\nfewer than 10: between sessions, for these users alone); p adjusted for all policies (Holm).\n",
+         policy's tracks are random. Intervals of 95 % {spread}; p adjusted for all policies (Holm).\n",
         count(*sessions),
         count(*users),
         results.length,

@@ -55,6 +55,9 @@ fn contents(report: &ImportReport) -> Columns {
     add("  duration unknown", counts.durations_unknown);
     add("  with audio features", counts.audio_features);
     add(if playlists { "playlists" } else { "sessions" }, manifest.sessions);
+    if manifest.pools > 0 {
+        add("  with a candidate pool", manifest.pools);
+    }
     add(if playlists { "places in playlists" } else { "plays" }, manifest.plays);
     if manifest.feedback > 0 {
         add("likes, dislikes and the like", manifest.feedback);

@@ -29,6 +29,9 @@ fn contents(manifest: &Manifest, summary: &DatasetSummary) -> Pairs {
     pairs.add("tracks", count(summary.tracks));
     pairs.add("sessions", count(summary.sessions));
     pairs.add("plays", count(summary.plays));
+    if manifest.pools > 0 {
+        pairs.add("pools", format!("{} sessions with a recorded candidate pool", count(manifest.pools)));
+    }
     pairs.add(
         "repeat rate",
         format!("{} of plays, the user had played the track before", optional_share(summary.repeat_rate)),
