@@ -55,6 +55,17 @@ pub enum OffPolicyEstimator {
 impl OffPolicyEstimator {
     /// All of them.
     pub const ALL: [Self; 5] = [Self::Ips, Self::Snips, Self::PerDecisionIps, Self::Rips, Self::DoublyRobust];
+
+    /// Its name in files.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Ips => "ips",
+            Self::Snips => "snips",
+            Self::PerDecisionIps => "per-decision-ips",
+            Self::Rips => "rips",
+            Self::DoublyRobust => "doubly-robust",
+        }
+    }
 }
 
 /// An estimated return.

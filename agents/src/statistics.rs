@@ -27,29 +27,34 @@ impl Estimate {
     }
 }
 
-/// Fewest users whose spread tells how far off a mean may be.
-pub(crate) const LEAST_USERS: usize = 10;
+/// Fewest users whose spread tells how far off a mean may be; of what is drawn by a bootstrap, too: of fewer there are too few
+/// different resamples for an interval.
+pub(crate) const LEAST_UNITS: usize = 10;
 
 impl Estimate {
     /// The mean of values of which those of one user are not independent, with the normal interval by the spread of the
     /// users' sums: the variance is u / (u - 1) sum over users of (sum of x - mean)^2 / n^2, for u users (Liang and Zeger,
     /// Biometrika 73, 1986). Where each user has one value it is that of [`Self::of`]. Of fewer than 10 users their spread tells
-    /// too little: values then count as independent, and the interval holds of these users alone. Answers the standard error too.
-    pub(crate) fn of_users(values: &[f64], users: &[u32]) -> (Self, f64) {
+    /// too little: values then count as independent, and the interval holds of these users alone.
+    pub(crate) fn of_users(values: &[f64], users: &[u32]) -> Self {
         let count = values.len() as f64;
         let mean = values.iter().sum::<f64>() / count;
         let mut sums: BTreeMap<u32, f64> = BTreeMap::new();
         for (value, &user) in values.iter().zip(users) {
             *sums.entry(user).or_default() += value - mean;
         }
-        if sums.len() < LEAST_USERS {
-            let estimate = Self::of(values.iter().copied());
-            return (estimate, (estimate.high - estimate.mean) / 1.96);
+        if sums.len() < LEAST_UNITS {
+            return Self::of(values.iter().copied());
         }
         let of_users = sums.len() as f64;
         let correction = of_users / (of_users - 1.0).max(1.0);
         let error = (correction * sums.values().map(|sum| sum * sum).sum::<f64>()).sqrt() / count;
-        (Self { mean, low: mean - 1.96 * error, high: mean + 1.96 * error }, error)
+        Self { mean, low: mean - 1.96 * error, high: mean + 1.96 * error }
+    }
+
+    /// The standard error, where the interval is a normal one.
+    pub(crate) fn standard_error(&self) -> f64 {
+        (self.high - self.mean) / 1.96
     }
 }
 
@@ -110,13 +115,14 @@ mod tests {
     fn values_of_one_user_count_together() {
         let values: Vec<f64> = (0..20).map(|k| f64::from(k / 2 + k % 2)).collect();
         let users: Vec<u32> = (0..20).map(|k| 70 - k / 2).collect();
-        let (estimate, error) = Estimate::of_users(&values, &users);
+        let estimate = Estimate::of_users(&values, &users);
+        let error = estimate.standard_error();
         assert!((estimate.mean - 5.0).abs() < 1e-12 && (error - (10.0f64 / 9.0 * 330.0).sqrt() / 20.0).abs() < 1e-12);
         assert!((estimate.high - estimate.mean - 1.96 * error).abs() < 1e-12);
         // One value each, or too few users: independent values.
         let alone: Vec<u32> = (0..20).collect();
         for users in [alone, vec![3; 20]] {
-            let (found, expected) = (Estimate::of_users(&values, &users).0, Estimate::of(values.iter().copied()));
+            let (found, expected) = (Estimate::of_users(&values, &users), Estimate::of(values.iter().copied()));
             assert!((found.high - expected.high).abs() < 1e-12);
         }
     }

@@ -31,6 +31,7 @@ pub use fast_features::{FAST_EXTRAS, FastFeatures};
 pub use moments::MomentFeatures;
 pub use session_so_far::{SO_FAR_FEATURES, SessionSoFar};
 pub use slow_features::{SLOW_FEATURE_NAMES, SlowFeatures};
+pub(crate) use tally::response_array;
 pub use tally::{RESPONSES, Tally, TrackTotals};
 pub use timeline::{Event, UserTimeline, for_each_user};
 pub use tracks::{TRACK_EXTRAS, track_features};

@@ -1,6 +1,7 @@
 //! Models learnt from listening logs: track embeddings, user states and user-response models, with their baselines
 //! and their evaluation on held-out sessions.
 
+mod by_user;
 mod columns;
 mod device;
 mod error;

@@ -25,11 +25,12 @@ use std::sync::Arc;
 use listening_data::{Dataset, LoggedSession, Progress, Session, write_atomically};
 use serde::{Deserialize, Serialize};
 
+use crate::by_user::by_user;
 use crate::features::{Tally, TrackTotals, UserHistory, UserTimeline};
 use crate::splits::{Split, TimeSplit};
 use crate::{ModelError, Result};
 use examples::ExamplesWriter;
-use session_starts::{StartCounts, StartsWriter};
+use session_starts::{StartLengths, StartsWriter};
 
 const FILE: &str = "prepared.json";
 
@@ -71,10 +72,8 @@ impl PrepareSettings {
 
 #[derive(Serialize, Deserialize)]
 struct Sizes {
-    user_state: usize,
-    track_direction: usize,
-    memory: usize,
-    candidates_per_source: usize,
+    #[serde(flatten)]
+    lengths: StartLengths,
     train: (usize, usize),
     validation: (usize, usize),
     test: (usize, usize),
@@ -106,19 +105,10 @@ impl PreparedData {
         let path = folder.join(FILE);
         let text = std::fs::read_to_string(&path).map_err(|e| ModelError::file("read", &path, e))?;
         let sizes: Sizes = serde_json::from_str(&text).map_err(|e| ModelError::bad_file(&path, e.to_string()))?;
-        let examples = |name: &str, size| Examples::open(&folder.join(name), size, sizes.user_state);
-        let starts = |name: &str, count| {
-            let counts = StartCounts {
-                starts: count,
-                candidates_per_source: sizes.candidates_per_source,
-                user_state: sizes.user_state,
-                track_direction: sizes.track_direction,
-                memory: sizes.memory,
-            };
-            SessionStarts::open(&folder.join(name), counts)
-        };
+        let examples = |name: &str, size| Examples::open(&folder.join(name), size, sizes.lengths.user_state);
+        let starts = |name: &str, count| SessionStarts::open(&folder.join(name), count, sizes.lengths);
         Ok(Self {
-            user_state: sizes.user_state,
+            user_state: sizes.lengths.user_state,
             train: examples("train", sizes.train)?,
             validation: examples("validation", sizes.validation)?,
             test: examples("test", sizes.test)?,
@@ -148,7 +138,7 @@ pub fn prepare(
         settings.training_starts as f64 / training.max(1) as f64,
         settings.held_out_starts as f64 / (sessions - training).max(1) as f64,
     ];
-    let (user_state, memory) = (states.dimension(), states.kept_memory());
+    let lengths = StartLengths::new(states, builder, builder.candidates_per_source());
     let mut writer = Writer {
         examples: [
             ExamplesWriter::create(&folder.join("train"))?,
@@ -165,27 +155,20 @@ pub fn prepare(
     };
     progress.begin("features", sessions, "sessions");
     let mut done = 0;
-    let mut user: Vec<(LoggedSession, Split)> = Vec::new();
-    for item in split.sessions(dataset)? {
-        let item = item?;
-        if user.last().is_some_and(|(last, _)| last.session.user != item.0.session.user) {
-            writer.write_user(&user)?;
-            done += user.len() as u64;
+    by_user(
+        split.sessions(dataset)?,
+        |(logged, _)| logged.session.user,
+        |of_user| {
+            done += of_user.len() as u64;
             progress.advance(done);
-            user.clear();
-        }
-        user.push(item);
-    }
-    writer.write_user(&user)?;
-    progress.advance(sessions);
+            writer.write_user(of_user)
+        },
+    )?;
     progress.end();
     let [train, validation, test] = writer.examples;
     let [training_starts, held_out_starts] = writer.starts;
     let sizes = Sizes {
-        user_state,
-        track_direction: builder.track_dimension(),
-        memory,
-        candidates_per_source: builder.candidates_per_source(),
+        lengths,
         train: train.finish()?,
         validation: validation.finish()?,
         test: test.finish()?,

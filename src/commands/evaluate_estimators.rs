@@ -118,9 +118,8 @@ fn table(found: &EstimatorTrial) -> Columns {
     let mut table =
         Columns::new(["estimator", "mean", "bias", "root mean squared error", "coverage", "effective sessions"]);
     for quality in &found.estimators {
-        let name = serde_json::to_value(quality.estimator).ok().and_then(|name| name.as_str().map(str::to_owned));
         table.add([
-            name.unwrap_or_default(),
+            quality.estimator.name().to_owned(),
             format!("{:.3}", quality.mean),
             estimate(&quality.bias),
             format!("{:.3}", quality.root_mean_squared_error),

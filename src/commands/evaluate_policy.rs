@@ -172,11 +172,7 @@ pub fn run(options: &Options, progress: &dyn Progress) -> anyhow::Result<()> {
     }
     let world = upstream.held_out_world(&config)?;
     let oracle = if in_oracle { Some(oracle(&upstream, &world, progress)?) } else { None };
-    let mut policies = Vec::new();
-    for name in options.asked(&config) {
-        let policy = named_policy(name, &config, &upstream, &world, &folder, oracle.as_ref(), progress)?;
-        policies.extend(policy.map(|policy| (name, policy)));
-    }
+    let policies = options.policies(&config, &upstream, &world, &folder, oracle.as_ref(), progress)?;
     let evaluation = Evaluation::new(&upstream, &config, world, &options.compare_with);
     let listeners: Box<dyn Listeners> = match (&oracle, options.listeners) {
         (Some(oracle), _) => oracle.another(),
@@ -241,7 +237,7 @@ impl Evaluation {
     /// Plays the policies to these listeners, and compares them.
     fn play(
         &self,
-        policies: &[(&str, Box<dyn Policy>)],
+        policies: &[Box<dyn Policy>],
         listeners: Box<dyn Listeners>,
         progress: &dyn Progress,
     ) -> anyhow::Result<Played> {
@@ -249,9 +245,9 @@ impl Evaluation {
         let simulation = Simulation { world: Arc::clone(&self.world), listeners, sessions: self.sessions, threads };
         let measure = |world: &World, episode: &[FinishedSession]| self.meter.measure(world, episode);
         let mut played = Vec::new();
-        for (name, policy) in policies {
+        for policy in policies {
             let sessions = simulate_each(policy.as_ref(), &simulation, progress, &measure)?;
-            played.push(PlayedPolicy { policy: (*name).to_owned(), sessions });
+            played.push(PlayedPolicy { policy: policy.name().to_owned(), sessions });
         }
         let comparison = compare(&played, &self.groups, &self.offered, &self.settings);
         Ok(Played { played, comparison })
@@ -260,13 +256,26 @@ impl Evaluation {
 
 impl Options {
     /// The policies to play, in the order of the table.
-    fn asked(&self, config: &Config) -> impl Iterator<Item = &'static str> {
-        POLICIES.into_iter().filter(move |&name| match self.policies.as_slice() {
-            _ if name == RANDOM || name == self.compare_with => true,
+    fn policies(
+        &self,
+        config: &Config,
+        upstream: &Upstream,
+        world: &Arc<World>,
+        folder: &Path,
+        oracle: Option<&OracleListeners>,
+        progress: &dyn Progress,
+    ) -> anyhow::Result<Vec<Box<dyn Policy>>> {
+        let asked = |name: &&str| match self.policies.as_slice() {
+            _ if *name == RANDOM || *name == self.compare_with => true,
             // The sequential model is not trained for this alone, and to plan by it takes long.
-            [] => name != BEAM && (name != GREEDY_SWM || config.user_model.kind == UserModelKind::Swm),
+            [] => *name != BEAM && (*name != GREEDY_SWM || config.user_model.kind == UserModelKind::Swm),
             names => names.iter().any(|asked| asked == name),
-        })
+        };
+        let mut policies = Vec::new();
+        for name in POLICIES.into_iter().filter(asked) {
+            policies.extend(named_policy(name, config, upstream, world, folder, oracle, progress)?);
+        }
+        Ok(policies)
     }
 
     /// Refuses policies that are not there, or not with these listeners.

@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use listening_models::user_state::evaluation::Interval;
 use serde::Serialize;
 
-use super::resampling::{LEAST_UNITS, Ratio, UnitSums};
+use super::resampling::{Ratio, UnitSums};
 use super::{
     Exposure, GroupKind, Measure, MeasuredSession, Resampled, ReturnHistogram, SessionGroups, bimodality_coefficient,
 };
-use crate::statistics::two_sided_p_value;
+use crate::statistics::{LEAST_UNITS, two_sided_p_value};
 use crate::{Estimate, holm_adjusted};
 
 const MEASURES: usize = Measure::ALL.len();
@@ -52,6 +52,22 @@ pub struct Difference {
     pub p_value: f64,
     /// The same, adjusted for all comparisons of this measure by Holm's method.
     pub adjusted_p_value: f64,
+}
+
+impl Difference {
+    /// The difference with this interval, alone of its kind.
+    pub(crate) fn new(Estimate { mean, low, high }: Estimate, standard_error: f64) -> Self {
+        let p_value = two_sided_p_value(mean, standard_error);
+        Self { mean, low, high, p_value, adjusted_p_value: p_value }
+    }
+
+    /// Adjusts the p-values for all comparisons of a family.
+    pub(crate) fn adjust(family: &mut [&mut Self]) {
+        let p_values: Vec<f64> = family.iter().map(|difference| difference.p_value).collect();
+        for (difference, adjusted) in family.iter_mut().zip(holm_adjusted(&p_values)) {
+            difference.adjusted_p_value = adjusted;
+        }
+    }
 }
 
 /// The measures of a policy on some sessions.
@@ -180,10 +196,7 @@ fn adjust(compared: &mut [&mut Measured]) {
     for measure in Measure::ALL {
         let mut family: Vec<&mut Difference> =
             compared.iter_mut().filter_map(|measured| measured.minus_reference.get_mut(&measure)).collect();
-        let p_values: Vec<f64> = family.iter().map(|difference| difference.p_value).collect();
-        for (difference, adjusted) in family.iter_mut().zip(holm_adjusted(&p_values)) {
-            difference.adjusted_p_value = adjusted;
-        }
+        Difference::adjust(&mut family);
     }
 }
 
@@ -259,10 +272,8 @@ impl Resamples {
                 means[place].is_finite().then(|| (measure, estimate(means[place], resampled)))
             });
             let differences = Measure::ALL.into_iter().filter(|_| policy != reference).filter_map(|measure| {
-                let (Estimate { mean, low, high }, standard_error) =
-                    self.difference(group, [policy, reference], measure)?;
-                let p_value = two_sided_p_value(mean, standard_error);
-                Some((measure, Difference { mean, low, high, p_value, adjusted_p_value: p_value }))
+                let (estimate, standard_error) = self.difference(group, [policy, reference], measure)?;
+                Some((measure, Difference::new(estimate, standard_error)))
             });
             Measured { measures: estimates.collect(), minus_reference: differences.collect() }
         };

@@ -1,6 +1,6 @@
 //! How a policy spreads its plays over the tracks that it could have played.
 
-use playlist_envs::{SessionBatch, World, next_in_episode};
+use playlist_envs::{World, next_in_episode};
 use serde::{Deserialize, Serialize};
 
 use super::MeasuredSession;
@@ -40,13 +40,12 @@ impl Exposure {
 /// sessions, of all that the episodes may have. They do not depend on the policy.
 pub fn offered_tracks(world: &World, sessions: u64) -> Vec<u32> {
     let mut offered = vec![false; world.catalog.tracks()];
-    let mut batch = SessionBatch::new(world, 1);
     for episode in 0..sessions {
         let of_episode = std::iter::successors(Some(episode), |&number| Some(next_in_episode(number)));
         for number in of_episode.take(world.settings.episode.sessions) {
-            batch.begin(world, 0, number);
-            let view = batch.view(0);
-            (0..view.pool.len() as u16).for_each(|place| offered[view.track(world, place) as usize] = true);
+            let (start, pool) = world.session_of(number);
+            let tracks = world.starts.tracks(start);
+            pool.into_iter().for_each(|slot| offered[tracks[usize::from(slot)] as usize] = true);
         }
     }
     (0..offered.len() as u32).filter(|&track| offered[track as usize]).collect()

@@ -3,9 +3,6 @@
 use listening_models::user_state::evaluation::draw_users;
 use serde::{Deserialize, Serialize};
 
-/// Fewest users that are drawn as such: of fewer, there are too few different resamples for an interval.
-pub(super) const LEAST_UNITS: usize = 10;
-
 /// What a resample draws with replacement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -10,8 +10,7 @@ use serde::Serialize;
 use super::logged_steps::{Evaluated, Logged, PARALLEL_SESSIONS, logged_steps};
 use super::{LoggedStep, OffPolicyEstimate, OffPolicyEstimator, check, effective_sessions, session_values};
 use crate::policies::{GreedyPolicy, MixedPolicy, RandomPolicy};
-use crate::statistics::two_sided_p_value;
-use crate::{AgentError, Difference, Estimate, Policy, Result, Simulation, holm_adjusted, simulate};
+use crate::{AgentError, Difference, Estimate, Policy, Result, Simulation, simulate};
 
 /// Recorded sessions, and how policies are evaluated on them.
 pub struct RecordedLog {
@@ -107,7 +106,7 @@ impl RecordedLog {
         Ok(OffPolicyEvaluation {
             sessions: users.len() as u64,
             users: different.len() as u64,
-            logged: Estimate::of_users(&logged, &users).0,
+            logged: Estimate::of_users(&logged, &users),
             policies: found,
         })
     }
@@ -131,7 +130,7 @@ impl RecordedLog {
             let outcomes = simulate(self.played(policy)?.as_ref(), &simulation, progress)?;
             let (returns, users): (Vec<f64>, Vec<u32>) =
                 outcomes.iter().map(|outcome| (outcome.total_reward, outcome.user)).unzip();
-            Ok(Estimate::of_users(&returns, &users).0)
+            Ok(Estimate::of_users(&returns, &users))
         };
         policies.iter().map(|policy| play(policy.as_ref())).collect()
     }
@@ -168,14 +167,14 @@ fn estimates(policy: &str, sessions: &[Vec<LoggedStep>], logged: &[f64], users: 
     let mut found = PolicyEstimates { policy: policy.to_owned(), estimates: Vec::new(), minus_logged: Vec::new() };
     for estimator in OffPolicyEstimator::ALL {
         let values = session_values(estimator, sessions, 1.0);
-        let (total_reward, _) = Estimate::of_users(&values, users);
+        let total_reward = Estimate::of_users(&values, users);
         found.estimates.push(OffPolicyEstimate { estimator, total_reward, effective_sessions });
         let differences: Vec<f64> = values.iter().zip(logged).map(|(value, logged)| value - logged).collect();
-        let (Estimate { mean, low, high }, error) = Estimate::of_users(&differences, users);
-        let rounding = ROUNDING * mean_logged.abs();
-        let [mean, low, high] = [mean, low, high].map(|end| if end.abs() <= rounding { 0.0 } else { end });
-        let p_value = two_sided_p_value(mean, error);
-        found.minus_logged.push(Difference { mean, low, high, p_value, adjusted_p_value: p_value });
+        let difference = Estimate::of_users(&differences, users);
+        let (rounding, error) = (ROUNDING * mean_logged.abs(), difference.standard_error());
+        let [mean, low, high] =
+            [difference.mean, difference.low, difference.high].map(|end| if end.abs() <= rounding { 0.0 } else { end });
+        found.minus_logged.push(Difference::new(Estimate { mean, low, high }, error));
     }
     Ok(found)
 }
@@ -185,9 +184,6 @@ fn adjust(policies: &mut [PolicyEstimates]) {
     for estimator in 0..OffPolicyEstimator::ALL.len() {
         let mut family: Vec<&mut Difference> =
             policies.iter_mut().map(|policy| &mut policy.minus_logged[estimator]).collect();
-        let p_values: Vec<f64> = family.iter().map(|difference| difference.p_value).collect();
-        for (difference, adjusted) in family.iter_mut().zip(holm_adjusted(&p_values)) {
-            difference.adjusted_p_value = adjusted;
-        }
+        Difference::adjust(&mut family);
     }
 }

@@ -124,6 +124,13 @@ fn effective_sessions_are_those_of_kish() {
 }
 
 #[test]
+fn names_in_files_are_those_of_serde() {
+    for estimator in OffPolicyEstimator::ALL {
+        assert_eq!(serde_json::to_value(estimator).unwrap(), estimator.name());
+    }
+}
+
+#[test]
 fn impossible_logs_are_refused_by_place() {
     let refused = |step: LoggedStep, gamma: f64| {
         let fine = LoggedStep { propensity: 0.5, probability: 0.5, ..LoggedStep::default() };

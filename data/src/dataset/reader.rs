@@ -100,14 +100,7 @@ impl Dataset {
         let path = self.path.join(FEEDBACK_FILE);
         let table = if self.manifest.feedback > 0 { Some(TableReader::open(&path, FEEDBACK)?) } else { None };
         let (users, tracks) = (self.manifest.users, self.manifest.tracks);
-        let groups = table.as_ref().map_or(0, TableReader::row_groups);
-        Ok((0..groups).flat_map(move |group| {
-            let read = table.as_ref().map_or(Ok(Vec::new()), |table| read_feedback(&path, table, group, users, tracks));
-            match read {
-                Ok(rows) => rows.into_iter().map(Ok).collect::<Vec<_>>(),
-                Err(error) => vec![Err(error)],
-            }
-        }))
+        Ok(by_row_group(table, move |table, group| read_feedback(&path, table, group, users, tracks)))
     }
 
     /// The recorded candidate pools, in order of their sessions' numbers, read row group by row group.
@@ -115,14 +108,7 @@ impl Dataset {
         let path = self.path.join(POOLS_FILE);
         let table = if self.manifest.pools > 0 { Some(TableReader::open(&path, POOLS)?) } else { None };
         let tracks = self.manifest.tracks;
-        let groups = table.as_ref().map_or(0, TableReader::row_groups);
-        Ok((0..groups).flat_map(move |group| {
-            let read = table.as_ref().map_or(Ok(Vec::new()), |table| read_pools(&path, table, group, tracks));
-            match read {
-                Ok(pools) => pools.into_iter().map(Ok).collect::<Vec<_>>(),
-                Err(error) => vec![Err(error)],
-            }
-        }))
+        Ok(by_row_group(table, move |table, group| read_pools(&path, table, group, tracks)))
     }
 
     /// The vectors that the source gives for tracks, row group by row group: gives each track and its vector to `take`.
@@ -289,6 +275,18 @@ impl Sessions {
             })
             .collect()
     }
+}
+
+/// What `read` makes of each row group of a table in turn; nothing where there is no table.
+fn by_row_group<T>(
+    table: Option<TableReader>,
+    read: impl Fn(&TableReader, usize) -> Result<Vec<T>>,
+) -> impl Iterator<Item = Result<T>> {
+    let groups = table.as_ref().map_or(0, TableReader::row_groups);
+    (0..groups).flat_map(move |group| match table.as_ref().map_or(Ok(Vec::new()), |table| read(table, group)) {
+        Ok(rows) => rows.into_iter().map(Ok).collect::<Vec<_>>(),
+        Err(error) => vec![Err(error)],
+    })
 }
 
 fn read_feedback(path: &Path, table: &TableReader, group: usize, users: u64, tracks: u64) -> Result<Vec<Feedback>> {

@@ -35,8 +35,8 @@ pub(super) fn add_track_features(
 /// which happens only when `lenient`.
 pub(super) fn read_track_features(path: &Path, lenient: bool, mut take: impl FnMut(TrackFeatures)) -> Result<u64> {
     let open = csv::ReaderBuilder::new().flexible(true).from_path(path);
-    let mut table = open.map_err(|e| csv_error(path, e))?;
-    let headers = table.headers().map_err(|e| csv_error(path, e))?.clone();
+    let mut table = open.map_err(|e| csv_error(path, e, REMEDY))?;
+    let headers = table.headers().map_err(|e| csv_error(path, e, REMEDY))?.clone();
     let column = |name: &str| {
         let place = headers.iter().position(|header| header.trim().trim_start_matches('\u{feff}') == name);
         place.ok_or_else(|| DataError::bad_file(path, format!("has no column `{name}`"), REMEDY))
@@ -48,7 +48,7 @@ pub(super) fn read_track_features(path: &Path, lenient: bool, mut take: impl FnM
     for (index, line) in table.records().enumerate() {
         let line = match line {
             Ok(line) => parse_line(&line, uri, &features, duration),
-            Err(error) if error.is_io_error() => return Err(csv_error(path, error)),
+            Err(error) if error.is_io_error() => return Err(csv_error(path, error, REMEDY)),
             Err(error) => Err(("(whole line)", "UTF-8 text with as many cells as the header", error.to_string())),
         };
         match line {
@@ -99,10 +99,11 @@ fn parse_line(
     Ok(TrackFeatures { track_id: cell(uri).to_owned(), duration_ms, audio_features: known.then_some(audio) })
 }
 
-fn csv_error(path: &Path, error: csv::Error) -> DataError {
+/// What went wrong in reading a CSV file; `remedy` is for files that are none.
+pub(super) fn csv_error(path: &Path, error: csv::Error, remedy: &str) -> DataError {
     let problem = error.to_string();
     match error.into_kind() {
         csv::ErrorKind::Io(source) => DataError::file("read", path, source),
-        _ => DataError::bad_file(path, problem, REMEDY),
+        _ => DataError::bad_file(path, problem, remedy),
     }
 }

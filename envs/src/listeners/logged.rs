@@ -36,8 +36,8 @@ impl Listeners for LoggedListeners {
             let logged = self.0.play(view.start, view.position()).filter(|play| u32::from(play.place) == action);
             let not_logged = EnvError::NotLogged { session: view.number, play: view.position() };
             let play = logged.ok_or(not_logged)?;
-            let responses =
-                PlayResponses { complete: play.complete, skip: play.skip, past_threshold: play.past_threshold };
+            let [complete, skip, past_threshold] = play.responses;
+            let responses = PlayResponses { complete, skip, past_threshold };
             answers.push(Answer {
                 responses,
                 probabilities: responses.as_floats(),

@@ -7,9 +7,10 @@ use std::sync::Arc;
 use listening_data::{Dataset, LoggedSession, Progress, RecordedPool, Session, write_atomically};
 use serde::{Deserialize, Serialize};
 
-use super::session_starts::{SOURCES, SessionStarts, StartCounts, StartsWriter};
+use super::session_starts::{SOURCES, SessionStarts, StartLengths, StartsWriter};
 use super::{SessionStates, StartBuilder, StartDraw, own_tallies};
-use crate::features::UserHistory;
+use crate::by_user::by_user;
+use crate::features::{RESPONSES, UserHistory, response_array};
 use crate::splits::{Split, TimeSplit};
 use crate::{Column, ColumnWriter, ModelError, Result};
 
@@ -23,12 +24,8 @@ const LARGEST_POOL: usize = 1000;
 pub struct RecordedPlay {
     /// The track's place in the pool.
     pub place: u16,
-    /// Played to its end.
-    pub complete: bool,
-    /// Moved on before the end.
-    pub skip: bool,
-    /// Played past the threshold.
-    pub past_threshold: bool,
+    /// Whether it was complete, skipped and past the threshold.
+    pub responses: [bool; RESPONSES.len()],
     /// Probability with which it was chosen, given what came before.
     pub propensity: f32,
 }
@@ -50,10 +47,8 @@ pub struct RecordedCounts {
 
 #[derive(Serialize, Deserialize)]
 struct Sizes {
-    user_state: usize,
-    track_direction: usize,
-    memory: usize,
-    candidates_per_source: usize,
+    #[serde(flatten)]
+    lengths: StartLengths,
     plays: usize,
     counts: RecordedCounts,
 }
@@ -80,15 +75,8 @@ impl RecordedSessions {
         let text = std::fs::read_to_string(&path).map_err(|e| ModelError::file("read", &path, e))?;
         let sizes: Sizes = serde_json::from_str(&text).map_err(|e| ModelError::bad_file(&path, e.to_string()))?;
         let sessions = sizes.counts.kept as usize;
-        let counts = StartCounts {
-            starts: sessions,
-            candidates_per_source: sizes.candidates_per_source,
-            user_state: sizes.user_state,
-            track_direction: sizes.track_direction,
-            memory: sizes.memory,
-        };
         Ok(Self {
-            starts: Arc::new(SessionStarts::open(folder, counts)?),
+            starts: Arc::new(SessionStarts::open(folder, sessions, sizes.lengths)?),
             counts: sizes.counts,
             pool_sizes: Column::open(folder, "pool_size.u32", sessions)?,
             first_play: Column::open(folder, "first_play.u32", sessions)?,
@@ -129,9 +117,7 @@ impl RecordedSessions {
         let bits = self.responses[play];
         Some(RecordedPlay {
             place: self.places[play] as u16,
-            complete: bits & 1 == 1,
-            skip: bits >> 1 & 1 == 1,
-            past_threshold: bits >> 2 & 1 == 1,
+            responses: std::array::from_fn(|response| bits >> response & 1 == 1),
             propensity: self.propensities[play],
         })
     }
@@ -156,67 +142,59 @@ pub fn prepare_recorded(
     let sessions = dataset.manifest().sessions;
     progress.begin("recorded sessions", 2 * sessions, "sessions");
     let (mut held_out, mut largest, mut done) = (0u64, 0, 0);
-    for_each_with_pool(dataset, split, |_, split, pool| {
+    for item in with_pools(dataset, split)? {
+        let (_, split, pool) = item?;
         done += 1;
         progress.advance(done);
         if split != Split::Train && !pool.is_empty() {
             held_out += 1;
             largest = largest.max(if pool.len() <= LARGEST_POOL { pool.len() } else { 0 });
         }
-        Ok(())
-    })?;
-    let candidates_per_source = largest.div_ceil(SOURCES.len());
+    }
     let share = wanted as f64 / held_out.max(1) as f64;
-    let (user_state, memory) = (states.dimension(), states.kept_memory());
+    let lengths = StartLengths::new(states, builder, largest.div_ceil(SOURCES.len()));
     let mut writer = Writer {
         starts: StartsWriter::create(folder)?,
         columns: PlayColumns::create(folder)?,
         counts: RecordedCounts::default(),
         draw: StartDraw { seed: builder.seed(), shares: [0.0, share] },
-        slots: candidates_per_source * SOURCES.len(),
+        slots: lengths.candidates_per_source * SOURCES.len(),
         length,
         states,
         builder,
     };
-    let mut user: Vec<(LoggedSession, Split, Vec<u32>)> = Vec::new();
-    for_each_with_pool(dataset, split, |logged, split, pool| {
-        if user.last().is_some_and(|(last, ..)| last.session.user != logged.session.user) {
-            writer.write_user(&user)?;
-            user.clear();
-        }
-        user.push((logged, split, pool));
-        done += 1;
-        progress.advance(done);
-        Ok(())
-    })?;
-    writer.write_user(&user)?;
+    by_user(
+        with_pools(dataset, split)?,
+        |(logged, ..)| logged.session.user,
+        |of_user| {
+            done += of_user.len() as u64;
+            progress.advance(done);
+            writer.write_user(of_user)
+        },
+    )?;
     progress.end();
     let Writer { starts, columns, counts, .. } = writer;
     starts.finish()?;
     let plays = columns.finish()?;
-    let track_direction = builder.track_dimension();
-    let sizes = Sizes { user_state, track_direction, memory, candidates_per_source, plays, counts };
+    let sizes = Sizes { lengths, plays, counts };
     let text = serde_json::to_string_pretty(&sizes).map_err(|e| ModelError::bad_file(folder, e.to_string()))?;
     Ok(write_atomically(folder.join(FILE), text.as_bytes())?)
 }
 
-/// Gives every session with its part of the split and its pool, empty where none was recorded.
-fn for_each_with_pool(
-    dataset: &Dataset,
-    split: &TimeSplit,
-    mut take: impl FnMut(LoggedSession, Split, Vec<u32>) -> Result<()>,
-) -> Result<()> {
+/// A session with its part of the split and its pool, empty where none was recorded.
+type WithPool = (LoggedSession, Split, Vec<u32>);
+
+/// All sessions with their pools.
+fn with_pools(dataset: &Dataset, split: &TimeSplit) -> Result<impl Iterator<Item = Result<WithPool>>> {
     let mut pools = dataset.pools()?.peekable();
-    for item in split.sessions(dataset)? {
+    Ok(split.sessions(dataset)?.map(move |item| {
         let (logged, split) = item?;
-        let of_session = |pool: &listening_data::Result<RecordedPool>| match pool {
-            Ok(pool) => pool.session <= logged.number,
-            Err(_) => true,
-        };
+        // An error is given on at once.
+        let of_session =
+            |pool: &listening_data::Result<RecordedPool>| !matches!(pool, Ok(pool) if pool.session > logged.number);
         let pool = pools.next_if(of_session).transpose()?.map_or_else(Vec::new, |pool| pool.tracks);
-        take(logged, split, pool)?;
-    }
-    Ok(())
+        Ok((logged, split, pool))
+    }))
 }
 
 struct Writer<'a> {
@@ -233,7 +211,7 @@ struct Writer<'a> {
 
 impl Writer<'_> {
     /// Walks through one user's sessions; what is written of a session's start is from before it.
-    fn write_user(&mut self, sessions: &[(LoggedSession, Split, Vec<u32>)]) -> Result<()> {
+    fn write_user(&mut self, sessions: &[WithPool]) -> Result<()> {
         let training = sessions.iter().filter(|(_, split, _)| *split == Split::Train);
         let own = own_tallies(training.map(|(logged, ..)| &logged.session));
         let mut history = UserHistory::default();
@@ -275,12 +253,11 @@ fn plays_from(
             counts.outside_pool += 1;
             return None;
         };
-        let responses = (play.responses.complete, play.responses.skip, play.responses.past_threshold);
-        let (Some(complete), Some(skip), Some(past_threshold)) = responses else {
+        let [Some(complete), Some(skip), Some(past_threshold)] = response_array(&play.responses) else {
             counts.without_response += 1;
             return None;
         };
-        plays.push(RecordedPlay { place: place as u16, complete, skip, past_threshold, propensity });
+        plays.push(RecordedPlay { place: place as u16, responses: [complete, skip, past_threshold], propensity });
     }
     counts.kept += 1;
     Some(plays)
@@ -313,7 +290,7 @@ impl PlayColumns {
         self.plays += plays.len();
         for play in plays {
             self.places.push(&[u32::from(play.place)])?;
-            let bits = u8::from(play.complete) | u8::from(play.skip) << 1 | u8::from(play.past_threshold) << 2;
+            let bits = play.responses.iter().rev().fold(0, |bits, &given| bits << 1 | u8::from(given));
             self.responses.push(&[bits])?;
             self.propensities.push(&[play.propensity])?;
         }

@@ -3,21 +3,30 @@
 use std::fs;
 use std::path::Path;
 
-use super::start_builder::SessionStart;
+use serde::{Deserialize, Serialize};
+
+use super::{SessionStart, SessionStates, StartBuilder};
 use crate::features::{CONTEXT_FEATURES, RELATION_FEATURES, SLOW_FEATURES};
 use crate::{Column, ColumnWriter, ModelError, Result};
 
 /// Where the candidates of a pool come from, in the order of their slots.
 pub const SOURCES: [&str; 3] = ["theme", "library", "nearest"];
 
-/// Sizes of a table of session starts.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct StartCounts {
-    pub(super) starts: usize,
-    pub(super) candidates_per_source: usize,
+/// Lengths of what a table of session starts holds of each.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub(super) struct StartLengths {
     pub(super) user_state: usize,
     pub(super) track_direction: usize,
     pub(super) memory: usize,
+    pub(super) candidates_per_source: usize,
+}
+
+impl StartLengths {
+    /// Of starts with these user states, by this builder, and with so many candidates.
+    pub(super) fn new(states: &dyn SessionStates, builder: &StartBuilder<'_>, candidates_per_source: usize) -> Self {
+        let (user_state, memory) = (states.dimension(), states.kept_memory());
+        Self { user_state, track_direction: builder.track_dimension(), memory, candidates_per_source }
+    }
 }
 
 /// Session starts, as mapped columns. A candidate is named by its *slot*: slots 0..n are the theme's, n..2n the
@@ -38,20 +47,20 @@ pub struct SessionStarts {
 }
 
 impl SessionStarts {
-    pub(super) fn open(folder: &Path, counts: StartCounts) -> Result<Self> {
-        let session_length = counts.user_state + SLOW_FEATURES + CONTEXT_FEATURES;
-        let slots = counts.starts * SOURCES.len() * counts.candidates_per_source;
+    pub(super) fn open(folder: &Path, starts: usize, lengths: StartLengths) -> Result<Self> {
+        let session_length = lengths.user_state + SLOW_FEATURES + CONTEXT_FEATURES;
+        let slots = starts * SOURCES.len() * lengths.candidates_per_source;
         Ok(Self {
             session_length,
-            candidates_per_source: counts.candidates_per_source,
-            track_direction: counts.track_direction,
-            memory_length: counts.memory,
-            users: Column::open(folder, "user.u32", counts.starts)?,
-            logged_sessions: Column::open(folder, "logged_session.u32", counts.starts)?,
-            session_features: Column::open(folder, "session_features.f32", counts.starts * session_length)?,
-            track_directions: Column::open(folder, "track_direction.f32", counts.starts * counts.track_direction)?,
-            memories: Column::open(folder, "memory.f32", counts.starts * counts.memory)?,
-            gap_hours: Column::open(folder, "gap_hours.f32", counts.starts)?,
+            candidates_per_source: lengths.candidates_per_source,
+            track_direction: lengths.track_direction,
+            memory_length: lengths.memory,
+            users: Column::open(folder, "user.u32", starts)?,
+            logged_sessions: Column::open(folder, "logged_session.u32", starts)?,
+            session_features: Column::open(folder, "session_features.f32", starts * session_length)?,
+            track_directions: Column::open(folder, "track_direction.f32", starts * lengths.track_direction)?,
+            memories: Column::open(folder, "memory.f32", starts * lengths.memory)?,
+            gap_hours: Column::open(folder, "gap_hours.f32", starts)?,
             tracks: Column::open(folder, "candidate_track.u32", slots)?,
             relations: Column::open(folder, "candidate_relations.f32", slots * RELATION_FEATURES)?,
         })

@@ -4,7 +4,8 @@ use listening_data::{CounterRng, Dataset, LoggedSession, Play, Progress, Stream}
 
 use super::{SLOW_FEATURES, SessionSummary, row_of};
 use crate::Result;
-use crate::features::{TrackTotals, UserHistory};
+use crate::by_user::by_user;
+use crate::features::{TrackTotals, UserHistory, response_array};
 
 /// Sessions that are drawn from a dataset at most.
 const MOST_SESSIONS: f64 = 200_000.0;
@@ -46,17 +47,17 @@ pub(super) fn gather(
         draw: (seed, MOST_SESSIONS / sessions.max(1) as f64),
         rows: Default::default(),
     };
-    let mut user: Vec<LoggedSession> = Vec::new();
-    for (number, logged) in (sessions + 1..).zip(dataset.sessions()?) {
-        let logged = logged?;
-        if user.last().is_some_and(|last| last.session.user != logged.session.user) {
-            gathering.add_user(&user);
-            user.clear();
-        }
-        user.push(logged);
-        progress.advance(number);
-    }
-    gathering.add_user(&user);
+    let mut done = sessions;
+    by_user(
+        dataset.sessions()?.map(|logged| Ok(logged?)),
+        |logged| logged.session.user,
+        |of_user| {
+            done += of_user.len() as u64;
+            progress.advance(done);
+            gathering.add_user(of_user);
+            Ok(())
+        },
+    )?;
     progress.end();
     Ok(gathering.rows)
 }
@@ -91,8 +92,7 @@ impl Gathering<'_> {
                 history.write_slow_features(session.start_ms, &base, &mut slow);
                 let mut summary = SessionSummary::default();
                 for play in &session.plays {
-                    let r = &play.responses;
-                    summary.add([r.complete, r.skip, r.past_threshold].map(|given| given == Some(true)));
+                    summary.add(response_array(&play.responses).map(|given| given == Some(true)));
                 }
                 rows.features.extend_from_slice(&row_of(&slow, &summary));
                 rows.returned.push(returned);

@@ -8,12 +8,12 @@ use anyhow::Context;
 use listening_data::{Progress, SyntheticSource, write_atomically};
 use listening_models::RecordedCounts;
 use playlist_agents::{
-    Estimate, GreedyPolicy, OffPolicyEstimate, OffPolicyEstimator, OffPolicyEvaluation, Policy, RecordedLog,
+    Estimate, GreedyPolicy, OffPolicyEstimate, OffPolicyEstimator, OffPolicyEvaluation, RecordedLog,
 };
 use playlist_envs::{OracleListeners, RewardKind, WorldSettings};
 use serde::Serialize;
 
-use super::{Options, named_policy};
+use super::Options;
 use crate::config::Config;
 use crate::failure::UsageError;
 use crate::output;
@@ -68,10 +68,7 @@ pub(super) fn run(
     settings.reward.kind = RewardKind::Sampled;
     let world = logs.recorded_world(settings, &recorded, config.evaluate.seed)?;
     let random_share = f32::from(options.random_percent.unwrap_or(RANDOM_PERCENT)) / 100.0;
-    let mut policies: Vec<Box<dyn Policy>> = Vec::new();
-    for name in options.asked(config) {
-        policies.extend(named_policy(name, config, upstream, &world, folder, None, progress)?);
-    }
+    let policies = options.policies(config, upstream, &world, folder, None, progress)?;
     let model = GreedyPolicy::new(upstream.contextual.shallow_clone());
     let log = RecordedLog::new(Arc::clone(&world), Arc::clone(&recorded), model, (random_share, length))?;
     let evaluation = log.evaluate(&policies, progress)?;
@@ -107,7 +104,7 @@ fn report(results: &Results) -> String {
     let OffPolicyEvaluation { sessions, users, logged, policies } = &results.evaluation;
     let mut text = String::new();
     for estimator in [OffPolicyEstimator::DoublyRobust, OffPolicyEstimator::Rips, OffPolicyEstimator::Snips] {
-        text += &section(&format!("Return by {}", name(estimator)), table(results, estimator));
+        text += &section(&format!("Return by {}", estimator.name()), table(results, estimator));
     }
     let warned = policies.iter().filter_map(|policy| Some((policy, policy.estimates.first()?.warning()?)));
     for (policy, warning) in warned {
@@ -148,11 +145,6 @@ fn table(results: &Results, estimator: OffPolicyEstimator) -> Columns {
     table
 }
 
-fn name(estimator: OffPolicyEstimator) -> String {
-    let name = serde_json::to_value(estimator).ok().and_then(|name| name.as_str().map(str::to_owned));
-    name.unwrap_or_default()
-}
-
 fn csv(results: &Results) -> Result<String, std::fmt::Error> {
     let mut rows = String::from(
         "policy,estimator,return,low,high,minus_logged,minus_logged_low,minus_logged_high,p_value,adjusted_p_value,\
@@ -162,7 +154,7 @@ fn csv(results: &Results) -> Result<String, std::fmt::Error> {
         let truth = results.with_the_listeners.get(place).map_or_else(String::new, |truth| truth.mean.to_string());
         for (found, d) in policy.estimates.iter().zip(&policy.minus_logged) {
             let OffPolicyEstimate { estimator, total_reward: r, effective_sessions } = found;
-            write!(rows, "{},{},{},{},{},", policy.policy, name(*estimator), r.mean, r.low, r.high)?;
+            write!(rows, "{},{},{},{},{},", policy.policy, estimator.name(), r.mean, r.low, r.high)?;
             write!(rows, "{},{},{},{},{},", d.mean, d.low, d.high, d.p_value, d.adjusted_p_value)?;
             writeln!(rows, "{effective_sessions},{truth}")?;
         }

@@ -10,6 +10,7 @@ use super::mapping::Mapping;
 use super::row::session_hash;
 use crate::importers::ids::Ids;
 use crate::importers::inputs::total_bytes;
+use crate::importers::track_features::csv_error;
 use crate::{DataError, DatasetWriter, ExternalSort, Progress, Result, Track};
 
 const REMEDY: &str =
@@ -58,8 +59,8 @@ impl PoolTable {
         let delimiter = mapping.delimiter.unwrap_or(if tabs { b'\t' } else { b',' });
         let open =
             csv::ReaderBuilder::new().flexible(true).delimiter(delimiter).quoting(mapping.quotes).from_path(path);
-        let mut table = open.map_err(|e| failed(path, e))?;
-        let headers = table.byte_headers().map_err(|e| failed(path, e))?.clone();
+        let mut table = open.map_err(|e| csv_error(path, e, REMEDY))?;
+        let headers = table.byte_headers().map_err(|e| csv_error(path, e, REMEDY))?.clone();
         let column = |field: Field| {
             let unmapped = format!("needs a mapping that names `columns.{}`", field.name());
             let name = mapping.columns.get(&field).ok_or_else(|| DataError::bad_file(path, unmapped, REMEDY))?;
@@ -68,14 +69,6 @@ impl PoolTable {
             Ok((name.clone(), place.ok_or_else(absent)?))
         };
         Ok(Self { path: path.to_owned(), columns: [column(Field::Session)?, column(Field::Track)?], table })
-    }
-}
-
-fn failed(path: &Path, error: csv::Error) -> DataError {
-    let problem = error.to_string();
-    match error.into_kind() {
-        csv::ErrorKind::Io(source) => DataError::file("read", path, source),
-        _ => DataError::bad_file(path, problem, REMEDY),
     }
 }
 
@@ -93,7 +86,7 @@ impl Pools {
         progress.begin("reading pools", total_bytes(std::slice::from_ref(&path))?, "bytes");
         let mut line = csv::ByteRecord::new();
         let mut row = 0;
-        while table.read_byte_record(&mut line).map_err(|e| failed(&path, e))? {
+        while table.read_byte_record(&mut line).map_err(|e| csv_error(&path, e, REMEDY))? {
             row += 1;
             progress.advance(table.position().byte());
             let cell = |column: usize| {
@@ -140,18 +133,12 @@ impl Pools {
         for candidate in self.candidates.sorted()? {
             let OfSession { session, value } = candidate?;
             if current.is_none_or(|(of, _)| of != session) {
-                let of = |other: &Result<OfSession>, below: bool| match other {
-                    Ok(other) if below => other.session < session,
-                    Ok(other) => other.session == session,
-                    // It is given on at the next turn.
-                    Err(_) => true,
-                };
-                while let Some(other) = written.next_if(|other| of(other, true)) {
-                    other?;
-                }
                 let mut numbers = Vec::new();
-                while let Some(other) = written.next_if(|other| of(other, false)) {
-                    numbers.push(other?.value);
+                // An error is given on at once.
+                while let Some(other) = written.next_if(|other| !matches!(other, Ok(other) if other.session > session))
+                {
+                    let other = other?;
+                    numbers.extend((other.session == session).then_some(other.value));
                 }
                 counts.without_session += u64::from(numbers.is_empty());
                 counts.of_pieces += u64::from(numbers.len() > 1);
