@@ -4,6 +4,7 @@
 
 mod actor;
 mod architecture;
+mod gathered;
 mod learner;
 mod network;
 mod observation;

@@ -132,7 +132,7 @@ fn push_row(
     features.clear();
     let mut position = view.position();
     if user_model.sees_session() {
-        so_far.write(&world.catalog.vectors, &world.catalog.artists, track, features);
+        features.extend_from_slice(&so_far.features(&world.catalog.vectors, &world.catalog.artists, track));
         position = so_far.len();
     }
     let session = world.starts.session_features(view.start);

@@ -55,7 +55,7 @@ fn write<'a>(
             features.extend_from_slice(examples.session_features(play));
             features.extend_from_slice(track_row(track));
             features.extend_from_slice(examples.relation(play));
-            so_far.write(vectors, artists, track, &mut features);
+            features.extend_from_slice(&so_far.features(vectors, artists, track));
             rows.push(&features)?;
             let known = examples.labels(play);
             let bits = known.iter().enumerate().fold(0u8, |bits, (head, label)| {

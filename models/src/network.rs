@@ -20,5 +20,6 @@ pub use dropout::Dropout;
 pub use gradients::with_gradients;
 pub use layer_norm::LayerNorm;
 pub use packed_layers::{PackedDense, PackedDenseStack, PackedLstm};
+pub use packed_weights::{Activation, PackedWeights};
 pub use parameters::Parameters;
 pub use recurrent::{Cell, Recurrent};

@@ -19,6 +19,8 @@ pub(crate) trait Lanes: Copy {
     fn store(self, chunk: &mut Chunk);
     /// `self * factor + term`.
     fn mul_add(self, factor: Self, term: Self) -> Self;
+    /// The greater of each pair, and `other` where one is not a number.
+    fn max(self, other: Self) -> Self;
     /// Sum of the eight, in a fixed order.
     fn sum(self) -> f32;
     /// Asks for a row that will be read soon.
@@ -79,6 +81,13 @@ impl Lanes for Portable {
     }
 
     #[inline(always)]
+    fn max(self, other: Self) -> Self {
+        let mut result = self.0;
+        result.iter_mut().zip(other.0).for_each(|(x, y)| *x = if *x > y { *x } else { y });
+        Self(result)
+    }
+
+    #[inline(always)]
     fn sum(self) -> f32 {
         let [a, b, c, d, e, f, g, h] = self.0;
         ((a + e) + (c + g)) + ((b + f) + (d + h))
@@ -121,6 +130,12 @@ mod x86 {
         fn mul_add(self, factor: Self, term: Self) -> Self {
             // SAFETY: see the type.
             Self(unsafe { _mm256_fmadd_ps(self.0, factor.0, term.0) })
+        }
+
+        #[inline(always)]
+        fn max(self, other: Self) -> Self {
+            // SAFETY: see the type.
+            Self(unsafe { _mm256_max_ps(self.0, other.0) })
         }
 
         #[inline(always)]

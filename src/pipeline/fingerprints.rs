@@ -13,7 +13,7 @@ use crate::config::Config;
 pub fn run_fingerprint(config: &Config, user_model: &str) -> anyhow::Result<String> {
     let mut train = config.train.clone();
     (train.checkpoint_every, train.checkpoints_kept) = (1, 1);
-    fingerprint("run-4", &(&config.world, &config.agent, &train, &config.evaluate.seed, config.seed), user_model)
+    fingerprint("run-5", &(&config.world, &config.agent, &train, &config.evaluate.seed, config.seed), user_model)
 }
 
 /// The fingerprint of input files and folders, by content.

@@ -99,7 +99,7 @@ impl UserModels<'_> {
             Ok((model.another(), training))
         };
         let load = |folder: &Path| SequentialModel::load(folder, self.inputs() + SO_FAR_FEATURES, self.device);
-        self.trained(("sequential-model", "sequential-model-5"), settings, (users, seed), notes, train, load)
+        self.trained(("sequential-model", "sequential-model-6"), settings, (users, seed), notes, train, load)
     }
 
     /// The Transformer, likewise.
@@ -117,7 +117,7 @@ impl UserModels<'_> {
             Ok((model.another(), training))
         };
         let load = |folder: &Path| TransformerModel::load(folder, self.inputs() + SO_FAR_FEATURES, self.device);
-        self.trained(("transformer-model", "transformer-model-2"), settings, (users, seed), notes, train, load)
+        self.trained(("transformer-model", "transformer-model-3"), settings, (users, seed), notes, train, load)
     }
 
     /// Trains a model and measures it on the test sessions where that was not done yet, and opens it. `names` are the stage's and

@@ -202,7 +202,7 @@ impl ListeningHistories {
         let mut parameters = Parameters::new(seed, self.device);
         let Some(trainable) = self.untrained(config, model, &mut parameters)? else { return Ok(None) };
         let settings = model_settings(config, model)?;
-        let mark = fingerprint("user-state-3", &(model, &settings, seed), &self.fingerprint)?;
+        let mark = fingerprint("user-state-4", &(model, &settings, seed), &self.fingerprint)?;
         let summary = StageSettings { model, seed, settings };
         let folder = stage::run(&config.artifacts, "user-state", &mark, &summary, notes, |folder| {
             let work = Work::begin(&config.artifacts, &mark)?;

@@ -58,7 +58,7 @@ impl Actor {
         self.network.parameters.restore(&orders.weights)?;
         let sessions = self.env.sessions().len();
         let rows = orders.steps * sessions * self.world.settings.pool.max_size;
-        let parts = self.scorer.track_parts(&self.network.layers, rows)?;
+        let network = self.scorer.ready(&self.world, &self.network.layers, rows)?;
         let mut rollout = Rollout { finished: Vec::new() };
         for _ in 0..orders.steps {
             let batch = self.env.sessions();
@@ -76,15 +76,9 @@ impl Actor {
             let greedy: Vec<usize> = (0..sessions).filter(|&index| self.actions[index] == u32::MAX).collect();
             let views = greedy.into_iter().map(|index| (index, batch.view(index)));
             let actions = &mut self.actions;
-            self.scorer.score_remaining(
-                &self.network.layers,
-                &parts,
-                &self.world,
-                views,
-                |index, places, values| {
-                    actions[index] = best_remaining(places.iter().copied().zip(values.iter().copied()));
-                },
-            )?;
+            self.scorer.score_remaining(&network, &self.world, views, |index, places, values| {
+                actions[index] = best_remaining(places.iter().copied().zip(values.iter().copied()));
+            })?;
             self.env.step(&self.actions, &mut self.step)?;
             rollout.finished.append(&mut self.step.finished);
         }

@@ -18,6 +18,10 @@ use listening_models::network::{Dense, DenseStack, LayerNorm, Parameters};
 use listening_models::{Result, TensorFile};
 use tch::{Device, Kind, Tensor};
 
+mod packed;
+
+pub(crate) use packed::{PackedNetwork, Spare};
+
 use super::architecture::Architecture;
 use super::observation::{CANDIDATE_FEATURES, state_length};
 use playlist_envs::World;
@@ -69,6 +73,15 @@ pub(crate) struct Rows {
     /// Track and candidate features of the mean of each state's candidates that remain, `[states, features]` each; for a
     /// dueling network alone.
     pub(crate) mean_candidate: Option<[Tensor; 2]>,
+}
+
+/// What a network needs of rows.
+#[derive(Clone, Copy)]
+pub(crate) struct Needs {
+    /// Whether the mean candidate, as in [`Rows::mean_candidate`].
+    pub(crate) mean_candidate: bool,
+    /// Whether candidate features; else these are 0.
+    pub(crate) candidate_features: bool,
 }
 
 /// The layers above the first one.
@@ -135,14 +148,9 @@ impl QLayers {
         }
     }
 
-    /// Whether rows need [`Rows::mean_candidate`].
-    pub(crate) fn dueling(&self) -> bool {
-        self.value.is_some()
-    }
-
-    /// Whether rows have candidate features; else these are 0.
-    pub(crate) fn sees_candidates(&self) -> bool {
-        self.candidate_features
+    /// What rows must hold.
+    pub(crate) fn needs(&self) -> Needs {
+        Needs { mean_candidate: self.value.is_some(), candidate_features: self.candidate_features }
     }
 
     /// `[tracks, track features]` to the first layer's part of the tracks.

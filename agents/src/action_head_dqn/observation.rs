@@ -69,7 +69,10 @@ impl Observer {
     /// Appends the candidate features of the track at a place of the pool.
     pub(super) fn write_candidate(&self, world: &World, view: &SessionView<'_>, place: u16, features: &mut Vec<f32>) {
         let track = view.track(world, place);
-        features.extend_from_slice(world.starts.relation(view.start, usize::from(view.pool[usize::from(place)])));
-        self.so_far.write(&world.catalog.vectors, &world.catalog.artists, track, features);
+        let mut row = [0.0; CANDIDATE_FEATURES];
+        let (relation, so_far) = row.split_at_mut(RELATION_FEATURES);
+        relation.copy_from_slice(world.starts.relation(view.start, usize::from(view.pool[usize::from(place)])));
+        so_far.copy_from_slice(&self.so_far.features(&world.catalog.vectors, &world.catalog.artists, track));
+        features.extend_from_slice(&row);
     }
 }

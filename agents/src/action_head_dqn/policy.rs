@@ -9,7 +9,7 @@ use tch::{Device, Tensor};
 
 use super::architecture::Architecture;
 use super::network::{QNetwork, Shape};
-use super::scorer::{Scorer, TrackParts};
+use super::scorer::{Scorer, ScoringNetwork};
 use crate::policy::best_remaining;
 use crate::{AgentSettings, Policy, Result};
 
@@ -69,9 +69,8 @@ pub struct DqnPolicy {
     world: Arc<World>,
     model: AgentModel,
     device: Device,
-    network: QNetwork,
+    network: ScoringNetwork,
     scorer: Scorer,
-    parts: TrackParts,
 }
 
 impl DqnPolicy {
@@ -80,23 +79,17 @@ impl DqnPolicy {
         let network = model.network(&world, device)?;
         let scorer = Scorer::new(&world, device)?;
         // The weights do not change any more: the tracks' part always pays.
-        let parts = scorer.track_parts(&network.layers, usize::MAX)?;
-        Ok(Self { world, model, device, network, scorer, parts })
+        let network = scorer.ready(&world, &network.layers, usize::MAX)?;
+        Ok(Self { world, model, device, network, scorer })
     }
 
     /// The Q values of the remaining candidates of one session: places in the pool with their values.
     pub fn values(&mut self, view: SessionView<'_>) -> Result<Vec<(u16, f32)>> {
         let mut scored = Vec::new();
         let sessions = std::iter::once((0, view));
-        self.scorer.score_remaining(
-            &self.network.layers,
-            &self.parts,
-            &self.world,
-            sessions,
-            |_, places, values| {
-                scored.extend(places.iter().copied().zip(values.iter().copied()));
-            },
-        )?;
+        self.scorer.score_remaining(&self.network, &self.world, sessions, |_, places, values| {
+            scored.extend(places.iter().copied().zip(values.iter().copied()));
+        })?;
         Ok(scored)
     }
 }
@@ -110,7 +103,7 @@ impl Policy for DqnPolicy {
         actions.clear();
         actions.resize(sessions.len(), 0);
         let views = (0..sessions.len()).map(|index| (index, sessions.view(index)));
-        Ok(self.scorer.score_remaining(&self.network.layers, &self.parts, world, views, |index, places, values| {
+        Ok(self.scorer.score_remaining(&self.network, world, views, |index, places, values| {
             actions[index] = best_remaining(places.iter().copied().zip(values.iter().copied()));
         })?)
     }

@@ -1,43 +1,55 @@
 //! Q values of all remaining candidates of many sessions, in pieces that stay in cache.
 
+use std::sync::Arc;
+
 use listening_models::Result;
 use playlist_envs::{SessionView, World};
 use tch::{Device, Tensor};
 
-use super::network::{QLayers, Rows, means};
-use super::observation::{CANDIDATE_FEATURES, Observer};
+use super::gathered::Gathered;
+use super::network::{Needs, PackedNetwork, QLayers, Rows, Spare, means};
 
 /// Candidates that go through the network at once. A constant, so that results do not depend on threads.
 const ROWS: usize = 2048;
 
-/// Gathers observations and evaluates the network on them.
+/// Gathers observations and evaluates networks on them.
 pub(crate) struct Scorer {
     device: Device,
     /// The catalog's track features `[tracks, features]` on the device.
     table: Tensor,
-    observer: Observer,
-    states: Vec<f32>,
-    candidates: Vec<f32>,
-    tracks: Vec<i64>,
-    /// Per row, its state's row.
-    state_rows: Vec<i64>,
-    places: Vec<u16>,
-    /// Per state, where the network is dueling: mean track and candidate features of what remains of its pool.
-    mean_tracks: Vec<f32>,
-    mean_candidates: Vec<f32>,
-    /// Per session gathered: its index, and where its rows end.
-    ends: Vec<(usize, usize)>,
+    gathered: Gathered,
+    spare: Spare,
+    values: Vec<f32>,
 }
 
-/// The first layer's part of the tracks, computed for a version of the weights.
-pub(crate) struct TrackParts {
-    whole_catalog: Option<Tensor>,
+/// A network made ready to value many candidates with its present weights. The first layer's part of the tracks is computed
+/// for the whole catalog where that is less work.
+pub(crate) enum ScoringNetwork {
+    /// On the CPU.
+    Packed { network: Arc<PackedNetwork>, track_parts: Option<Arc<[f32]>> },
+    /// Where the network is on another device, or is none that can be packed.
+    Layers { layers: QLayers, track_parts: Option<Tensor> },
 }
 
-impl TrackParts {
+impl ScoringNetwork {
     /// Another handle, for use on another thread.
     pub(crate) fn shallow_clone(&self) -> Self {
-        Self { whole_catalog: self.whole_catalog.as_ref().map(Tensor::shallow_clone) }
+        match self {
+            Self::Packed { network, track_parts } => {
+                Self::Packed { network: Arc::clone(network), track_parts: track_parts.clone() }
+            }
+            Self::Layers { layers, track_parts } => Self::Layers {
+                layers: layers.shallow_clone(),
+                track_parts: track_parts.as_ref().map(Tensor::shallow_clone),
+            },
+        }
+    }
+
+    fn needs(&self) -> Needs {
+        match self {
+            Self::Packed { network, .. } => network.needs(),
+            Self::Layers { layers, .. } => layers.needs(),
+        }
     }
 }
 
@@ -50,19 +62,7 @@ impl Scorer {
     }
 
     fn over(table: Tensor, device: Device) -> Self {
-        Self {
-            device,
-            table,
-            observer: Observer::default(),
-            states: Vec::new(),
-            candidates: Vec::new(),
-            tracks: Vec::new(),
-            state_rows: Vec::new(),
-            places: Vec::new(),
-            mean_tracks: Vec::new(),
-            mean_candidates: Vec::new(),
-            ends: Vec::new(),
-        }
+        Self { device, table, gathered: Gathered::default(), spare: Spare::default(), values: Vec::new() }
     }
 
     /// Another scorer of the same catalog, for use on another thread.
@@ -70,74 +70,16 @@ impl Scorer {
         Self::over(self.table.shallow_clone(), self.device)
     }
 
-    /// Computes the tracks' part for the whole catalog where that is less work than for `rows` candidates.
-    pub(crate) fn track_parts(&self, layers: &QLayers, rows: usize) -> Result<TrackParts> {
-        let worth_it = self.table.size()[0] as usize <= rows;
-        let whole_catalog = if worth_it { Some(tch::no_grad(|| layers.track_part(&self.table))?) } else { None };
-        Ok(TrackParts { whole_catalog })
-    }
-
-    fn clear(&mut self) {
-        self.states.clear();
-        self.candidates.clear();
-        self.tracks.clear();
-        self.state_rows.clear();
-        self.places.clear();
-        self.mean_tracks.clear();
-        self.mean_candidates.clear();
-        self.ends.clear();
-    }
-
-    /// Gathers a session: rows for all candidates that remain, or for the chosen one.
-    fn push(&mut self, world: &World, index: usize, view: &SessionView<'_>, chosen: Option<u16>, layers: &QLayers) {
-        let dueling = layers.dueling();
-        self.observer.observe(world, view);
-        self.observer.write_state(world, view, &mut self.states);
-        let first = self.places.len();
-        match chosen {
-            Some(place) if !dueling => self.push_row(world, view, place, layers),
-            _ => view.remaining().for_each(|place| self.push_row(world, view, place, layers)),
+    /// Makes a network ready for `rows` candidates.
+    pub(crate) fn ready(&self, world: &World, layers: &QLayers, rows: usize) -> Result<ScoringNetwork> {
+        let whole_catalog = world.catalog.tracks() <= rows;
+        let packed = if self.device == Device::Cpu { PackedNetwork::new(layers)? } else { None };
+        if let Some(network) = packed {
+            let track_parts = whole_catalog.then(|| network.track_parts(world.catalog.features()).into());
+            return Ok(ScoringNetwork::Packed { network: Arc::new(network), track_parts });
         }
-        if dueling {
-            self.push_means(world, first);
-            if let Some(chosen) = chosen {
-                self.keep_row(first, chosen);
-            }
-        }
-        self.ends.push((index, self.places.len()));
-    }
-
-    fn push_row(&mut self, world: &World, view: &SessionView<'_>, place: u16, layers: &QLayers) {
-        if layers.sees_candidates() {
-            self.observer.write_candidate(world, view, place, &mut self.candidates);
-        } else {
-            self.candidates.resize(self.candidates.len() + CANDIDATE_FEATURES, 0.0);
-        }
-        self.tracks.push(i64::from(view.track(world, place)));
-        self.state_rows.push(self.ends.len() as i64);
-        self.places.push(place);
-    }
-
-    /// The mean of the rows from `first` on.
-    fn push_means(&mut self, world: &World, first: usize) {
-        let (features, width) = (world.catalog.features(), world.catalog.feature_width());
-        let tracks = self.tracks[first..].iter().map(|&track| &features[track as usize * width..][..width]);
-        push_mean(tracks, width, &mut self.mean_tracks);
-        let candidates = self.candidates[first * CANDIDATE_FEATURES..].chunks_exact(CANDIDATE_FEATURES);
-        push_mean(candidates, CANDIDATE_FEATURES, &mut self.mean_candidates);
-    }
-
-    /// Of the rows from `first` on keeps only that of one place.
-    fn keep_row(&mut self, first: usize, place: u16) {
-        let row = first + self.places[first..].iter().position(|&other| other == place).unwrap_or(0);
-        self.candidates
-            .copy_within(row * CANDIDATE_FEATURES..(row + 1) * CANDIDATE_FEATURES, first * CANDIDATE_FEATURES);
-        self.candidates.truncate((first + 1) * CANDIDATE_FEATURES);
-        self.tracks.swap(first, row);
-        self.places.swap(first, row);
-        self.tracks.truncate(first + 1);
-        self.places.truncate(first + 1);
-        self.state_rows.truncate(first + 1);
+        let track_parts = if whole_catalog { Some(tch::no_grad(|| layers.track_part(&self.table))?) } else { None };
+        Ok(ScoringNetwork::Layers { layers: layers.shallow_clone(), track_parts })
     }
 
     fn tensor(&self, values: &[f32], rows: usize) -> Result<Tensor> {
@@ -145,52 +87,68 @@ impl Scorer {
         Ok(Tensor::f_from_slice(values)?.f_reshape([rows as i64, columns as i64])?.f_to_device(self.device)?)
     }
 
-    /// Returns `[rows, outputs]` of the gathered rows. `parts` holds the tracks' part where it is known.
-    fn evaluate(&self, layers: &QLayers, parts: Option<&Tensor>) -> Result<Tensor> {
+    /// Returns `[rows, outputs]` of the gathered rows. `track_parts` are those of the whole catalog where they are known.
+    fn evaluate(&self, layers: &QLayers, track_parts: Option<&Tensor>) -> Result<Tensor> {
         let index = |values: &[i64]| -> Result<Tensor> { Ok(Tensor::f_from_slice(values)?.f_to_device(self.device)?) };
-        let tracks = index(&self.tracks)?;
-        let track_part = match parts {
+        let gathered = &self.gathered;
+        let tracks = index(&gathered.tracks)?;
+        let track_part = match track_parts {
             Some(parts) => parts.f_index_select(0, &tracks)?,
             None => layers.track_part(&self.table.f_index_select(0, &tracks)?)?,
         };
-        let states = self.ends.len();
-        let mean_candidate = match layers.dueling() {
-            true => Some([self.tensor(&self.mean_tracks, states)?, self.tensor(&self.mean_candidates, states)?]),
+        let states = gathered.ends.len();
+        let mean_candidate = match layers.needs().mean_candidate {
+            true => {
+                Some([self.tensor(&gathered.mean_tracks, states)?, self.tensor(&gathered.mean_candidates, states)?])
+            }
             false => None,
         };
         layers.returns(&Rows {
-            states: self.tensor(&self.states, states)?,
-            of_states: index(&self.state_rows)?,
+            states: self.tensor(&gathered.states, states)?,
+            of_states: index(&gathered.state_rows)?,
             track_part,
-            candidates: self.tensor(&self.candidates, self.places.len())?,
+            candidates: self.tensor(&gathered.candidates, gathered.places.len())?,
             mean_candidate,
         })
+    }
+
+    /// Replaces `values` by Q of the gathered rows.
+    fn value(&mut self, world: &World, network: &ScoringNetwork) -> Result<()> {
+        match network {
+            ScoringNetwork::Packed { network, track_parts } => {
+                let (features, parts) = (world.catalog.features(), track_parts.as_deref());
+                network.values(&self.gathered, (features, parts), &mut self.spare, &mut self.values);
+            }
+            ScoringNetwork::Layers { layers, track_parts } => {
+                let q = tch::no_grad(|| means(&self.evaluate(layers, track_parts.as_ref())?))?;
+                self.values = Vec::<f32>::try_from(q)?;
+            }
+        }
+        Ok(())
     }
 
     /// Calls `each` with a session's index, its remaining places and their Q values, session by session.
     pub(crate) fn score_remaining<'a>(
         &mut self,
-        layers: &QLayers,
-        parts: &TrackParts,
+        network: &ScoringNetwork,
         world: &World,
         sessions: impl Iterator<Item = (usize, SessionView<'a>)>,
         mut each: impl FnMut(usize, &[u16], &[f32]),
     ) -> Result<()> {
-        self.clear();
+        let needs = network.needs();
+        self.gathered.clear();
         let mut sessions = sessions.peekable();
         while let Some((index, view)) = sessions.next() {
-            self.push(world, index, &view, None, layers);
-            let full = self.places.len() >= ROWS;
-            if (full || sessions.peek().is_none()) && !self.places.is_empty() {
-                let values = tch::no_grad(|| -> Result<Vec<f32>> {
-                    Ok(Vec::<f32>::try_from(means(&self.evaluate(layers, parts.whole_catalog.as_ref())?)?)?)
-                })?;
+            self.gathered.push(world, index, &view, None, needs);
+            let full = self.gathered.places.len() >= ROWS;
+            if (full || sessions.peek().is_none()) && !self.gathered.places.is_empty() {
+                self.value(world, network)?;
                 let mut from = 0;
-                for &(index, end) in &self.ends {
-                    each(index, &self.places[from..end], &values[from..end]);
+                for &(index, end) in &self.gathered.ends {
+                    each(index, &self.gathered.places[from..end], &self.values[from..end]);
                     from = end;
                 }
-                self.clear();
+                self.gathered.clear();
             }
         }
         Ok(())
@@ -203,20 +161,11 @@ impl Scorer {
         world: &World,
         chosen: impl Iterator<Item = (SessionView<'a>, u16)>,
     ) -> Result<Tensor> {
-        self.clear();
+        self.gathered.clear();
         for (index, (view, place)) in chosen.enumerate() {
-            self.push(world, index, &view, Some(place), layers);
+            self.gathered.push(world, index, &view, Some(place), layers.needs());
         }
         self.evaluate(layers, None)
-    }
-}
-
-/// Appends the mean of rows of the same width.
-fn push_mean<'a>(rows: impl ExactSizeIterator<Item = &'a [f32]>, width: usize, means: &mut Vec<f32>) {
-    let (from, share) = (means.len(), 1.0 / rows.len().max(1) as f32);
-    means.resize(from + width, 0.0);
-    for row in rows {
-        means[from..].iter_mut().zip(row).for_each(|(mean, x)| *mean += share * x);
     }
 }
 
@@ -224,6 +173,7 @@ fn push_mean<'a>(rows: impl ExactSizeIterator<Item = &'a [f32]>, width: usize, m
 mod tests {
     use super::super::architecture::Architecture;
     use super::super::network::{QNetwork, Shape};
+    use super::super::observation::{CANDIDATE_FEATURES, Observer};
     use super::*;
     use crate::AgentSettings;
     use playlist_envs::{FinishedSession, PlayResponses, WorldSettings, small_world};
@@ -251,10 +201,10 @@ mod tests {
         let mut scorer = Scorer::new(&world, Device::Cpu).unwrap();
         let positions = [0, 4, 19];
         let views = || positions.iter().map(|&position| session.view().at(position));
-        let parts = scorer.track_parts(layers, usize::MAX).unwrap();
+        let ready = scorer.ready(&world, layers, usize::MAX).unwrap();
         let mut scored = Vec::new();
         scorer
-            .score_remaining(layers, &parts, &world, views().enumerate(), |index, places, values| {
+            .score_remaining(&ready, &world, views().enumerate(), |index, places, values| {
                 scored.extend(places.iter().zip(values).map(|(&place, &value)| (index, place, value)));
             })
             .unwrap();
@@ -281,9 +231,10 @@ mod tests {
                 observer.write_candidate(&world, &view, place, &mut features);
                 features
             };
-            for (found, expected) in
-                [(&scorer.mean_tracks, mean(&of_track)), (&scorer.mean_candidates, mean(&of_candidate))]
-            {
+            for (found, expected) in [
+                (&scorer.gathered.mean_tracks, mean(&of_track)),
+                (&scorer.gathered.mean_candidates, mean(&of_candidate)),
+            ] {
                 assert_eq!(found.len(), 2 * expected.len());
                 for (found, expected) in found[expected.len()..].iter().zip(expected) {
                     assert!(
@@ -314,10 +265,10 @@ mod tests {
         for candidate_features in [true, false] {
             let settings = AgentSettings { candidate_features, ..AgentSettings::default() };
             let network = QNetwork::new(&Shape::new(&world, &Architecture::new(&settings)), 1, Device::Cpu).unwrap();
-            let mut scorer = Scorer::new(&world, Device::Cpu).unwrap();
-            scorer.push(&world, 0, &session.view(), None, &network.layers);
-            assert_eq!(scorer.candidates.len(), 19 * CANDIDATE_FEATURES);
-            assert_eq!(scorer.candidates.iter().any(|&feature| feature != 0.0), candidate_features);
+            let mut gathered = Gathered::default();
+            gathered.push(&world, 0, &session.view(), None, network.layers.needs());
+            assert_eq!(gathered.candidates.len(), 19 * CANDIDATE_FEATURES);
+            assert_eq!(gathered.candidates.iter().any(|&feature| feature != 0.0), candidate_features);
         }
     }
 }

@@ -2,17 +2,20 @@
 //!
 //! Target of a transition at position t with n steps of reward (n_step, or fewer where the session ends before):
 //! y = sum_{k<n} gamma^k r_{t+k} + gamma^n (1 - terminated) Q'(s_{t+n}, argmax_a Q(s_{t+n}, a)), where a runs over the
-//! candidates that remain at t + n and Q' is the target network (double DQN; where that is off, Q' chooses too). A session that was truncated bootstraps
-//! from its final state; only the listener's leaving stops it. Where nothing remains, the future is worth 0. In episodes of
-//! several sessions the state after the end of a session, however it ended, is the beginning of the listener's next one; where
-//! the listener does not come back, the future is worth 0. Where the
-//! network gives quantiles, so many targets are made of those of Q', each as above.
+//! candidates that remain at t + n and Q' is the target network (double DQN; where that is off, Q' chooses too). A session that
+//! was truncated bootstraps from its final state; only the listener's leaving stops it. Where nothing remains, the future is
+//! worth 0. Where the network gives quantiles, so many targets are made of those of Q', each as above.
+//!
+//! In episodes of several sessions the state after the end of a session, however it ended, is the beginning of the listener's
+//! next one, and the future is worth 0 where the listener does not come back. The next session is discounted as if this one had
+//! had its full length: gamma^(max_length - t) in place of gamma^n. Else a session that ends early would bring the next one
+//! nearer, and to lose a listener would seem to cost little.
 
 use playlist_envs::{SessionView, World, next_in_episode};
 
 use super::network::QLayers;
 use super::replay::Transition;
-use super::scorer::{Scorer, TrackParts};
+use super::scorer::{Scorer, ScoringNetwork};
 use crate::policy::best_remaining;
 use crate::{AgentSettings, Result};
 
@@ -57,13 +60,13 @@ impl Targets {
             let Transition { session, position } = *transition;
             let (reward, after) = n_step_reward(transition, self.n_step, self.gamma);
             targets.extend(std::iter::repeat_n(reward, self.outputs));
-            discounts.push(self.gamma.powi((after - position) as i32));
             let ended = after == session.played.len();
-            let future = match next {
-                Some(next) if ended => Some(next.view(world)),
-                None if ended && (session.terminated || world.settings.episode.sessions > 1) => None,
-                _ => Some(session.view().at(after)),
+            let (future, steps) = match next {
+                Some(next) if ended => (Some(next.view(world)), world.settings.max_length - position),
+                None if ended && (session.terminated || world.settings.episode.sessions > 1) => (None, 0),
+                _ => (Some(session.view().at(after)), after - position),
             };
+            discounts.push(self.gamma.powi(steps as i32));
             bootstraps.extend(future.filter(|view| view.position() < view.pool.len()).map(|view| (index, view)));
         }
         if bootstraps.is_empty() {
@@ -84,31 +87,27 @@ impl Targets {
     /// The remaining candidate of highest Q by a network in each of these states.
     fn best_next(&mut self, world: &World, layers: &QLayers, states: &[(usize, SessionView<'_>)]) -> Result<Vec<u16>> {
         let rows = states.iter().map(|(_, view)| view.pool.len() - view.position()).sum();
-        let parts = self.scorer.track_parts(layers, rows)?;
+        let network = self.scorer.ready(world, layers, rows)?;
         let mut best = vec![0; states.len()];
         let size = states.len().div_ceil(PARTS);
-        let score = |scorer: &mut Scorer,
-                     layers: QLayers,
-                     parts: TrackParts,
-                     states: &[(usize, SessionView<'_>)],
-                     best: &mut [u16]| {
-            let views = states.iter().enumerate().map(|(place, &(_, view))| (place, view));
-            scorer.score_remaining(&layers, &parts, world, views, |place, places, values| {
-                best[place] = best_remaining(places.iter().copied().zip(values.iter().copied())) as u16;
-            })
-        };
+        let score =
+            |scorer: &mut Scorer, network: ScoringNetwork, states: &[(usize, SessionView<'_>)], best: &mut [u16]| {
+                let views = states.iter().enumerate().map(|(place, &(_, view))| (place, view));
+                scorer.score_remaining(&network, world, views, |place, places, values| {
+                    best[place] = best_remaining(places.iter().copied().zip(values.iter().copied())) as u16;
+                })
+            };
         let work: Vec<_> = self.part_scorers.iter_mut().zip(states.chunks(size)).zip(best.chunks_mut(size)).collect();
-        let handles = || (layers.shallow_clone(), parts.shallow_clone());
         if self.threads > 1 {
             std::thread::scope(|scope| {
                 let score = &score;
                 let running: Vec<_> = work
                     .into_iter()
                     .map(|((scorer, states), best)| {
-                        let (layers, parts) = handles();
+                        let network = network.shallow_clone();
                         scope.spawn(move || {
                             tch::set_num_threads(1);
-                            score(scorer, layers, parts, states, best)
+                            score(scorer, network, states, best)
                         })
                     })
                     .collect();
@@ -118,8 +117,7 @@ impl Targets {
             })?;
         } else {
             for ((scorer, states), best) in work {
-                let (layers, parts) = handles();
-                score(scorer, layers, parts, states, best)?;
+                score(scorer, network.shallow_clone(), states, best)?;
             }
         }
         Ok(best)

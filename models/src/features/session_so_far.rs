@@ -1,11 +1,19 @@
 //! What happened in a session before a play, and how a track stands to it.
 
-use crate::track_embeddings::{TrackVectors, dot};
+use std::sync::LazyLock;
+
+use crate::track_embeddings::{TrackVectors, dot_products};
 
 use super::RESPONSES;
 
 /// Number of features of a track and the session before it.
 pub const SO_FAR_FEATURES: usize = 19;
+
+/// Plays whose cosines are computed at a time.
+const BLOCK: usize = 32;
+
+/// ln(1 + n) of the first n: sessions are short, and a logarithm costs more than all else here.
+static LOGARITHMS: LazyLock<[f32; 64]> = LazyLock::new(|| std::array::from_fn(|n| (n as f32).ln_1p()));
 
 /// The plays of a session so far.
 ///
@@ -17,8 +25,8 @@ pub const SO_FAR_FEATURES: usize = 19;
 #[derive(Clone, Debug, Default)]
 pub struct SessionSoFar {
     plays: Vec<HeardPlay>,
-    /// Sums of the unit vectors of the tracks not skipped and of those skipped.
-    sums: [Vec<f32>; 2],
+    /// Their tracks' vectors, one after another.
+    vectors: Vec<f32>,
     skips_in_a_row: usize,
     completed: usize,
     skipped: usize,
@@ -28,20 +36,29 @@ pub struct SessionSoFar {
 struct HeardPlay {
     track: u32,
     artist: u32,
+    skipped: bool,
     responses: [f32; RESPONSES.len()],
 }
 
-impl HeardPlay {
-    fn skipped(&self) -> bool {
-        self.responses[1] > 0.0
-    }
+/// How a track stands to the plays so far.
+#[derive(Default)]
+struct Standing {
+    to_last: f32,
+    to_nearest: f32,
+    /// Sums of the cosines to the tracks not skipped and to those skipped.
+    cosines: [f32; 2],
+    /// Plays and skips of its artist, plays of the track.
+    artist_plays: usize,
+    artist_skips: usize,
+    track_plays: usize,
+    track_skipped_last: bool,
 }
 
 impl SessionSoFar {
     /// Back to the beginning of a session.
     pub fn clear(&mut self) {
         self.plays.clear();
-        self.sums.iter_mut().for_each(|sum| sum.fill(0.0));
+        self.vectors.clear();
         (self.skips_in_a_row, self.completed, self.skipped) = (0, 0, 0);
     }
 
@@ -64,50 +81,73 @@ impl SessionSoFar {
         responses: [Option<bool>; RESPONSES.len()],
     ) {
         let responses = responses.map(|known| known.map_or(0.0, |yes| if yes { 1.0 } else { -1.0 }));
-        let play = HeardPlay { track, artist: artists[track as usize], responses };
-        self.skips_in_a_row = if play.skipped() { self.skips_in_a_row + 1 } else { 0 };
+        let skipped = responses[1] > 0.0;
+        self.skips_in_a_row = if skipped { self.skips_in_a_row + 1 } else { 0 };
         self.completed += usize::from(responses[0] > 0.0);
-        self.skipped += usize::from(play.skipped());
-        let sum = &mut self.sums[usize::from(play.skipped())];
-        sum.resize(vectors.dimension(), 0.0);
-        sum.iter_mut().zip(vectors.vector(track)).for_each(|(sum, x)| *sum += x);
-        self.plays.push(play);
+        self.skipped += usize::from(skipped);
+        self.vectors.extend_from_slice(vectors.vector(track));
+        self.plays.push(HeardPlay { track, artist: artists[track as usize], skipped, responses });
     }
 
-    /// Appends the features of a track that may be played next.
-    pub fn write(&self, vectors: &TrackVectors, artists: &[u32], track: u32, features: &mut Vec<f32>) {
-        let place = self.plays.len() as f32;
-        let share = |count: usize| count as f32 / place.max(1.0);
-        let logarithm = |count: usize| (count as f32).ln_1p();
-        let (vector, artist) = (vectors.vector(track), artists[track as usize]);
-        let last = self.plays.last();
-        features.extend_from_slice(&last.map_or([0.0; RESPONSES.len()], |play| play.responses));
-        features.push(if last.is_none() { 1.0 } else { 0.0 });
-        features.extend_from_slice(&[place.ln_1p() / 3.0, 1.0 / (1.0 + place), logarithm(self.skips_in_a_row) / 2.0]);
-        features.extend_from_slice(&[share(self.completed), share(self.skipped)]);
-        let to_plays = self.plays.iter().map(|play| dot(vector, vectors.vector(play.track)));
-        let (mut nearest, mut to_last, mut total) = (0.0f32, 0.0, 0.0);
-        for (place, cosine) in to_plays.enumerate() {
-            nearest = if place == 0 { cosine } else { nearest.max(cosine) };
-            to_last = cosine;
-            total += cosine;
-        }
-        features.extend_from_slice(&[to_last, total / place.max(1.0), nearest]);
-        let counts = [self.plays.len() - self.skipped, self.skipped];
-        for (sum, count) in self.sums.iter().zip(counts) {
-            features.push(if count == 0 { 0.0 } else { dot(vector, sum) / count as f32 });
-        }
-        let of_artist = || self.plays.iter().filter(|play| play.artist == artist);
-        let of_track = || self.plays.iter().filter(|play| play.track == track);
+    /// The features of a track that may be played next.
+    pub fn features(&self, vectors: &TrackVectors, artists: &[u32], track: u32) -> [f32; SO_FAR_FEATURES] {
+        let plays = self.plays.len();
+        let share = |part: f32, count: usize| part / count.max(1) as f32;
         let yes = |holds: bool| if holds { 1.0 } else { 0.0 };
-        features.extend_from_slice(&[
+        let artist = artists[track as usize];
+        let standing = self.standing(vectors.vector(track), track, artist);
+        let last = self.plays.last();
+        let [complete, skip, past_threshold] = last.map_or([0.0; RESPONSES.len()], |play| play.responses);
+        let [liked, disliked] = standing.cosines;
+        [
+            complete,
+            skip,
+            past_threshold,
+            yes(last.is_none()),
+            logarithm(plays) / 3.0,
+            1.0 / (1.0 + plays as f32),
+            logarithm(self.skips_in_a_row) / 2.0,
+            share(self.completed as f32, plays),
+            share(self.skipped as f32, plays),
+            standing.to_last,
+            share(liked + disliked, plays),
+            standing.to_nearest,
+            share(liked, plays - self.skipped),
+            share(disliked, self.skipped),
             yes(last.is_some_and(|play| play.artist == artist)),
-            logarithm(of_artist().count()),
-            logarithm(of_artist().filter(|play| play.skipped()).count()),
-            logarithm(of_track().count()),
-            yes(of_track().next_back().is_some_and(HeardPlay::skipped)),
-        ]);
+            logarithm(standing.artist_plays),
+            logarithm(standing.artist_skips),
+            logarithm(standing.track_plays),
+            yes(standing.track_skipped_last),
+        ]
     }
+
+    fn standing(&self, vector: &[f32], track: u32, artist: u32) -> Standing {
+        let mut standing = Standing { to_nearest: f32::NEG_INFINITY, ..Standing::default() };
+        let blocks = self.vectors.chunks(BLOCK * vector.len());
+        for (vectors, plays) in blocks.zip(self.plays.chunks(BLOCK)) {
+            let mut cosines = [0.0; BLOCK];
+            dot_products(vectors, vector, vector.len(), &mut cosines[..plays.len()]);
+            for (play, cosine) in plays.iter().zip(cosines) {
+                standing.to_last = cosine;
+                standing.to_nearest = standing.to_nearest.max(cosine);
+                standing.cosines[usize::from(play.skipped)] += cosine;
+                let (of_artist, of_track) = (play.artist == artist, play.track == track);
+                standing.artist_plays += usize::from(of_artist);
+                standing.artist_skips += usize::from(of_artist && play.skipped);
+                standing.track_plays += usize::from(of_track);
+                standing.track_skipped_last = if of_track { play.skipped } else { standing.track_skipped_last };
+            }
+        }
+        if self.plays.is_empty() {
+            standing.to_nearest = 0.0;
+        }
+        standing
+    }
+}
+
+fn logarithm(count: usize) -> f32 {
+    LOGARITHMS.get(count).copied().unwrap_or_else(|| (count as f32).ln_1p())
 }
 
 #[cfg(test)]
@@ -120,13 +160,8 @@ mod tests {
         let vectors = TrackVectors::new(2, vec![1.0, 0.0, 0.0, 1.0, 0.6, 0.8]);
         let artists = [4, 9, 4];
         let mut session = SessionSoFar::default();
-        let features = |session: &SessionSoFar, track| {
-            let mut features = Vec::new();
-            session.write(&vectors, &artists, track, &mut features);
-            assert_eq!(features.len(), SO_FAR_FEATURES);
-            features
-        };
-        let mut begun = vec![0.0; SO_FAR_FEATURES];
+        let features = |session: &SessionSoFar, track| session.features(&vectors, &artists, track);
+        let mut begun = [0.0; SO_FAR_FEATURES];
         (begun[3], begun[5]) = (1.0, 1.0);
         assert_eq!(features(&session, 2), begun);
         session.push(&vectors, &artists, 0, [Some(true), Some(false), None]);

@@ -39,7 +39,7 @@ impl Dense {
     }
 
     /// Weight and bias.
-    pub(super) fn parameters(&self) -> (&Tensor, &Tensor) {
+    pub fn parameters(&self) -> (&Tensor, &Tensor) {
         (&self.weight, &self.bias)
     }
 

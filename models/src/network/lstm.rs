@@ -6,7 +6,7 @@ use tch::{Device, Kind, Tensor};
 use super::activations::{CellGradient, CellStep};
 use super::floats::{floats, floats_mut};
 use super::gradients::LayerGradients;
-use super::packed_weights::PackedWeights;
+use super::packed_weights::{Activation, PackedWeights};
 use crate::Result;
 use crate::simd::vectorised;
 
@@ -56,7 +56,7 @@ impl LayerRun {
         for gates in floats_mut(&mut gates).chunks_exact_mut(4 * row_values) {
             let (before, after) = all_cells.split_at_mut(row_values);
             let (output_before, output_after) = all_outputs.split_at_mut(row_values);
-            packed.add_products(output_before, gates);
+            packed.add_products(output_before, gates, Activation::None);
             let rows = gates.chunks_exact_mut(4 * units).zip(before.chunks_exact(units));
             let after_rows = after.chunks_exact_mut(units).zip(output_after.chunks_exact_mut(units));
             for ((gates, before), (cell, output)) in rows.zip(after_rows) {
@@ -127,7 +127,7 @@ impl LayerRun {
                 vectorised(CellGradient { gates, before, cell, of_output, of_cell, of_gates });
             }
             of_output.fill(0.0);
-            packed.add_products(of_gates, &mut of_output);
+            packed.add_products(of_gates, &mut of_output, Activation::None);
         }
         Ok(())
     }

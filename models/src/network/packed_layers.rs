@@ -1,10 +1,8 @@
 //! Layers with their weights laid out once, for answers one step at a time on the CPU. A row's answer is the same bits
 //! whatever rows stand beside it.
 
-use tch::{Device, Tensor};
-
 use super::activations::CellStep;
-use super::packed_weights::PackedWeights;
+use super::packed_weights::{Activation, PackedBias, PackedWeights, values};
 use super::{Dense, DenseStack, Recurrent};
 use crate::Result;
 use crate::simd::vectorised;
@@ -12,20 +10,24 @@ use crate::simd::vectorised;
 /// An affine layer.
 pub struct PackedDense {
     weights: PackedWeights,
-    bias: Vec<f32>,
+    bias: PackedBias,
 }
 
 impl PackedDense {
     /// Of a layer's present weights.
     pub fn new(layer: &Dense) -> Result<Self> {
         let (weight, bias) = layer.parameters();
-        Ok(Self { weights: packed(weight)?, bias: values(bias)? })
+        Ok(Self { weights: PackedWeights::of(weight)?, bias: PackedBias::new(&values(bias)?) })
     }
 
     /// Replaces `outputs` by those of `rows` `[n, inputs]`.
     pub fn forward(&self, rows: &[f32], count: usize, outputs: &mut Vec<f32>) {
-        repeat(&self.bias, count, outputs);
-        self.weights.add_products(rows, outputs);
+        self.activated(rows, count, outputs, Activation::None);
+    }
+
+    fn activated(&self, rows: &[f32], count: usize, outputs: &mut Vec<f32>, activation: Activation) {
+        outputs.resize(count * self.weights.outputs(), 0.0);
+        self.weights.affine(rows, &self.bias, outputs, activation);
     }
 }
 
@@ -43,8 +45,7 @@ impl PackedDenseStack {
     /// Replaces `rows` `[count, inputs]` by the outputs of the last layer; `spare` is memory to work in.
     pub fn forward(&self, rows: &mut Vec<f32>, count: usize, spare: &mut Vec<f32>) {
         for layer in &self.layers {
-            layer.forward(rows, count, spare);
-            spare.iter_mut().for_each(|x| *x = x.max(0.0));
+            layer.activated(rows, count, spare, Activation::Relu);
             std::mem::swap(rows, spare);
         }
     }
@@ -55,15 +56,16 @@ pub struct PackedLstm {
     units: usize,
     of_inputs: PackedWeights,
     of_state: PackedWeights,
-    bias: Vec<f32>,
+    bias: PackedBias,
 }
 
 impl PackedLstm {
     /// Of the present weights of a network of one LSTM layer.
     pub fn new(layer: &Recurrent) -> Result<Self> {
         let [inputs, state, input_bias, state_bias] = layer.only_lstm_layer();
-        let bias = tch::no_grad(|| values(&input_bias.f_add(state_bias)?))?;
-        Ok(Self { units: layer.units(), of_inputs: packed(inputs)?, of_state: packed(state)?, bias })
+        let bias = PackedBias::new(&tch::no_grad(|| values(&input_bias.f_add(state_bias)?))?);
+        let (of_inputs, of_state) = (PackedWeights::of(inputs)?, PackedWeights::of(state)?);
+        Ok(Self { units: layer.units(), of_inputs, of_state, bias })
     }
 
     /// Units: the width of the output.
@@ -76,10 +78,9 @@ impl PackedLstm {
     pub fn step(&self, inputs: &[f32], states: &mut [f32], length: usize, at: usize, outputs: &mut Vec<f32>) {
         let (count, units) = (states.len() / length, self.units);
         let before: Vec<f32> = states.chunks_exact(length).flat_map(|state| &state[at..at + units]).copied().collect();
-        let mut gates = Vec::new();
-        repeat(&self.bias, count, &mut gates);
-        self.of_inputs.add_products(inputs, &mut gates);
-        self.of_state.add_products(&before, &mut gates);
+        let mut gates = vec![0.0; 4 * count * units];
+        self.of_inputs.affine(inputs, &self.bias, &mut gates, Activation::None);
+        self.of_state.add_products(&before, &mut gates, Activation::None);
         outputs.clear();
         outputs.resize(count * units, 0.0);
         let mut after = vec![0.0; units];
@@ -95,11 +96,10 @@ impl PackedLstm {
     /// One step from the same state, output and cell, for many inputs of which one may be the next: replaces `outputs`.
     pub fn alternatives(&self, inputs: &[f32], count: usize, state: &[f32], outputs: &mut Vec<f32>) {
         let (output, cell) = state.split_at(self.units);
-        let mut shared = self.bias.clone();
-        self.of_state.add_products(output, &mut shared);
-        let mut gates = Vec::new();
-        repeat(&shared, count, &mut gates);
-        self.of_inputs.add_products(inputs, &mut gates);
+        let mut of_state = vec![0.0; 4 * self.units];
+        self.of_state.affine(output, &self.bias, &mut of_state, Activation::None);
+        let mut gates = vec![0.0; 4 * count * self.units];
+        self.of_inputs.affine(inputs, &PackedBias::new(&of_state), &mut gates, Activation::None);
         outputs.clear();
         outputs.resize(count * self.units, 0.0);
         let mut after = vec![0.0; self.units];
@@ -107,19 +107,4 @@ impl PackedLstm {
             vectorised(CellStep { gates, before: cell, cell: &mut after, output });
         }
     }
-}
-
-fn repeat(row: &[f32], count: usize, rows: &mut Vec<f32>) {
-    rows.clear();
-    (0..count).for_each(|_| rows.extend_from_slice(row));
-}
-
-/// A weight `[outputs, inputs]`.
-fn packed(weight: &Tensor) -> Result<PackedWeights> {
-    Ok(PackedWeights::transposed(&values(weight)?, weight.size()[1] as usize))
-}
-
-fn values(tensor: &Tensor) -> Result<Vec<f32>> {
-    let flat = tensor.f_detach()?.f_reshape([-1])?.f_to_device(Device::Cpu)?;
-    Ok(Vec::<f32>::try_from(flat)?)
 }

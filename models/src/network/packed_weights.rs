@@ -1,21 +1,38 @@
 //! Products of a few rows at a time with one matrix of weights, which is laid out for them once.
 
-use crate::simd::{Chunk, LANES, Lanes, Left, Vectorised, tile, vectorised};
+use tch::{Device, Tensor};
+
+use crate::Result;
+use crate::simd::{Chunk, LANES, Lanes, Vectorised, vectorised};
 
 /// Chunks of outputs computed at a time.
 const PANEL_CHUNKS: usize = 2;
 const PANEL: usize = PANEL_CHUNKS * LANES;
-/// Most rows taken at a time.
+/// Most rows taken at a time: with the panel's two chunks, 12 sums are the most that 16 registers hold beside their operands.
 const MOST_ROWS: usize = 6;
 
 /// A matrix of weights in panels of [`PANEL`] outputs, each panel one run of memory.
-pub(super) struct PackedWeights {
+pub struct PackedWeights {
     inputs: usize,
     outputs: usize,
     panels: Vec<Chunk>,
 }
 
+/// What becomes of sums when all products are added.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Activation {
+    /// They stay.
+    None,
+    /// Those below 0 become 0.
+    Relu,
+}
+
 impl PackedWeights {
+    /// Of a tensor `[outputs, inputs]`: products are x W'.
+    pub fn of(weight: &Tensor) -> Result<Self> {
+        Ok(Self::transposed(&values(weight)?, weight.size()[1] as usize))
+    }
+
     /// Of a matrix `[outputs, inputs]`: products are x W'.
     pub(super) fn transposed(matrix: &[f32], inputs: usize) -> Self {
         Self::new(inputs, matrix.len() / inputs, |input, output| matrix[output * inputs + input])
@@ -40,18 +57,52 @@ impl PackedWeights {
         Self { inputs, outputs, panels }
     }
 
+    /// Numbers per row that goes in.
+    pub fn inputs(&self) -> usize {
+        self.inputs
+    }
+
+    /// Numbers per row of sums.
+    pub fn outputs(&self) -> usize {
+        self.outputs
+    }
+
     /// Adds the products of `rows` `[n, inputs]` to `sums` `[n, outputs]`.
     ///
     /// A row's sums are the same bits whatever rows stand beside it.
-    pub(super) fn add_products(&self, rows: &[f32], sums: &mut [f32]) {
-        vectorised(Products { packed: self, rows, sums });
+    pub fn add_products(&self, rows: &[f32], sums: &mut [f32], activation: Activation) {
+        vectorised(Products { packed: self, rows, sums, bias: None, activation });
     }
+
+    /// As [`Self::add_products`], to a bias for each row instead of what the sums hold.
+    pub(super) fn affine(&self, rows: &[f32], bias: &PackedBias, sums: &mut [f32], activation: Activation) {
+        vectorised(Products { packed: self, rows, sums, bias: Some(bias), activation });
+    }
+}
+
+/// A bias in panels, with zeros beyond the last output.
+pub(super) struct PackedBias(Vec<Chunk>);
+
+impl PackedBias {
+    pub(super) fn new(bias: &[f32]) -> Self {
+        let mut chunks = vec![[0.0; LANES]; bias.len().div_ceil(PANEL) * PANEL_CHUNKS];
+        chunks.as_flattened_mut()[..bias.len()].copy_from_slice(bias);
+        Self(chunks)
+    }
+}
+
+/// A tensor's numbers.
+pub(super) fn values(tensor: &Tensor) -> Result<Vec<f32>> {
+    let flat = tensor.f_detach()?.f_reshape([-1])?.f_to_device(Device::Cpu)?;
+    Ok(Vec::<f32>::try_from(flat)?)
 }
 
 struct Products<'a> {
     packed: &'a PackedWeights,
     rows: &'a [f32],
     sums: &'a mut [f32],
+    bias: Option<&'a PackedBias>,
+    activation: Activation,
 }
 
 impl Vectorised for Products<'_> {
@@ -59,7 +110,7 @@ impl Vectorised for Products<'_> {
 
     #[inline(always)]
     fn run<L: Lanes>(self) {
-        let Self { packed: &PackedWeights { inputs, outputs, ref panels }, rows, sums } = self;
+        let Self { packed: &PackedWeights { inputs, outputs, ref panels }, rows, sums, bias, activation } = self;
         let count = rows.len() / inputs;
         assert!(rows.len() == count * inputs && sums.len() == count * outputs, "shapes of rows and sums");
         // Blocks as even as can be: a block of few rows takes as long as one of many.
@@ -67,23 +118,80 @@ impl Vectorised for Products<'_> {
         for (number, panel) in panels.chunks_exact(PANEL_CHUNKS * inputs).enumerate() {
             let first = number * PANEL;
             let width = PANEL.min(outputs - first);
+            let bias = bias.map(|PackedBias(chunks)| &chunks[number * PANEL_CHUNKS..][..PANEL_CHUNKS]);
+            let ends = (bias, activation);
             for block in 0..blocks {
                 let (begin, end) = (block * count / blocks, (block + 1) * count / blocks);
-                let left = Left { values: &rows[begin * inputs..end * inputs], row_stride: inputs, inner_stride: 1 };
-                let mut found = [[0.0; LANES]; MOST_ROWS * PANEL_CHUNKS];
-                let place = (0, 0, PANEL_CHUNKS);
-                match end - begin {
-                    1 => tile::<L, 1, PANEL_CHUNKS>(left, panel, &mut found, place, 1.0),
-                    2 => tile::<L, 2, PANEL_CHUNKS>(left, panel, &mut found, place, 1.0),
-                    3 => tile::<L, 3, PANEL_CHUNKS>(left, panel, &mut found, place, 1.0),
-                    4 => tile::<L, 4, PANEL_CHUNKS>(left, panel, &mut found, place, 1.0),
-                    5 => tile::<L, 5, PANEL_CHUNKS>(left, panel, &mut found, place, 1.0),
-                    _ => tile::<L, MOST_ROWS, PANEL_CHUNKS>(left, panel, &mut found, place, 1.0),
+                let rows = &rows[begin * inputs..end * inputs];
+                if width == PANEL {
+                    add_block::<L>(rows, panel, &mut sums[begin * outputs + first..], outputs, ends);
+                    continue;
                 }
-                for (row, found) in (begin..end).zip(found.as_flattened().chunks_exact(PANEL)) {
-                    let to = &mut sums[row * outputs + first..][..width];
-                    to.iter_mut().zip(found).for_each(|(to, x)| *to += x);
+                // The last panel is wider than what is left of the sums.
+                let mut whole = [0.0; MOST_ROWS * PANEL];
+                let place = |row: usize| row * outputs + first..row * outputs + first + width;
+                for (row, whole) in (begin..end).zip(whole.chunks_exact_mut(PANEL)) {
+                    whole[..width].copy_from_slice(&sums[place(row)]);
                 }
+                add_block::<L>(rows, panel, &mut whole, PANEL, ends);
+                for (row, whole) in (begin..end).zip(whole.chunks_exact(PANEL)) {
+                    sums[place(row)].copy_from_slice(&whole[..width]);
+                }
+            }
+        }
+    }
+}
+
+/// What products are added to, where it is not what the sums hold, and what becomes of the sums.
+type Ends<'a> = (Option<&'a [Chunk]>, Activation);
+
+/// Adds the products of up to [`MOST_ROWS`] rows with a panel to sums that lie `stride` apart.
+#[inline(always)]
+fn add_block<L: Lanes>(rows: &[f32], panel: &[Chunk], sums: &mut [f32], stride: usize, ends: Ends<'_>) {
+    match rows.len() * PANEL_CHUNKS / panel.len() {
+        1 => add_rows::<L, 1>(rows, panel, sums, stride, ends),
+        2 => add_rows::<L, 2>(rows, panel, sums, stride, ends),
+        3 => add_rows::<L, 3>(rows, panel, sums, stride, ends),
+        4 => add_rows::<L, 4>(rows, panel, sums, stride, ends),
+        5 => add_rows::<L, 5>(rows, panel, sums, stride, ends),
+        _ => add_rows::<L, MOST_ROWS>(rows, panel, sums, stride, ends),
+    }
+}
+
+#[inline(always)]
+fn add_rows<L: Lanes, const ROWS: usize>(
+    rows: &[f32],
+    panel: &[Chunk],
+    sums: &mut [f32],
+    stride: usize,
+    (bias, activation): Ends<'_>,
+) {
+    let inputs = panel.len() / PANEL_CHUNKS;
+    assert!(rows.len() >= ROWS * inputs, "shape of the rows");
+    let mut found = [[L::splat(0.0); PANEL_CHUNKS]; ROWS];
+    for (row, found) in found.iter_mut().enumerate() {
+        let (chunks, _) = sums[row * stride..][..PANEL].as_chunks::<LANES>();
+        for (found, chunk) in found.iter_mut().zip(bias.unwrap_or(chunks)) {
+            *found = L::load(chunk);
+        }
+    }
+    for (k, weights) in panel.chunks_exact(PANEL_CHUNKS).enumerate() {
+        let weights = [L::load(&weights[0]), L::load(&weights[1])];
+        for (row, found) in found.iter_mut().enumerate() {
+            // SAFETY: row < ROWS and k < inputs, and the rows hold ROWS * inputs numbers.
+            let x = L::splat(unsafe { *rows.get_unchecked(row * inputs + k) });
+            for (found, weights) in found.iter_mut().zip(weights) {
+                *found = x.mul_add(weights, *found);
+            }
+        }
+    }
+    for (row, found) in found.into_iter().enumerate() {
+        let (chunks, _) = sums[row * stride..][..PANEL].as_chunks_mut::<LANES>();
+        for (found, chunk) in found.into_iter().zip(chunks) {
+            match activation {
+                Activation::None => found.store(chunk),
+                // In this order what is not a number stays so.
+                Activation::Relu => L::splat(0.0).max(found).store(chunk),
             }
         }
     }
@@ -105,10 +213,10 @@ mod tests {
                 (0..inputs * outputs).map(|at| matrix[at % outputs * inputs + at / outputs]).collect();
             for packed in [PackedWeights::transposed(&matrix, inputs), PackedWeights::straight(&turned, outputs)] {
                 let mut sums = numbers(count * outputs, 3.0);
-                packed.add_products(&rows, &mut sums);
+                packed.add_products(&rows, &mut sums, Activation::None);
                 let mut alone = numbers(count * outputs, 3.0);
                 for (row, sums) in rows.chunks_exact(inputs).zip(alone.chunks_exact_mut(outputs)) {
-                    packed.add_products(row, sums);
+                    packed.add_products(row, sums, Activation::None);
                 }
                 assert_eq!(sums, alone);
                 for (at, (sum, before)) in sums.iter().zip(numbers(count * outputs, 3.0)).enumerate() {

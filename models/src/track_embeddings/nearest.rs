@@ -16,7 +16,7 @@ use std::thread;
 
 use best::BestTracks;
 use best_first::{LinkedTracks, Scratch};
-pub(crate) use dot_products::dot_products;
+pub use dot_products::{dot_products, fetch};
 use graph::Graph;
 pub use settings::IndexSettings;
 

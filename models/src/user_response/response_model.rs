@@ -97,7 +97,8 @@ impl Walk {
     ) {
         self.features.clear();
         if model.sees_session() {
-            self.session.write(table.vectors, table.artists, examples.track[play], &mut self.features);
+            let features = self.session.features(table.vectors, table.artists, examples.track[play]);
+            self.features.extend_from_slice(&features);
         }
         push_play(examples, table, play, &self.features, rows);
     }

@@ -1,4 +1,5 @@
 use super::*;
+use crate::action_head_dqn::gathered::Gathered;
 use std::collections::HashMap;
 
 const CANDIDATES: i64 = CANDIDATE_FEATURES as i64;
@@ -30,7 +31,7 @@ fn rows(layers: &QLayers) -> (Rows, Tensor) {
             [(0, 4), (4, 1), (5, 3)].map(|(from, count)| rows.narrow(0, from, count).mean_dim(0, true, Kind::Float));
         Tensor::cat(&means, 0)
     };
-    let mean_candidate = layers.dueling().then(|| [means(&tracks), means(&candidates)]);
+    let mean_candidate = layers.needs().mean_candidate.then(|| [means(&tracks), means(&candidates)]);
     let whole =
         Tensor::cat(&[states.index_select(0, &of_states), tracks.shallow_clone(), candidates.shallow_clone()], 1);
     let track_part = layers.track_part(&tracks).unwrap();
@@ -210,4 +211,51 @@ fn where_advantages_are_linear_their_mean_over_the_pool_is_zero() {
         assert!((&of_state - expected).abs().max().double_value(&[]) < 1e-3);
         assert!((advantages.max() - advantages.min()).double_value(&[]) > 0.1, "the advantages differ");
     }
+}
+
+/// Packed for many candidates, the network values them as its layers do, with the tracks' parts of the first layer and
+/// without.
+#[test]
+fn a_packed_network_values_as_its_layers_do() {
+    for (hidden, quantiles) in [(vec![128, 64], 32), (vec![9], 0), (vec![8, 6, 4], 5)] {
+        let architecture =
+            Architecture { hidden, layer_norm: false, dueling: false, candidate_features: true, quantiles };
+        let network = QNetwork::new(&Shape { state: 7, track: 5, architecture }, 3, Device::Cpu).unwrap();
+        let layers = &network.layers;
+        let floats = |tensor: &Tensor| Vec::<f32>::try_from(tensor.reshape([-1])).unwrap();
+        // More rows than go through at once; each state has its own.
+        let (states, features, candidates) = (input(3, 7, 0.1), input(40, 5, 0.2), input(131, CANDIDATES, 0.3));
+        let state_rows: Vec<i64> = (0..131).map(|row| i64::from(row >= 70) + i64::from(row >= 71)).collect();
+        let tracks: Vec<i64> = (0..131).map(|row| row * 7 % 40).collect();
+        let of_tracks = features.index_select(0, &Tensor::from_slice(&tracks));
+        let rows = Rows {
+            of_states: Tensor::from_slice(&state_rows),
+            track_part: layers.track_part(&of_tracks).unwrap(),
+            mean_candidate: None,
+            states: states.shallow_clone(),
+            candidates: candidates.shallow_clone(),
+        };
+        let expected = floats(&means(&layers.returns(&rows).unwrap()).unwrap());
+        let packed = PackedNetwork::new(layers).unwrap().unwrap();
+        let gathered = Gathered {
+            states: floats(&states),
+            candidates: floats(&candidates),
+            tracks,
+            state_rows,
+            ends: vec![(0, 70), (1, 71), (2, 131)],
+            ..Gathered::default()
+        };
+        let features = floats(&features);
+        let parts = packed.track_parts(&features);
+        let (mut spare, mut values) = (Spare::default(), Vec::new());
+        for parts in [None, Some(&parts[..])] {
+            packed.values(&gathered, (&features, parts), &mut spare, &mut values);
+            assert_eq!(values.len(), expected.len());
+            for (value, expected) in values.iter().zip(&expected) {
+                assert!((value - expected).abs() < 1e-5 * expected.abs().max(1.0), "{value} {expected}");
+            }
+        }
+    }
+    assert!(PackedNetwork::new(&network(true, false, 0).layers).unwrap().is_none());
+    assert!(PackedNetwork::new(&network(false, true, 0).layers).unwrap().is_none());
 }

@@ -91,14 +91,16 @@ fn only_termination_and_an_empty_pool_stop_the_bootstrap() {
 }
 
 /// In episodes of several sessions what follows the last play is the beginning of the next session of who came back, whether
-/// the session was left or cut, and nothing where nobody did. By hand, with gamma 1/2 and a network of 2 everywhere.
+/// the session was left or cut, and nothing where nobody did; discounted as after the four plays that a session may have, not
+/// the three that it had. By hand, with gamma 1/2 and a network of 2 everywhere.
 #[test]
 fn the_future_of_a_session_is_the_next_one_of_its_listener() {
     let folder = tempfile::tempdir().unwrap();
     let episode = EpisodeSettings { sessions: 2, ..EpisodeSettings::default() };
-    let world = small_world(folder.path(), 30, WorldSettings { episode, ..WorldSettings::default() }, 1).unwrap().0;
+    let settings = WorldSettings { episode, max_length: 4, ..WorldSettings::default() };
+    let world = small_world(folder.path(), 30, settings, 1).unwrap().0;
     for (n_step, rewards, futures, last) in
-        [(1, [1.0, 2.0, 4.0], [0.5, 0.5], 0.5), (2, [2.0, 4.0, 4.0], [0.25, 0.25], 0.5)]
+        [(1, [1.0, 2.0, 4.0], [0.5, 0.5], 0.25), (2, [2.0, 4.0, 4.0], [0.25, 0.125], 0.25)]
     {
         let settings = AgentSettings { gamma: 0.5, n_step, quantiles: 0, ..AgentSettings::default() };
         let mut network = network(&world, &settings, 1);
@@ -151,7 +153,8 @@ fn the_next_session_is_seen_as_it_begins() {
             q.unwrap().double_value(&[0, 0])
         };
         let best = view.remaining().max_by(|&a, &b| value(&online, a).total_cmp(&value(&online, b))).unwrap();
-        let expected = 4.0 + f64::from(agent.gamma) * value(&target, best);
+        let discount = f64::from(agent.gamma).powi(world.settings.max_length as i32 - 2);
+        let expected = 4.0 + discount * value(&target, best);
         assert!((f64::from(found[0]) - expected).abs() < 1e-4, "{found:?} {expected}");
     }
 }
