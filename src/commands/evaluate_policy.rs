@@ -206,7 +206,6 @@ struct Evaluation {
     world: Arc<World>,
     meter: SessionMeter,
     groups: SessionGroups,
-    offered: Vec<u32>,
     sessions: u64,
     settings: ComparisonSettings,
 }
@@ -231,7 +230,7 @@ impl Evaluation {
         };
         let sessions = config.evaluate.sessions;
         let groups = SessionGroups::new(&world, meter.profiles());
-        Self { offered: offered_tracks(&world, sessions), world, meter, groups, sessions, settings }
+        Self { world, meter, groups, sessions, settings }
     }
 
     /// Plays the policies to these listeners, and compares them.
@@ -247,9 +246,10 @@ impl Evaluation {
         let mut played = Vec::new();
         for policy in policies {
             let sessions = simulate_each(policy.as_ref(), &simulation, progress, &measure)?;
-            played.push(PlayedPolicy { policy: policy.name().to_owned(), sessions });
+            let offered = offered_tracks(&self.world, &sessions);
+            played.push(PlayedPolicy { policy: policy.name().to_owned(), sessions, offered });
         }
-        let comparison = compare(&played, &self.groups, &self.offered, &self.settings);
+        let comparison = compare(&played, &self.groups, &self.settings);
         Ok(Played { played, comparison })
     }
 }

@@ -23,6 +23,8 @@ pub struct PlayedPolicy {
     pub policy: String,
     /// Its sessions.
     pub sessions: Vec<MeasuredSession>,
+    /// The tracks that it could have played: [`super::offered_tracks`].
+    pub offered: Vec<u32>,
 }
 
 /// How policies are compared.
@@ -135,13 +137,8 @@ pub struct Comparison {
     pub groups: Vec<GroupSummary>,
 }
 
-/// Compares policies that have played the same sessions; `offered` has the tracks of all candidate pools.
-pub fn compare(
-    played: &[PlayedPolicy],
-    groups: &SessionGroups,
-    offered: &[u32],
-    settings: &ComparisonSettings,
-) -> Comparison {
+/// Compares policies that have played the same sessions.
+pub fn compare(played: &[PlayedPolicy], groups: &SessionGroups, settings: &ComparisonSettings) -> Comparison {
     let resampled = Resamples::draw(played, groups, settings);
     let place = |name: &str| played.iter().position(|played| played.policy == name);
     let (reference, random) = (place(&settings.reference).unwrap_or(0), place("random"));
@@ -159,7 +156,7 @@ pub fn compare(
         policy: played.policy.clone(),
         measured,
         return_minus_random: minus_random(policy),
-        exposure: Exposure::of(&played.sessions, offered),
+        exposure: Exposure::of(&played.sessions, &played.offered),
         bimodality_coefficient: bimodality_coefficient(&returns[policy]),
     };
     let (sessions, users) = resampled.sizes[ALL_SESSIONS];

@@ -3,7 +3,7 @@
 use playlist_envs::{World, next_in_episode};
 use serde::{Deserialize, Serialize};
 
-use super::MeasuredSession;
+use super::{Measure, MeasuredSession};
 
 /// The spread of the plays of all sessions over the tracks offered. Without intervals: a resample has fewer different
 /// sessions, and so fewer different tracks, than the sessions themselves.
@@ -36,13 +36,13 @@ impl Exposure {
     }
 }
 
-/// The different tracks in the candidate pools of the sessions 0 to `sessions`, ascending; where episodes have several
-/// sessions, of all that the episodes may have. They do not depend on the policy.
-pub fn offered_tracks(world: &World, sessions: u64) -> Vec<u32> {
+/// The different tracks in the candidate pools of sessions, ascending. `measured` are the episodes 0, 1, ... of a policy; the
+/// pools are those of the sessions that each of them had.
+pub fn offered_tracks(world: &World, measured: &[MeasuredSession]) -> Vec<u32> {
     let mut offered = vec![false; world.catalog.tracks()];
-    for episode in 0..sessions {
+    for (episode, measured) in (0u64..).zip(measured) {
         let of_episode = std::iter::successors(Some(episode), |&number| Some(next_in_episode(number)));
-        for number in of_episode.take(world.settings.episode.sessions) {
+        for number in of_episode.take(measured.value(Measure::Sessions).map_or(1, |sessions| sessions as usize)) {
             let (start, pool) = world.session_of(number);
             let tracks = world.starts.tracks(start);
             pool.into_iter().for_each(|slot| offered[tracks[usize::from(slot)] as usize] = true);
@@ -64,7 +64,7 @@ fn gini(mut values: Vec<u32>) -> f64 {
 mod tests {
     use super::*;
     use crate::SessionOutcome;
-    use crate::evaluation::Measure;
+    use playlist_envs::{EpisodeSettings, WorldSettings, small_world};
 
     #[test]
     fn the_gini_coefficient_is_half_the_relative_mean_difference() {
@@ -77,14 +77,38 @@ mod tests {
         assert!((gini(values.to_vec()) - expected).abs() < 1e-12, "{expected}");
     }
 
+    fn session(tracks: &[u32]) -> MeasuredSession {
+        let (outcome, values) = (SessionOutcome::default(), [None; Measure::ALL.len()]);
+        MeasuredSession { start: 0, outcome, tracks: tracks.to_vec(), values }
+    }
+
+    /// A policy that brought nobody back is not asked for the tracks of sessions that it never had.
+    #[test]
+    fn only_the_pools_of_sessions_that_took_place_were_offered() {
+        let folder = tempfile::tempdir().unwrap();
+        let episode = EpisodeSettings { sessions: 3, ..EpisodeSettings::default() };
+        let settings = WorldSettings { episode, ..WorldSettings::default() };
+        let (world, _) = small_world(folder.path(), 30, settings, 1).unwrap();
+        let of_sessions = |count: f64| {
+            let mut measured = session(&[]);
+            measured.values[Measure::Sessions as usize] = Some(count);
+            measured
+        };
+        let mut expected: Vec<u32> = [0, next_in_episode(0), 1]
+            .into_iter()
+            .flat_map(|number| {
+                let (start, pool) = world.session_of(number);
+                pool.into_iter().map(|slot| world.starts.tracks(start)[usize::from(slot)]).collect::<Vec<_>>()
+            })
+            .collect();
+        expected.sort_unstable();
+        expected.dedup();
+        assert_eq!(offered_tracks(&world, &[of_sessions(2.0), of_sessions(1.0)]), expected);
+        assert!(offered_tracks(&world, &[of_sessions(3.0), of_sessions(3.0)]).len() > expected.len());
+    }
+
     #[test]
     fn coverage_counts_the_tracks_that_were_offered() {
-        let session = |tracks: &[u32]| MeasuredSession {
-            start: 0,
-            outcome: SessionOutcome::default(),
-            tracks: tracks.to_vec(),
-            values: [None; Measure::ALL.len()],
-        };
         let found = Exposure::of(&[session(&[1, 4]), session(&[4])], &[1, 3, 4, 7]);
         assert_eq!((found.played_tracks, found.offered_tracks, found.coverage), (2, 4, 0.5));
         // In order 0, 0, 1, 2 with the weights -3, -1, 1, 3.

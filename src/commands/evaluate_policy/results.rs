@@ -225,7 +225,7 @@ fn sessions_csv(played: &[PlayedPolicy], groups: &SessionGroups) -> Result<Strin
         String::from("policy,session,return,length,completions,skips,past_threshold,terminated,user,sessions");
     KINDS.iter().try_for_each(|kind| write!(rows, ",{}", kind.name()))?;
     MEASURED.iter().try_for_each(|measure| write!(rows, ",{}", measure.name()))?;
-    for PlayedPolicy { policy, sessions } in played {
+    for PlayedPolicy { policy, sessions, .. } in played {
         for (number, session) in sessions.iter().enumerate() {
             let o = &session.outcome;
             let (complete, skips, past) = (o.completions, o.skips, o.past_threshold);

@@ -18,10 +18,14 @@ fn no_groups() -> SessionGroups {
 fn compared(played: &[(&str, Vec<MeasuredSession>)], groups: &SessionGroups, reference: &str) -> Comparison {
     let played: Vec<PlayedPolicy> = played
         .iter()
-        .map(|(policy, sessions)| PlayedPolicy { policy: (*policy).to_owned(), sessions: sessions.clone() })
+        .map(|(policy, sessions)| PlayedPolicy {
+            policy: (*policy).to_owned(),
+            sessions: sessions.clone(),
+            offered: vec![0, 1, 2],
+        })
         .collect();
     let settings = ComparisonSettings { reference: reference.to_owned(), resamples: 2000, seed: 5, threads: 2 };
-    compare(&played, groups, &[0, 1, 2], &settings)
+    compare(&played, groups, &settings)
 }
 
 fn draws() -> impl Iterator<Item = f64> {
