@@ -1,5 +1,6 @@
 //! `sim bench`.
 
+mod growth;
 mod measure;
 mod operations;
 mod rows;
@@ -14,6 +15,7 @@ use listening_data::{Progress, write_atomically};
 use playlist_pictures::{LineChart, Page, Series};
 use serde::Serialize;
 
+use self::growth::{Growth, Size, growth};
 use self::measure::{Repeats, Spread};
 use self::rows::{Row, environment_steps, gradient_steps, training};
 use self::scene::{Answering, Choosing, Scene};
@@ -33,13 +35,16 @@ use crate::tables::{Columns, count, number, optional_share, section};
 ///
 /// Networks have the config's sizes and initial weights, and one member each; sessions go on to their length (world.session_end and
 /// world.skips_in_a_row are off). Everything runs on the processor. Data, track vectors and session starts are made where they are
-/// not there yet. bench.json and bench.html, with pictures of
-/// how speed grows, go to --out.
+/// not there yet. bench.json and bench.html, with pictures of how speed grows, go to --out.
+///
+/// With --catalogs and --users the cost of a step is measured on synthetic data of each of these sizes too, which it should not
+/// depend on. A catalog of a million tracks takes some minutes to make.
 #[derive(Args)]
 #[command(after_help = "Example:
   sim bench --config configs/bench.toml
   sim bench --config configs/bench.toml --threads 1 --worlds oracle --sessions 1024 --seconds 2
-  sim bench --config configs/bench.toml --set user_model.sequential.lstm=[500,200,200]")]
+  sim bench --config configs/bench.toml --set user_model.sequential.lstm=[500,200,200]
+  sim bench --config configs/bench.toml --catalogs 10000,100000,1000000 --users 500,5000")]
 pub struct Options {
     /// Who answers: the worlds to measure, separated by commas
     #[arg(long, value_enum, value_delimiter = ',', default_values_t = [Answering::Oracle, Answering::Cwm, Answering::Swm, Answering::Transformer])]
@@ -56,6 +61,12 @@ pub struct Options {
     /// Transitions per gradient step, separated by commas
     #[arg(long, value_delimiter = ',', default_values_t = [64, 256, 1024, 4096], value_parser = clap::value_parser!(u32).range(1..=1 << 16))]
     batches: Vec<u32>,
+    /// Catalogs on which growth is measured: numbers of tracks, separated by commas
+    #[arg(long, value_delimiter = ',', value_parser = clap::value_parser!(u32).range(1000..=10_000_000))]
+    catalogs: Vec<u32>,
+    /// Logs on which growth is measured: numbers of users, separated by commas
+    #[arg(long, value_delimiter = ',', value_parser = clap::value_parser!(u32).range(100..=10_000_000))]
+    users: Vec<u32>,
     /// How often each is measured; the median is shown
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..=100))]
     repeats: u16,
@@ -87,6 +98,7 @@ struct Results {
     choosing: Vec<Row>,
     learning: Vec<Row>,
     training: Vec<Row>,
+    growth: Vec<Vec<Growth>>,
 }
 
 /// Measures, and prints the tables.
@@ -103,27 +115,46 @@ pub fn run(options: &Options, progress: &dyn Progress) -> anyhow::Result<()> {
         return Err(UsageError(problem).into());
     }
     let scene = Scene::new(&config, progress)?;
-    let results = measured(options, &scene, threads, progress)?;
+    let mut results = measured(options, &scene, threads, progress)?;
+    let first_batch = options.batches.first().map_or(config.agent.batch, |&batch| batch as usize);
+    for (size, sizes) in [(Size::Tracks, &options.catalogs), (Size::Users, &options.users)] {
+        if !sizes.is_empty() {
+            let work = (options.world(), first_batch);
+            results.growth.push(growth(&config, size, sizes, work, options.repeats(), progress)?);
+        }
+    }
     std::fs::create_dir_all(&options.out).with_context(|| format!("cannot create {}", options.out.display()))?;
     write_atomically(options.out.join("bench.json"), serde_json::to_string_pretty(&results)?.as_bytes())?;
     write_atomically(options.out.join("bench.html"), page(&results, &config).html().as_bytes())?;
     output::print(&format!(
-        "{}{}{}{}Medians of {} times of at least {} s, lowest and highest beside them; shares are of the limit by sgemm.\nThe results lie in {}.",
+        "{}{}{}{}{}Medians of {} times of at least {} s, lowest and highest beside them; shares are of the limit by sgemm.\nThe results lie in {}.",
         section(&format!("Environment steps a second, {CANDIDATES} candidates, random policy"), by_sessions(&results)),
         section(&format!("Environment steps a second by policy, {SESSIONS} sessions, one thread"), by_policy(&results)),
         section("Gradient steps a second, one thread", by_batch(&results)),
         section("Training as configured: environment steps a second", of_training(&results)),
+        results.growth.iter().map(|growth| section("Growth of the cost", growth::table(growth))).collect::<String>(),
         options.repeats,
         options.seconds,
         options.out.display()
     ))
 }
 
+impl Options {
+    fn repeats(&self) -> Repeats {
+        Repeats { count: usize::from(self.repeats), seconds: self.seconds }
+    }
+
+    /// The first of the worlds that has a network.
+    fn world(&self) -> Answering {
+        let with_network = self.worlds.iter().copied().find(|&world| world != Answering::Oracle);
+        with_network.or(self.worlds.first().copied()).unwrap_or(Answering::Cwm)
+    }
+}
+
 fn measured(options: &Options, scene: &Scene, threads: usize, progress: &dyn Progress) -> anyhow::Result<Results> {
-    let repeats = Repeats { count: usize::from(options.repeats), seconds: options.seconds };
+    let repeats = options.repeats();
     let thread_counts = if threads > 1 { vec![1, threads] } else { vec![1] };
-    let with_network = options.worlds.iter().copied().find(|&world| world != Answering::Oracle);
-    let world = with_network.or(options.worlds.first().copied()).unwrap_or(Answering::Cwm);
+    let world = options.world();
     let with_threads = options
         .sessions
         .iter()
@@ -281,7 +312,8 @@ fn page(results: &Results, config: &Config) -> Page {
             format!("Environment, random policy, {threads} {}", if threads == 1 { "thread" } else { "threads" });
         page = page.picture(&chart(&title, "parallel sessions", series).svg(), "");
     }
-    page.picture(&chart("Policies", "candidates", by_candidates).svg(), "")
+    page = page.picture(&chart("Policies", "candidates", by_candidates).svg(), "");
+    results.growth.iter().fold(page, |page, growth| page.picture(&growth::picture(growth), ""))
 }
 
 /// Adds a point and its range, by powers of ten.
