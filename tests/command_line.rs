@@ -79,11 +79,13 @@ fn speed_is_measured_and_shown_with_pictures() {
                  --set user_model.hidden=[8] --set user_model.sequential.lstm=[8] --set agent.learning_starts=300 \
                  --set agent.batch=8 --set agent.replay_capacity=1000 --set train.sessions=8";
     let sizes = "--worlds oracle,swm --policies random,action-head-dqn --sessions 1,3 --candidates 10 --batches 4 --repeats 2 --seconds 0.01 --threads 2";
-    sim(folder.path(), &format!("bench {small} {sizes} --out speed")).expect(0).prints(&[
+    let growth = "--users 100,120";
+    sim(folder.path(), &format!("bench {small} {sizes} {growth} --out speed")).expect(0).prints(&[
         "oracle",
         "swm",
         "action-head-dqn",
         "share of the limit",
+        "slope of the cost",
     ]);
     let text = fs::read_to_string(folder.path().join("speed/bench.json")).unwrap();
     let found: serde_json::Value = serde_json::from_str(&text).unwrap();
@@ -98,6 +100,14 @@ fn speed_is_measured_and_shown_with_pictures() {
         assert_eq!(share.is_some(), operations > 0.0, "{row}");
         assert!(share.is_none_or(|share| share > 0.0), "{row}");
     }
+    let (size, growth) = (&found["growth"][0][0], found["growth"][0][1].as_array().unwrap());
+    assert_eq!((size.as_str(), growth.len()), (Some("users"), 3));
+    for work in growth {
+        let sizes: Vec<_> = work["rows"].as_array().unwrap().iter().map(|row| row[0].as_u64().unwrap()).collect();
+        assert_eq!(sizes, [100, 120], "{work}");
+        assert!(work["slope"].as_f64().unwrap().is_finite(), "{work}");
+    }
     assert!(fs::read_to_string(folder.path().join("speed/bench.html")).unwrap().contains("<svg"));
+    sim(folder.path(), "bench --catalogs 5000").expect(2).says(&["--catalogs", "two different sizes"]);
     sim(folder.path(), "bench --worlds cwm,tcn").expect(2).says(&["tcn", "transformer"]);
 }

@@ -7,8 +7,9 @@ pools of 100 and 20 tracks each; SWM (LSTM and dense layers) answers, its state 
 (78) and of candidates (35: relation to the user, and cosines and counts over the session so far); Action-Head DQN with the
 first layer split and the tracks' part computed once per version of the weights, layers of 128 and 64 and 32 quantiles; per round
 four steps of all sessions and --updates gradient steps of 256 transitions (double DQN over all candidates that remain, quantile
-Huber loss, Adam, norm limited to 10, soft target). Inputs are random numbers of the real shapes: speed does not depend on them.
-All sessions are as long as each other, so that they begin and end together, which spares this side all bookkeeping of their ends.
+Huber loss, Adam, norm limited to 10, soft target). Inputs are random numbers of the shapes that `configs/bench.toml` gives: speed does not depend on them. All sessions are as long
+as each other, so that they begin and end together, which spares this side all bookkeeping of their ends; its features have no
+skips in a row. Played candidates are valued too, and masked.
 """
 
 import argparse
@@ -19,7 +20,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-SESSIONS, POOL, LENGTH, SLOTS, STARTS, TRACKS, ARTISTS = 256, 100, 20, 300, 500, 5000, 500
+SESSIONS, POOL, LENGTH, SLOTS, STARTS, TRACKS, ARTISTS = 256, 100, 20, 384, 500, 3000, 500
 SESSION, TRACK, RELATION, SO_FAR, VECTOR = 106, 78, 16, 19, 64
 STATE, CANDIDATE, QUANTILES = SESSION + 8 + 2 * VECTOR, RELATION + SO_FAR, 32
 BATCH, STEPS, REPLAY, GAMMA = 256, 4, 100_000 // LENGTH, 0.9
@@ -72,11 +73,18 @@ class World:
         self.relation = torch.randn(STARTS, SLOTS, RELATION)
 
 
-def observe(world, start, pool, places, responses, position):
-    """State and candidate features of sessions, of which `position` ([rows]) plays are known; and where candidates remain."""
+def observe(world, start, pool, places, responses, position, chosen=None):
+    """State and candidate features of sessions, of which `position` ([rows]) plays are known; and where candidates remain.
+    With `chosen` places, candidate features of these alone."""
+    longest = max(int(position.max()), 1)
+    places, responses = places[:, :longest], responses[:, :longest]
+    played = world.slots[start].gather(1, pool.gather(1, places))
+    known = torch.arange(longest) < position[:, None]
+    remaining = torch.ones(len(start), POOL + 1, dtype=torch.bool)
+    remaining.scatter_(1, torch.where(known, places, POOL), False)
+    if chosen is not None:
+        pool = pool.gather(1, chosen[:, None])
     tracks = world.slots[start].gather(1, pool)
-    played = tracks.gather(1, places)
-    known = torch.arange(LENGTH) < position[:, None]
     count = position[:, None].clamp(min=1).float()
     last = (position - 1).clamp(min=0)
     rows = torch.arange(len(start))
@@ -95,7 +103,7 @@ def observe(world, start, pool, places, responses, position):
     same_artist = same_artist.float()
     same_track = ((tracks[..., None] == played[:, None]) & known[:, None]).float()
     nearest = cosines.masked_fill(~known[:, None], -1).amax(2) * begun[:, None]
-    of_last = last[:, None, None].expand(-1, POOL, 1)
+    of_last = last[:, None, None].expand(-1, pool.shape[1], 1)
     of_session = torch.cat([
         2 * last_response - begun[:, None], 1 - begun[:, None], torch.log1p(count) / 3, 1 / (1 + count),
         skipped.sum(1, keepdim=True) / count, given.mean(1)[:, :2],
@@ -109,9 +117,7 @@ def observe(world, start, pool, places, responses, position):
         (same_track * skipped[:, None]).amax(2),
     ], 2)
     relation = world.relation[start[:, None], pool]
-    candidates = torch.cat([relation, of_session[:, None].expand(-1, POOL, -1), so_far], 2)
-    remaining = torch.ones(len(start), POOL + 1, dtype=torch.bool)
-    remaining.scatter_(1, torch.where(known, places, POOL), False)
+    candidates = torch.cat([relation, of_session[:, None].expand(-1, pool.shape[1], -1), so_far], 2)
     return state, tracks, candidates, remaining[:, :POOL]
 
 
@@ -176,10 +182,10 @@ class Training:
             features = self.target.track(self.world.track[tracks[rows, chosen]])
             future = self.target(state, features, candidates[rows, chosen])
             samples = responses[rows, position, 0][:, None] + GAMMA * future
-        state, tracks, candidates, _ = observe(self.world, start, pool, places, responses, position)
         place = places[rows, position]
-        features = self.online.track(self.world.track[tracks[rows, place]])
-        quantiles = self.online(state, features, candidates[rows, place])
+        state, tracks, candidates, _ = observe(self.world, start, pool, places, responses, position, place)
+        features = self.online.track(self.world.track[tracks[:, 0]])
+        quantiles = self.online(state, features, candidates[:, 0])
         error = samples[:, None] - quantiles[..., None]
         huber = F.huber_loss(quantiles[..., None].expand_as(error), samples[:, None].expand_as(error), reduction="none")
         weight = (self.levels[None, :, None] - (error.detach() < 0).float()).abs()

@@ -98,7 +98,8 @@ struct Results {
     choosing: Vec<Row>,
     learning: Vec<Row>,
     training: Vec<Row>,
-    growth: Vec<Vec<Growth>>,
+    /// By what grows.
+    growth: Vec<(Size, Vec<Growth>)>,
 }
 
 /// Measures, and prints the tables.
@@ -114,13 +115,14 @@ pub fn run(options: &Options, progress: &dyn Progress) -> anyhow::Result<()> {
             format!("--threads: {threads} threads cannot work side by side on {cores} cores; ask for {cores}");
         return Err(UsageError(problem).into());
     }
+    // What cannot be made is refused before anything is measured.
+    let catalogs = growth::configs(&config, Size::Tracks, &options.catalogs)?;
+    let users = growth::configs(&config, Size::Users, &options.users)?;
     let scene = Scene::new(&config, progress)?;
     let mut results = measured(options, &scene, threads, progress)?;
-    let first_batch = options.batches.first().map_or(config.agent.batch, |&batch| batch as usize);
-    for (size, sizes) in [(Size::Tracks, &options.catalogs), (Size::Users, &options.users)] {
-        if !sizes.is_empty() {
-            let work = (options.world(), first_batch);
-            results.growth.push(growth(&config, size, sizes, work, options.repeats(), progress)?);
+    for (size, configs) in [(Size::Tracks, &catalogs), (Size::Users, &users)] {
+        if !configs.is_empty() {
+            results.growth.push((size, growth(configs, options.world(), options.repeats(), progress)?));
         }
     }
     std::fs::create_dir_all(&options.out).with_context(|| format!("cannot create {}", options.out.display()))?;
@@ -132,7 +134,11 @@ pub fn run(options: &Options, progress: &dyn Progress) -> anyhow::Result<()> {
         section(&format!("Environment steps a second by policy, {SESSIONS} sessions, one thread"), by_policy(&results)),
         section("Gradient steps a second, one thread", by_batch(&results)),
         section("Training as configured: environment steps a second", of_training(&results)),
-        results.growth.iter().map(|growth| section("Growth of the cost", growth::table(growth))).collect::<String>(),
+        results
+            .growth
+            .iter()
+            .map(|(size, growth)| section("Growth of the cost", growth::table(*size, growth)))
+            .collect::<String>(),
         options.repeats,
         options.seconds,
         options.out.display()
@@ -313,7 +319,7 @@ fn page(results: &Results, config: &Config) -> Page {
         page = page.picture(&chart(&title, "parallel sessions", series).svg(), "");
     }
     page = page.picture(&chart("Policies", "candidates", by_candidates).svg(), "");
-    results.growth.iter().fold(page, |page, growth| page.picture(&growth::picture(growth), ""))
+    results.growth.iter().fold(page, |page, (size, growth)| page.picture(&growth::picture(*size, growth), ""))
 }
 
 /// Adds a point and its range, by powers of ten.

@@ -47,7 +47,7 @@ impl Actor {
         device: Device,
     ) -> Result<Self> {
         let network = QNetwork::new(&Shape::new(&world, &Architecture::new(settings)), 0, device)?;
-        let scorer = Scorer::new(&world, device)?;
+        let scorer = Scorer::new(device);
         let env = SimulatedEnv::new(Arc::clone(&world), listeners, sessions, number as u64, actors as u64)?
             .with_uncertainty_penalty(settings.uncertainty_penalty);
         Ok(Self { env, world, network, scorer, actions: Vec::new(), step: StepBatch::default() })

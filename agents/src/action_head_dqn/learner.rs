@@ -53,7 +53,7 @@ impl Learner {
             gradient_norm: settings.gradient_norm,
         };
         let adam = Adam::new(&online.parameters, adam);
-        let scorer = Scorer::new(world, device)?;
+        let scorer = Scorer::new(device).with_table(world)?;
         let targets = Targets::new(settings, architecture.outputs(), &scorer, threads);
         let settings = settings.clone();
         Ok(Self { settings, seed, online, target, adam, scorer, targets, gradient_steps: 0 })

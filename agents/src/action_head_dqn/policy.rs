@@ -32,11 +32,6 @@ impl AgentModel {
         Ok(Self { architecture, weights: network.parameters.snapshot() })
     }
 
-    fn shallow_clone(&self) -> Self {
-        let weights = self.weights.iter().map(Tensor::shallow_clone).collect();
-        Self { architecture: self.architecture.clone(), weights }
-    }
-
     /// Writes the agent for use in `world` to a safetensors file: weights, and what the network is made of.
     pub fn save(&self, world: &World, path: &Path) -> Result<()> {
         let network = self.network(world, Device::Cpu)?;
@@ -67,8 +62,6 @@ impl AgentModel {
 /// Plays the remaining candidate of highest Q.
 pub struct DqnPolicy {
     world: Arc<World>,
-    model: AgentModel,
-    device: Device,
     network: ScoringNetwork,
     scorer: Scorer,
 }
@@ -77,10 +70,10 @@ impl DqnPolicy {
     /// The policy of an agent in a world.
     pub fn new(world: Arc<World>, model: AgentModel, device: Device) -> Result<Self> {
         let network = model.network(&world, device)?;
-        let scorer = Scorer::new(&world, device)?;
+        let scorer = Scorer::new(device);
         // The weights do not change any more: the tracks' part always pays.
         let network = scorer.ready(&world, &network.layers, usize::MAX)?;
-        Ok(Self { world, model, device, network, scorer })
+        Ok(Self { world, network, scorer })
     }
 
     /// The Q values of the remaining candidates of one session: places in the pool with their values.
@@ -109,7 +102,8 @@ impl Policy for DqnPolicy {
     }
 
     fn fork(&self) -> Result<Box<dyn Policy>> {
-        Ok(Box::new(Self::new(Arc::clone(&self.world), self.model.shallow_clone(), self.device)?))
+        let (network, scorer) = (self.network.shallow_clone(), self.scorer.another());
+        Ok(Box::new(Self { world: Arc::clone(&self.world), network, scorer }))
     }
 }
 

@@ -1,5 +1,6 @@
 //! Q values of all remaining candidates of many sessions, in pieces that stay in cache.
 
+use std::cell::OnceCell;
 use std::sync::Arc;
 
 use listening_models::Result;
@@ -9,14 +10,14 @@ use tch::{Device, Tensor};
 use super::gathered::Gathered;
 use super::network::{Needs, PackedNetwork, QLayers, Rows, Spare, means};
 
-/// Candidates that go through the network at once. A constant, so that results do not depend on threads.
+/// Candidates that are gathered before they are valued. A constant, so that results do not depend on threads.
 const ROWS: usize = 2048;
 
 /// Gathers observations and evaluates networks on them.
 pub(crate) struct Scorer {
     device: Device,
-    /// The catalog's track features `[tracks, features]` on the device.
-    table: Tensor,
+    /// The catalog's track features `[tracks, features]` on the device, once libtorch has been asked for anything.
+    table: OnceCell<Tensor>,
     gathered: Gathered,
     spare: Spare,
     values: Vec<f32>,
@@ -26,7 +27,7 @@ pub(crate) struct Scorer {
 /// for the whole catalog where that is less work.
 pub(crate) enum ScoringNetwork {
     /// On the CPU.
-    Packed { network: Arc<PackedNetwork>, track_parts: Option<Arc<[f32]>> },
+    Packed { network: Arc<PackedNetwork>, track_parts: Option<Arc<Vec<f32>>> },
     /// Where the network is on another device, or is none that can be packed.
     Layers { layers: QLayers, track_parts: Option<Tensor> },
 }
@@ -54,20 +55,34 @@ impl ScoringNetwork {
 }
 
 impl Scorer {
-    pub(crate) fn new(world: &World, device: Device) -> Result<Self> {
-        let catalog = &world.catalog;
-        let shape = [catalog.tracks() as i64, catalog.feature_width() as i64];
-        let table = Tensor::f_from_slice(catalog.features())?.f_reshape(shape)?.f_to_device(device)?;
-        Ok(Self::over(table, device))
+    /// A scorer for sessions of one world.
+    pub(crate) fn new(device: Device) -> Self {
+        Self::over(OnceCell::new(), device)
     }
 
-    fn over(table: Tensor, device: Device) -> Self {
+    /// With the catalog on the device from the start, so that scorers made of this one share it.
+    pub(crate) fn with_table(self, world: &World) -> Result<Self> {
+        self.table(world)?;
+        Ok(self)
+    }
+
+    fn over(table: OnceCell<Tensor>, device: Device) -> Self {
         Self { device, table, gathered: Gathered::default(), spare: Spare::default(), values: Vec::new() }
     }
 
-    /// Another scorer of the same catalog, for use on another thread.
+    /// Another scorer for the same world, for use on another thread.
     pub(crate) fn another(&self) -> Self {
-        Self::over(self.table.shallow_clone(), self.device)
+        Self::over(self.table.get().map(Tensor::shallow_clone).map_or_else(OnceCell::new, OnceCell::from), self.device)
+    }
+
+    fn table(&self, world: &World) -> Result<&Tensor> {
+        if let Some(table) = self.table.get() {
+            return Ok(table);
+        }
+        let catalog = &world.catalog;
+        let shape = [catalog.tracks() as i64, catalog.feature_width() as i64];
+        let table = Tensor::f_from_slice(catalog.features())?.f_reshape(shape)?.f_to_device(self.device)?;
+        Ok(self.table.get_or_init(|| table))
     }
 
     /// Makes a network ready for `rows` candidates.
@@ -75,10 +90,11 @@ impl Scorer {
         let whole_catalog = world.catalog.tracks() <= rows;
         let packed = if self.device == Device::Cpu { PackedNetwork::new(layers)? } else { None };
         if let Some(network) = packed {
-            let track_parts = whole_catalog.then(|| network.track_parts(world.catalog.features()).into());
+            let track_parts = whole_catalog.then(|| Arc::new(network.track_parts(world.catalog.features())));
             return Ok(ScoringNetwork::Packed { network: Arc::new(network), track_parts });
         }
-        let track_parts = if whole_catalog { Some(tch::no_grad(|| layers.track_part(&self.table))?) } else { None };
+        let track_parts =
+            if whole_catalog { Some(tch::no_grad(|| layers.track_part(self.table(world)?))?) } else { None };
         Ok(ScoringNetwork::Layers { layers: layers.shallow_clone(), track_parts })
     }
 
@@ -88,13 +104,13 @@ impl Scorer {
     }
 
     /// Returns `[rows, outputs]` of the gathered rows. `track_parts` are those of the whole catalog where they are known.
-    fn evaluate(&self, layers: &QLayers, track_parts: Option<&Tensor>) -> Result<Tensor> {
+    fn evaluate(&self, world: &World, layers: &QLayers, track_parts: Option<&Tensor>) -> Result<Tensor> {
         let index = |values: &[i64]| -> Result<Tensor> { Ok(Tensor::f_from_slice(values)?.f_to_device(self.device)?) };
         let gathered = &self.gathered;
         let tracks = index(&gathered.tracks)?;
         let track_part = match track_parts {
             Some(parts) => parts.f_index_select(0, &tracks)?,
-            None => layers.track_part(&self.table.f_index_select(0, &tracks)?)?,
+            None => layers.track_part(&self.table(world)?.f_index_select(0, &tracks)?)?,
         };
         let states = gathered.ends.len();
         let mean_candidate = match layers.needs().mean_candidate {
@@ -116,11 +132,11 @@ impl Scorer {
     fn value(&mut self, world: &World, network: &ScoringNetwork) -> Result<()> {
         match network {
             ScoringNetwork::Packed { network, track_parts } => {
-                let (features, parts) = (world.catalog.features(), track_parts.as_deref());
+                let (features, parts) = (world.catalog.features(), track_parts.as_deref().map(Vec::as_slice));
                 network.values(&self.gathered, (features, parts), &mut self.spare, &mut self.values);
             }
             ScoringNetwork::Layers { layers, track_parts } => {
-                let q = tch::no_grad(|| means(&self.evaluate(layers, track_parts.as_ref())?))?;
+                let q = tch::no_grad(|| means(&self.evaluate(world, layers, track_parts.as_ref())?))?;
                 self.values = Vec::<f32>::try_from(q)?;
             }
         }
@@ -165,7 +181,7 @@ impl Scorer {
         for (index, (view, place)) in chosen.enumerate() {
             self.gathered.push(world, index, &view, Some(place), layers.needs());
         }
-        self.evaluate(layers, None)
+        self.evaluate(world, layers, None)
     }
 }
 
@@ -198,7 +214,7 @@ mod tests {
         let shape = Shape::new(&world, &Architecture::new(&settings));
         let network = QNetwork::new(&shape, 1, Device::Cpu).unwrap();
         let layers = &network.layers;
-        let mut scorer = Scorer::new(&world, Device::Cpu).unwrap();
+        let mut scorer = Scorer::new(Device::Cpu);
         let positions = [0, 4, 19];
         let views = || positions.iter().map(|&position| session.view().at(position));
         let ready = scorer.ready(&world, layers, usize::MAX).unwrap();

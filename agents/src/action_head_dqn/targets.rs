@@ -8,10 +8,10 @@
 //!
 //! In episodes of several sessions the state after the end of a session, however it ended, is the beginning of the listener's
 //! next one, and the future is worth 0 where the listener does not come back. The next session is discounted as if this one had
-//! had its full length: gamma^(max_length - t) in place of gamma^n. Else a session that ends early would bring the next one
+//! had its full length: gamma^(length - t) in place of gamma^n. Else a session that ends early would bring the next one
 //! nearer, and to lose a listener would seem to cost little.
 
-use playlist_envs::{SessionView, World, next_in_episode};
+use playlist_envs::{FinishedSession, SessionView, World, next_in_episode};
 
 use super::network::QLayers;
 use super::replay::Transition;
@@ -62,7 +62,7 @@ impl Targets {
             targets.extend(std::iter::repeat_n(reward, self.outputs));
             let ended = after == session.played.len();
             let (future, steps) = match next {
-                Some(next) if ended => (Some(next.view(world)), world.settings.max_length - position),
+                Some(next) if ended => (Some(next.view(world)), full_length(world, session) - position),
                 None if ended && (session.terminated || world.settings.episode.sessions > 1) => (None, 0),
                 _ => (Some(session.view().at(after)), after - position),
             };
@@ -122,6 +122,11 @@ impl Targets {
         }
         Ok(best)
     }
+}
+
+/// Tracks that a session has where its listener does not leave.
+fn full_length(world: &World, session: &FinishedSession) -> usize {
+    world.settings.max_length.min(session.pool.len())
 }
 
 /// The beginning of a session that follows another.

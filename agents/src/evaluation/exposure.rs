@@ -42,7 +42,7 @@ pub fn offered_tracks(world: &World, measured: &[MeasuredSession]) -> Vec<u32> {
     let mut offered = vec![false; world.catalog.tracks()];
     for (episode, measured) in (0u64..).zip(measured) {
         let of_episode = std::iter::successors(Some(episode), |&number| Some(next_in_episode(number)));
-        for number in of_episode.take(measured.value(Measure::Sessions).map_or(1, |sessions| sessions as usize)) {
+        for number in of_episode.take(measured.value(Measure::Sessions).unwrap_or(1.0) as usize) {
             let (start, pool) = world.session_of(number);
             let tracks = world.starts.tracks(start);
             pool.into_iter().for_each(|slot| offered[tracks[usize::from(slot)] as usize] = true);

@@ -228,4 +228,24 @@ mod tests {
             }
         }
     }
+
+    /// What is below 0 becomes 0, and what is not a number stays so, in whole panels and in the last.
+    #[test]
+    fn activations_keep_what_is_not_a_number() {
+        let outputs = PANEL + 3;
+        let packed = PackedWeights::transposed(&vec![1.0; outputs], 1);
+        let bias: Vec<f32> = (0..outputs).map(|output| output as f32 - 4.0).collect();
+        for count in [1, 7] {
+            let mut rows = vec![1.0; count];
+            rows[count - 1] = f32::NAN;
+            let mut found = vec![9.0; count * outputs];
+            packed.affine(&rows, &PackedBias::new(&bias), &mut found, Activation::Relu);
+            for (row, found) in rows.iter().zip(found.chunks_exact(outputs)) {
+                for (bias, &found) in bias.iter().zip(found) {
+                    let right = if row.is_nan() { found.is_nan() } else { found == (row + bias).max(0.0) };
+                    assert!(right, "{row} {bias} {found}");
+                }
+            }
+        }
+    }
 }
