@@ -11,7 +11,7 @@ const PANEL: usize = PANEL_CHUNKS * LANES;
 /// Most rows taken at a time: with the panel's two chunks, 12 sums are the most that 16 registers hold beside their operands.
 const MOST_ROWS: usize = 6;
 
-/// A matrix of weights in panels of [`PANEL`] outputs, each panel one run of memory.
+/// A matrix of weights in panels of sixteen outputs, each panel one run of memory.
 pub struct PackedWeights {
     inputs: usize,
     outputs: usize,
