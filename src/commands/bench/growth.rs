@@ -59,7 +59,7 @@ pub fn configs(config: &Config, size: Size, asked: &[u32]) -> anyhow::Result<Vec
 }
 
 /// The work that is measured, in the order of the rows of each size.
-const WORK: [&str; 3] = ["environment step", "environment step, agent", "gradient step"];
+const WORK: [&str; 3] = ["step, random", "step, agent", "gradient step"];
 
 /// Measures on data of each size: steps of 256 sessions with 100 candidates, by chance and by the agent, and gradient steps of
 /// the config's batch.
@@ -122,10 +122,10 @@ pub fn picture(size: Size, growth: &[Growth]) -> String {
         let cost = |row: &Row| -row.rates.units_per_operation.median.log10();
         let first = growth.rows.first().map_or(0.0, |(_, row)| cost(row));
         let points = growth.rows.iter().map(|(size, row)| (f64::from(*size).log10(), cost(row) - first)).collect();
-        Series { name: format!("{}: slope {:.2}", growth.work, growth.slope), points, band: Vec::new() }
+        Series { name: format!("{} ({:.2})", growth.work, growth.slope), points, band: Vec::new() }
     });
     let chart = LineChart {
-        title: format!("Cost by {size}"),
+        title: format!("Cost by {size}, with its slope"),
         x_label: format!("{size} (power of ten)"),
         y_label: "cost over that of the first (power of ten)".into(),
         series: series.collect(),
