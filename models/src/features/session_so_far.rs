@@ -178,6 +178,8 @@ mod tests {
         }
         let again = features(&session, 1);
         assert_eq!(again[14..], [1.0, ln(2.0), ln(2.0), ln(2.0), 1.0]);
+        // Nearest to a track that is not the last.
+        assert_eq!(features(&session, 0)[9..], [0.0, 0.5, 1.0, 1.0, 0.0, 0.0, ln(2.0), 0.0, ln(2.0), 0.0]);
         session.clear();
         assert_eq!(features(&session, 2), begun);
     }
