@@ -23,8 +23,20 @@ pub(crate) trait Lanes: Copy {
     fn max(self, other: Self) -> Self;
     /// Sum of the eight, in a fixed order.
     fn sum(self) -> f32;
-    /// Asks for a row that will be read soon.
-    fn prefetch(row: &[Chunk]);
+}
+
+/// Asks for values to be brought from memory to the cache; they will be read soon.
+#[inline]
+pub fn prefetch<T>(values: &[T]) {
+    #[cfg(target_arch = "x86_64")]
+    for line in (0..size_of_val(values)).step_by(64) {
+        // SAFETY: a prefetch reads nothing that the program can see, and the address lies within `values`.
+        unsafe {
+            std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T0 }>(
+                values.as_ptr().cast::<i8>().add(line),
+            );
+        }
+    }
 }
 
 /// Work that is compiled once per instruction set. `run` must be `#[inline(always)]`, and so must the kernels it calls,
@@ -92,9 +104,6 @@ impl Lanes for Portable {
         let [a, b, c, d, e, f, g, h] = self.0;
         ((a + e) + (c + g)) + ((b + f) + (d + h))
     }
-
-    #[inline(always)]
-    fn prefetch(_row: &[Chunk]) {}
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -147,15 +156,6 @@ mod x86 {
                 _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)))
             }
         }
-
-        #[inline(always)]
-        fn prefetch(row: &[Chunk]) {
-            // Two chunks to a cache line.
-            for chunk in row.iter().step_by(2) {
-                // SAFETY: a hint, which reads nothing.
-                unsafe { _mm_prefetch::<_MM_HINT_T0>(chunk.as_ptr().cast()) }
-            }
-        }
     }
 }
 
@@ -179,6 +179,25 @@ pub(crate) fn tile<L: Lanes, const ROWS: usize, const CHUNKS: usize>(
     scale: f32,
 ) {
     let mut sums = [[L::splat(0.0); CHUNKS]; ROWS];
+    accumulate(left, right, (row, chunk, width), &mut sums);
+    let scale = L::splat(scale);
+    for (r, sums) in sums.into_iter().enumerate() {
+        let target = &mut product[(row + r) * width + chunk..][..CHUNKS];
+        for c in 0..CHUNKS {
+            sums[c].mul_add(scale, L::load(&target[c])).store(&mut target[c]);
+        }
+    }
+}
+
+/// Adds to `sums` the products of `ROWS` rows of the left factor, from `row` on, with `CHUNKS` chunks of the right one's rows of
+/// `width` chunks, from `chunk` on. Every sum is added to over k in order, by itself.
+#[inline(always)]
+pub(crate) fn accumulate<L: Lanes, const ROWS: usize, const CHUNKS: usize>(
+    left: Left<'_>,
+    right: &[Chunk],
+    (row, chunk, width): (usize, usize, usize),
+    sums: &mut [[L; CHUNKS]; ROWS],
+) {
     let left_values = &left.values[row * left.row_stride..];
     let last = (ROWS - 1) * left.row_stride + (right.len() / width).saturating_sub(1) * left.inner_stride;
     assert!(last < left_values.len() || right.len() < width, "shape of the left factor");
@@ -194,13 +213,6 @@ pub(crate) fn tile<L: Lanes, const ROWS: usize, const CHUNKS: usize>(
             for c in 0..CHUNKS {
                 sums[c] = a.mul_add(b[c], sums[c]);
             }
-        }
-    }
-    let scale = L::splat(scale);
-    for (r, sums) in sums.into_iter().enumerate() {
-        let target = &mut product[(row + r) * width + chunk..][..CHUNKS];
-        for c in 0..CHUNKS {
-            sums[c].mul_add(scale, L::load(&target[c])).store(&mut target[c]);
         }
     }
 }

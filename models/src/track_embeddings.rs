@@ -20,7 +20,7 @@ pub use implicit_als::{
     ScoredTrack, SimilarTracks, Solver, evaluate_ranking, train_implicit_als,
 };
 pub use joint_catalog::JointCatalog;
-pub use nearest::{IndexSettings, NearestTracks, Neighbour, dot_products, fetch};
+pub use nearest::{IndexSettings, NearestTracks, Neighbour, dot_products};
 pub use next_track::{HitRates, next_track_hit_rates};
 pub use vectors::{TrackVectors, dot};
 pub use word2vec_text::{read_track_ids, read_word2vec_text, write_track_ids, write_word2vec_text};

@@ -255,7 +255,7 @@ impl Evaluation {
 }
 
 impl Options {
-    /// The policies to play, in the order of the table.
+    /// The policies to play, in the order of the table; none that knows the synthetic listeners' minds where these are not asked.
     fn policies(
         &self,
         config: &Config,
@@ -271,9 +271,17 @@ impl Options {
             [] => *name != BEAM && (*name != GREEDY_SWM || config.user_model.kind == UserModelKind::Swm),
             names => names.iter().any(|asked| asked == name),
         };
-        let mut policies = Vec::new();
+        let EvaluateSettings { beam_width: width, beam_depth: depth, .. } = config.evaluate;
+        let mut policies: Vec<Box<dyn Policy>> = Vec::new();
         for name in POLICIES.into_iter().filter(asked) {
-            policies.extend(named_policy(name, config, upstream, world, folder, oracle, progress)?);
+            policies.push(match (oracle, name) {
+                (Some(oracle), ORACLE_GREEDY) => Box::new(BeamPolicy::greedy(name, oracle.shallow_clone())),
+                (Some(oracle), ORACLE_BEAM) => Box::new(BeamPolicy::new(name, oracle.shallow_clone(), width, depth)),
+                (None, ORACLE_GREEDY | ORACLE_BEAM) => continue,
+                (_, BEAM) => Box::new(BeamPolicy::new(name, sequential(config, upstream, progress)?, width, depth)),
+                (_, GREEDY_SWM) => Box::new(greedy_swm(config, upstream, progress)?),
+                _ => policy(name, upstream, world, folder)?,
+            });
         }
         Ok(policies)
     }
@@ -305,29 +313,6 @@ impl Options {
         }
         Ok(())
     }
-}
-
-/// A policy by its name; none that knows the synthetic listeners' minds where they are not asked.
-fn named_policy(
-    name: &str,
-    config: &Config,
-    upstream: &Upstream,
-    world: &Arc<World>,
-    folder: &Path,
-    oracle: Option<&OracleListeners>,
-    progress: &dyn Progress,
-) -> anyhow::Result<Option<Box<dyn Policy>>> {
-    let EvaluateSettings { beam_width, beam_depth, .. } = config.evaluate;
-    Ok(Some(match (oracle, name) {
-        (Some(oracle), ORACLE_GREEDY) => Box::new(BeamPolicy::greedy(ORACLE_GREEDY, oracle.shallow_clone())),
-        (Some(oracle), ORACLE_BEAM) => {
-            Box::new(BeamPolicy::new(ORACLE_BEAM, oracle.shallow_clone(), beam_width, beam_depth))
-        }
-        (None, ORACLE_GREEDY | ORACLE_BEAM) => return Ok(None),
-        (_, BEAM) => Box::new(BeamPolicy::new(BEAM, sequential(config, upstream, progress)?, beam_width, beam_depth)),
-        (_, GREEDY_SWM) => Box::new(greedy_swm(config, upstream, progress)?),
-        _ => policy(name, upstream, world, folder)?,
-    }))
 }
 
 /// Greedy by the sequential model of the run's users.

@@ -10,7 +10,6 @@ use tch::{Device, Tensor};
 use super::architecture::Architecture;
 use super::network::{QNetwork, Shape};
 use super::scorer::Scorer;
-use crate::policy::best_remaining;
 use crate::{AgentSettings, Result};
 
 /// A group of parallel sessions and the network that plays them.
@@ -76,9 +75,7 @@ impl Actor {
             let greedy: Vec<usize> = (0..sessions).filter(|&index| self.actions[index] == u32::MAX).collect();
             let views = greedy.into_iter().map(|index| (index, batch.view(index)));
             let actions = &mut self.actions;
-            self.scorer.score_remaining(&network, &self.world, views, |index, places, values| {
-                actions[index] = best_remaining(places.iter().copied().zip(values.iter().copied()));
-            })?;
+            self.scorer.best_remaining(&network, &self.world, views, |index, best| actions[index] = best)?;
             self.env.step(&self.actions, &mut self.step)?;
             rollout.finished.append(&mut self.step.finished);
         }

@@ -1,6 +1,6 @@
 //! What a network sees of sessions and candidates, gathered row by row.
 
-use listening_models::track_embeddings::fetch;
+use listening_models::prefetch;
 use playlist_envs::{SessionView, World};
 
 use super::network::Needs;
@@ -9,7 +9,7 @@ use super::observation::{CANDIDATE_FEATURES, Observer};
 /// Rows of candidates, session by session, in memory that is used again.
 #[derive(Default)]
 pub(super) struct Gathered {
-    pub(super) observer: Observer,
+    observer: Observer,
     /// State features, session by session.
     pub(super) states: Vec<f32>,
     /// Candidate features, row by row.
@@ -54,10 +54,12 @@ impl Gathered {
         match chosen {
             Some(place) if !needs.mean_candidate => self.push_row(world, view, place, needs),
             _ => {
-                // Candidates lie all over the catalog: asked for together, they come while others are worked on.
-                for place in view.remaining() {
-                    fetch(world.starts.relation(view.start, usize::from(view.pool[usize::from(place)])));
-                    fetch(world.catalog.vectors.vector(view.track(world, place)));
+                if needs.candidate_features {
+                    // Candidates lie all over the catalog: asked for together, they come while others are worked on.
+                    for place in view.remaining() {
+                        prefetch(world.starts.relation(view.start, usize::from(view.pool[usize::from(place)])));
+                        prefetch(world.catalog.vectors.vector(view.track(world, place)));
+                    }
                 }
                 view.remaining().for_each(|place| self.push_row(world, view, place, needs));
             }

@@ -10,7 +10,6 @@ use tch::{Device, Tensor};
 use super::architecture::Architecture;
 use super::network::{QNetwork, Shape};
 use super::scorer::{Scorer, ScoringNetwork};
-use crate::policy::best_remaining;
 use crate::{AgentSettings, Policy, Result};
 
 /// The network of a trained agent.
@@ -96,9 +95,7 @@ impl Policy for DqnPolicy {
         actions.clear();
         actions.resize(sessions.len(), 0);
         let views = (0..sessions.len()).map(|index| (index, sessions.view(index)));
-        Ok(self.scorer.score_remaining(&self.network, world, views, |index, places, values| {
-            actions[index] = best_remaining(places.iter().copied().zip(values.iter().copied()));
-        })?)
+        Ok(self.scorer.best_remaining(&self.network, world, views, |index, best| actions[index] = best)?)
     }
 
     fn fork(&self) -> Result<Box<dyn Policy>> {

@@ -9,6 +9,7 @@ use tch::{Device, Tensor};
 
 use super::gathered::Gathered;
 use super::network::{Needs, PackedNetwork, QLayers, Rows, Spare, means};
+use crate::policy::best_remaining;
 
 /// Candidates that are gathered before they are valued. A constant, so that results do not depend on threads.
 const ROWS: usize = 2048;
@@ -72,7 +73,8 @@ impl Scorer {
 
     /// Another scorer for the same world, for use on another thread.
     pub(crate) fn another(&self) -> Self {
-        Self::over(self.table.get().map(Tensor::shallow_clone).map_or_else(OnceCell::new, OnceCell::from), self.device)
+        let table = self.table.get().map_or_else(OnceCell::new, |table| OnceCell::from(table.shallow_clone()));
+        Self::over(table, self.device)
     }
 
     fn table(&self, world: &World) -> Result<&Tensor> {
@@ -168,6 +170,19 @@ impl Scorer {
             }
         }
         Ok(())
+    }
+
+    /// Calls `each` with a session's index and the remaining place of highest Q, session by session.
+    pub(crate) fn best_remaining<'a>(
+        &mut self,
+        network: &ScoringNetwork,
+        world: &World,
+        sessions: impl Iterator<Item = (usize, SessionView<'a>)>,
+        mut each: impl FnMut(usize, u32),
+    ) -> Result<()> {
+        self.score_remaining(network, world, sessions, |index, places, values| {
+            each(index, best_remaining(places.iter().copied().zip(values.iter().copied())));
+        })
     }
 
     /// Returns `[rows, outputs]` of one chosen place per session, with gradient where the caller allows it.

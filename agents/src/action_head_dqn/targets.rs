@@ -16,7 +16,6 @@ use playlist_envs::{FinishedSession, SessionView, World, next_in_episode};
 use super::network::QLayers;
 use super::replay::Transition;
 use super::scorer::{Scorer, ScoringNetwork};
-use crate::policy::best_remaining;
 use crate::{AgentSettings, Result};
 
 /// Parts of a batch whose next candidates may be scored at the same time. A constant: the pieces that go through the
@@ -90,24 +89,22 @@ impl Targets {
         let network = self.scorer.ready(world, layers, rows)?;
         let mut best = vec![0; states.len()];
         let size = states.len().div_ceil(PARTS);
-        let score =
-            |scorer: &mut Scorer, network: ScoringNetwork, states: &[(usize, SessionView<'_>)], best: &mut [u16]| {
+        let choose =
+            |scorer: &mut Scorer, network: &ScoringNetwork, states: &[(usize, SessionView<'_>)], best: &mut [u16]| {
                 let views = states.iter().enumerate().map(|(place, &(_, view))| (place, view));
-                scorer.score_remaining(&network, world, views, |place, places, values| {
-                    best[place] = best_remaining(places.iter().copied().zip(values.iter().copied())) as u16;
-                })
+                scorer.best_remaining(network, world, views, |place, chosen| best[place] = chosen as u16)
             };
         let work: Vec<_> = self.part_scorers.iter_mut().zip(states.chunks(size)).zip(best.chunks_mut(size)).collect();
         if self.threads > 1 {
             std::thread::scope(|scope| {
-                let score = &score;
+                let choose = &choose;
                 let running: Vec<_> = work
                     .into_iter()
                     .map(|((scorer, states), best)| {
                         let network = network.shallow_clone();
                         scope.spawn(move || {
                             tch::set_num_threads(1);
-                            score(scorer, network, states, best)
+                            choose(scorer, &network, states, best)
                         })
                     })
                     .collect();
@@ -117,7 +114,7 @@ impl Targets {
             })?;
         } else {
             for ((scorer, states), best) in work {
-                score(scorer, network.shallow_clone(), states, best)?;
+                choose(scorer, &network, states, best)?;
             }
         }
         Ok(best)

@@ -36,8 +36,13 @@ pub struct SessionSoFar {
 struct HeardPlay {
     track: u32,
     artist: u32,
-    skipped: bool,
     responses: [f32; RESPONSES.len()],
+}
+
+impl HeardPlay {
+    fn skipped(&self) -> bool {
+        self.responses[1] > 0.0
+    }
 }
 
 /// How a track stands to the plays so far.
@@ -81,12 +86,12 @@ impl SessionSoFar {
         responses: [Option<bool>; RESPONSES.len()],
     ) {
         let responses = responses.map(|known| known.map_or(0.0, |yes| if yes { 1.0 } else { -1.0 }));
-        let skipped = responses[1] > 0.0;
-        self.skips_in_a_row = if skipped { self.skips_in_a_row + 1 } else { 0 };
+        let play = HeardPlay { track, artist: artists[track as usize], responses };
+        self.skips_in_a_row = if play.skipped() { self.skips_in_a_row + 1 } else { 0 };
         self.completed += usize::from(responses[0] > 0.0);
-        self.skipped += usize::from(skipped);
+        self.skipped += usize::from(play.skipped());
         self.vectors.extend_from_slice(vectors.vector(track));
-        self.plays.push(HeardPlay { track, artist: artists[track as usize], skipped, responses });
+        self.plays.push(play);
     }
 
     /// The features of a track that may be played next.
@@ -123,6 +128,9 @@ impl SessionSoFar {
     }
 
     fn standing(&self, vector: &[f32], track: u32, artist: u32) -> Standing {
+        if self.plays.is_empty() {
+            return Standing::default();
+        }
         let mut standing = Standing { to_nearest: f32::NEG_INFINITY, ..Standing::default() };
         let blocks = self.vectors.chunks(BLOCK * vector.len());
         for (vectors, plays) in blocks.zip(self.plays.chunks(BLOCK)) {
@@ -131,16 +139,13 @@ impl SessionSoFar {
             for (play, cosine) in plays.iter().zip(cosines) {
                 standing.to_last = cosine;
                 standing.to_nearest = standing.to_nearest.max(cosine);
-                standing.cosines[usize::from(play.skipped)] += cosine;
+                standing.cosines[usize::from(play.skipped())] += cosine;
                 let (of_artist, of_track) = (play.artist == artist, play.track == track);
                 standing.artist_plays += usize::from(of_artist);
-                standing.artist_skips += usize::from(of_artist && play.skipped);
+                standing.artist_skips += usize::from(of_artist && play.skipped());
                 standing.track_plays += usize::from(of_track);
-                standing.track_skipped_last = if of_track { play.skipped } else { standing.track_skipped_last };
+                standing.track_skipped_last = if of_track { play.skipped() } else { standing.track_skipped_last };
             }
-        }
-        if self.plays.is_empty() {
-            standing.to_nearest = 0.0;
         }
         standing
     }

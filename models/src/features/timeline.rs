@@ -3,6 +3,7 @@
 use listening_data::{Context, Dataset, Feedback, Play, Session};
 
 use crate::Result;
+use crate::by_user::by_user;
 
 /// Something that a user did.
 #[derive(Clone, Copy, Debug)]
@@ -51,28 +52,20 @@ impl UserTimeline {
 pub fn for_each_user(dataset: &Dataset, mut take: impl FnMut(&UserTimeline) -> Result<()>) -> Result<()> {
     let mut feedback = dataset.feedback()?.peekable();
     let mut timeline = UserTimeline::default();
-    let mut give = |timeline: &mut UserTimeline| -> Result<()> {
-        if timeline.sessions.is_empty() {
-            return Ok(());
-        }
-        while let Some(item) = feedback.next_if(|item| item.as_ref().map_or(true, |f| f.user <= timeline.user)) {
-            let item = item?;
-            if item.user == timeline.user {
-                timeline.feedback.push(item);
+    by_user(
+        dataset.sessions()?.map(|logged| Ok(logged?.session)),
+        |session| session.user,
+        |sessions| {
+            timeline.user = sessions[0].user;
+            std::mem::swap(&mut timeline.sessions, sessions);
+            timeline.feedback.clear();
+            while let Some(item) = feedback.next_if(|item| item.as_ref().map_or(true, |f| f.user <= timeline.user)) {
+                let item = item?;
+                if item.user == timeline.user {
+                    timeline.feedback.push(item);
+                }
             }
-        }
-        take(timeline)?;
-        timeline.sessions.clear();
-        timeline.feedback.clear();
-        Ok(())
-    };
-    for logged in dataset.sessions()? {
-        let session = logged?.session;
-        if session.user != timeline.user {
-            give(&mut timeline)?;
-            timeline.user = session.user;
-        }
-        timeline.sessions.push(session);
-    }
-    give(&mut timeline)
+            take(&timeline)
+        },
+    )
 }

@@ -3,7 +3,7 @@
 use tch::{Device, Tensor};
 
 use crate::Result;
-use crate::simd::{Chunk, LANES, Lanes, Vectorised, vectorised};
+use crate::simd::{Chunk, LANES, Lanes, Left, Vectorised, accumulate, vectorised};
 
 /// Chunks of outputs computed at a time.
 const PANEL_CHUNKS: usize = 2;
@@ -166,8 +166,6 @@ fn add_rows<L: Lanes, const ROWS: usize>(
     stride: usize,
     (bias, activation): Ends<'_>,
 ) {
-    let inputs = panel.len() / PANEL_CHUNKS;
-    assert!(rows.len() >= ROWS * inputs, "shape of the rows");
     let mut found = [[L::splat(0.0); PANEL_CHUNKS]; ROWS];
     for (row, found) in found.iter_mut().enumerate() {
         let (chunks, _) = sums[row * stride..][..PANEL].as_chunks::<LANES>();
@@ -175,16 +173,8 @@ fn add_rows<L: Lanes, const ROWS: usize>(
             *found = L::load(chunk);
         }
     }
-    for (k, weights) in panel.chunks_exact(PANEL_CHUNKS).enumerate() {
-        let weights = [L::load(&weights[0]), L::load(&weights[1])];
-        for (row, found) in found.iter_mut().enumerate() {
-            // SAFETY: row < ROWS and k < inputs, and the rows hold ROWS * inputs numbers.
-            let x = L::splat(unsafe { *rows.get_unchecked(row * inputs + k) });
-            for (found, weights) in found.iter_mut().zip(weights) {
-                *found = x.mul_add(weights, *found);
-            }
-        }
-    }
+    let left = Left { values: rows, row_stride: panel.len() / PANEL_CHUNKS, inner_stride: 1 };
+    accumulate(left, panel, (0, 0, PANEL_CHUNKS), &mut found);
     for (row, found) in found.into_iter().enumerate() {
         let (chunks, _) = sums[row * stride..][..PANEL].as_chunks_mut::<LANES>();
         for (found, chunk) in found.into_iter().zip(chunks) {

@@ -16,7 +16,7 @@ use std::thread;
 
 use best::BestTracks;
 use best_first::{LinkedTracks, Scratch};
-pub use dot_products::{dot_products, fetch};
+pub use dot_products::dot_products;
 use graph::Graph;
 pub use settings::IndexSettings;
 

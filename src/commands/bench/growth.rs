@@ -21,6 +21,23 @@ pub enum Size {
     Users,
 }
 
+impl Size {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Tracks => "tracks",
+            Self::Users => "users",
+        }
+    }
+
+    /// The command's option that asks for it.
+    fn option(self) -> &'static str {
+        match self {
+            Self::Tracks => "--catalogs",
+            Self::Users => "--users",
+        }
+    }
+}
+
 /// One piece of work at several sizes.
 #[derive(Clone, Debug, Serialize)]
 pub struct Growth {
@@ -34,10 +51,7 @@ pub struct Growth {
 
 /// The sizes asked for, ascending, and the config of each: synthetic data of this size. Fewer than two sizes show no growth.
 pub fn configs(config: &Config, size: Size, asked: &[u32]) -> anyhow::Result<Vec<(u32, Config)>> {
-    let option = match size {
-        Size::Tracks => "--catalogs",
-        Size::Users => "--users",
-    };
+    let option = size.option();
     let mut sizes = asked.to_vec();
     sizes.sort_unstable();
     sizes.dedup();
@@ -100,8 +114,8 @@ fn slope(points: impl Iterator<Item = (f64, f64)>) -> f64 {
 
 /// A table of it.
 pub fn table(size: Size, growth: &[Growth]) -> Columns {
-    let mut table = Columns::new(["work", name(size), "units/s", "share of the limit", "slope of the cost"]);
-    for Growth { work, rows, slope, .. } in growth {
+    let mut table = Columns::new(["work", size.name(), "units/s", "share of the limit", "slope of the cost"]);
+    for Growth { work, rows, slope } in growth {
         for (place, (size, row)) in rows.iter().enumerate() {
             table.add([
                 if place == 0 { (*work).to_owned() } else { String::new() },
@@ -117,7 +131,7 @@ pub fn table(size: Size, growth: &[Growth]) -> Columns {
 
 /// A picture of it: cost by size, both by powers of ten, from the cost at the first size.
 pub fn picture(size: Size, growth: &[Growth]) -> String {
-    let size = name(size);
+    let size = size.name();
     let series = growth.iter().map(|growth| {
         let cost = |row: &Row| -row.rates.units_per_operation.median.log10();
         let first = growth.rows.first().map_or(0.0, |(_, row)| cost(row));
@@ -131,13 +145,6 @@ pub fn picture(size: Size, growth: &[Growth]) -> String {
         series: series.collect(),
     };
     chart.svg()
-}
-
-fn name(size: Size) -> &'static str {
-    match size {
-        Size::Tracks => "tracks",
-        Size::Users => "users",
-    }
 }
 
 #[cfg(test)]

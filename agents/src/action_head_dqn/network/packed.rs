@@ -1,8 +1,8 @@
 //! The network laid out once for the Q values of many candidates on the CPU. [`QLayers`] is the definition.
 
-use listening_models::Result;
 use listening_models::network::{Activation, PackedDense, PackedDenseStack, PackedWeights};
-use listening_models::track_embeddings::{dot_products, fetch};
+use listening_models::track_embeddings::dot_products;
+use listening_models::{Result, prefetch};
 use tch::Kind;
 
 use super::super::gathered::Gathered;
@@ -87,7 +87,7 @@ impl PackedNetwork {
             match parts {
                 Some(parts) => {
                     let of_track = |&track: &i64| &parts[track as usize * first..][..first];
-                    of_tracks.iter().for_each(|track| fetch(of_track(track)));
+                    of_tracks.iter().for_each(|track| prefetch(of_track(track)));
                     for (track, of_state) in of_tracks.iter().zip(of_states) {
                         rows.extend(of_track(track).iter().zip(state(of_state)).map(|(x, y)| x + y));
                     }

@@ -237,14 +237,12 @@ fn a_packed_network_values_as_its_layers_do() {
         };
         let expected = floats(&means(&layers.returns(&rows).unwrap()).unwrap());
         let packed = PackedNetwork::new(layers).unwrap().unwrap();
-        let gathered = Gathered {
-            states: floats(&states),
-            candidates: floats(&candidates),
-            tracks,
-            state_rows,
-            ends: vec![(0, 70), (1, 71), (2, 131)],
-            ..Gathered::default()
-        };
+        let mut gathered = Gathered::default();
+        gathered.states.extend(floats(&states));
+        gathered.candidates.extend(floats(&candidates));
+        gathered.tracks.extend(tracks);
+        gathered.state_rows.extend(state_rows);
+        gathered.ends.extend([(0, 70), (1, 71), (2, 131)]);
         let features = floats(&features);
         let parts = packed.track_parts(&features);
         let (mut spare, mut values) = (Spare::default(), Vec::new());

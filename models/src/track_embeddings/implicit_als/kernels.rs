@@ -1,6 +1,6 @@
 //! The inner loops: a product of small matrices, the pass over one row's tracks, and operations on single rows.
 
-use crate::simd::{Chunk, Lanes, Left, tile};
+use crate::simd::{Chunk, Lanes, Left, prefetch, tile};
 
 /// Rows and chunks of a tile of the product.
 const TILE_ROWS: usize = 6;
@@ -82,7 +82,7 @@ pub(super) fn add_pairs<L: Lanes>(
     let mut start = 0;
     while start + 4 <= row.columns.len() {
         for &ahead in row.columns[start + 4..].iter().take(4) {
-            L::prefetch(&table[ahead as usize * width..][..width]);
+            prefetch(&table[ahead as usize * width..][..width]);
         }
         let mut group = [&table[..0]; 4];
         for place in 0..4 {

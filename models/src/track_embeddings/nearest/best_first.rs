@@ -6,8 +6,9 @@
 //! tracks.
 
 use super::codes::CodeLayout;
-use super::dot_products::{fetch, products_of_codes};
+use super::dot_products::products_of_codes;
 use super::graph::Graph;
+use crate::simd::prefetch;
 
 /// One starting track is kept for so many tracks.
 const TRACKS_PER_START: usize = 512;
@@ -107,7 +108,7 @@ impl LinkedTracks {
             self.score(scratch);
             next = next.min(scratch.take_fresh(expansion));
             if let Some(candidate) = scratch.pool[next..].iter().find(|candidate| !candidate.expanded) {
-                fetch(&self.links[candidate.track as usize * self.links_per_track..][..self.links_per_track]);
+                prefetch(&self.links[candidate.track as usize * self.links_per_track..][..self.links_per_track]);
             }
         }
         scratch.pool.iter().map(|candidate| candidate.track)

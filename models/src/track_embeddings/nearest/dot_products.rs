@@ -4,6 +4,7 @@
 //! and the same query among others get the same bits. With and without fused multiply-add the last bits differ.
 
 use super::codes::CodeLayout;
+use crate::simd::prefetch;
 
 /// Rows taken together.
 const ROWS: usize = 4;
@@ -45,7 +46,7 @@ pub fn dot_of_codes(a: &[i8], b: &[i8]) -> i32 {
 /// Writes the products of a query's code with the codes of some `tracks` to `scores`.
 pub fn products_of_codes(layout: CodeLayout, query: &[i8], codes: &[i8], tracks: &[u32], scores: &mut Vec<f32>) {
     let code = |track: u32| &codes[track as usize * layout.length..][..layout.length];
-    tracks.iter().for_each(|&track| fetch(code(track)));
+    tracks.iter().for_each(|&track| prefetch(code(track)));
     scores.clear();
     #[cfg(target_arch = "x86_64")]
     if is_x86_feature_detected!("avx2") {
@@ -54,19 +55,6 @@ pub fn products_of_codes(layout: CodeLayout, query: &[i8], codes: &[i8], tracks:
         return;
     }
     scores.extend(tracks.iter().map(|&track| layout.dot(query, code(track))));
-}
-
-/// Asks for values to be brought from memory to the cache; they will be read soon.
-pub fn fetch<T>(values: &[T]) {
-    #[cfg(target_arch = "x86_64")]
-    for line in (0..size_of_val(values)).step_by(64) {
-        // SAFETY: a prefetch reads nothing that the program can see, and the address lies within `values`.
-        unsafe {
-            std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T0 }>(
-                values.as_ptr().cast::<i8>().add(line),
-            );
-        }
-    }
 }
 
 /// Adds eight partial sums in the order of the vector code.
