@@ -35,6 +35,8 @@ pub struct CoSeRnn {
     /// To the two weights of the mixture; none where the long-term vector is left out.
     fusion: Option<Dense>,
     long_term: PastSessions,
+    /// Weight, in training, of the loss of the network's own vector.
+    network_loss: f64,
 }
 
 /// Two dense layers and an LSTM over the tracks of one kind.
@@ -83,6 +85,16 @@ struct Known<'a> {
     all: &'a SessionStream,
 }
 
+/// What a run of the network gives.
+struct Run {
+    /// `[steps, lanes, dimension]`, of length 1: the mixture of the network's own vectors and the long-term vectors.
+    vectors: Tensor,
+    /// `[steps, lanes, dimension]`: the network's own vectors, of any length.
+    own: Tensor,
+    /// `[lanes, memory]`, after the last step.
+    memory: Tensor,
+}
+
 impl CoSeRnn {
     /// Adds the parameters of a network over track vectors of `dimension` values.
     pub fn new(parameters: &mut Parameters, dimension: usize, settings: &CoSeRnnSettings) -> Result<Self> {
@@ -123,6 +135,7 @@ impl CoSeRnn {
             )?,
             fusion,
             long_term: PastSessions { weighting: Weighting::Recency, dimension },
+            network_loss: if settings.long_term { settings.network_loss } else { 0.0 },
         })
     }
 
@@ -139,8 +152,7 @@ impl CoSeRnn {
         Ok(Tensor::f_cat(&taken, 2)?)
     }
 
-    /// The vectors `[steps, lanes, dimension]`, of length 1, and the memory after the last step.
-    fn forward(&self, known: &Known<'_>, memory: &Tensor) -> Result<(Tensor, Tensor)> {
+    fn forward(&self, known: &Known<'_>, memory: &Tensor) -> Result<Run> {
         let (mut outputs, mut after, mut at) = (Vec::new(), Vec::new(), 0);
         for stream in &self.streams {
             let inputs = stream.dense.forward(&self.inputs(known, stream.of(known))?)?;
@@ -151,16 +163,24 @@ impl CoSeRnn {
             at += length;
         }
         let joined = Tensor::f_cat(&outputs, 2)?;
-        let mut vectors = self.output.forward(&self.dense.forward(&joined)?)?;
+        let own = self.output.forward(&self.dense.forward(&joined)?)?;
         let before = memory.f_narrow(1, at, self.long_term.memory_length() as i64)?;
         let (long_term, carried) = self.long_term.forward(&known.played.vectors, &before)?;
         after.push(carried);
-        if let Some(fusion) = &self.fusion {
-            let weights = fusion.forward(&joined)?.f_softmax(-1, Kind::Float)?;
-            let mixed = vectors.f_mul(&weights.f_narrow(2, 0, 1)?)?;
-            vectors = mixed.f_add(&long_term.f_mul(&weights.f_narrow(2, 1, 1)?)?)?;
-        }
-        Ok((unit(&vectors)?, Tensor::f_cat(&after, 1)?))
+        let vectors = match &self.fusion {
+            Some(fusion) => {
+                let weights = fusion.forward(&joined)?.f_softmax(-1, Kind::Float)?;
+                let mixed = own.f_mul(&weights.f_narrow(2, 0, 1)?)?;
+                unit(&mixed.f_add(&long_term.f_mul(&weights.f_narrow(2, 1, 1)?)?)?)?
+            }
+            None => unit(&own)?,
+        };
+        Ok(Run { vectors, own, memory: Tensor::f_cat(&after, 1)? })
+    }
+
+    fn run(&self, chunk: &SessionChunk, memory: &Tensor) -> Result<Run> {
+        let SessionChunk { context, since, source, played, skipped, all, .. } = chunk;
+        self.forward(&Known { context, since, source, played, skipped, all }, memory)
     }
 
     /// Another handle on the same parameters.
@@ -172,6 +192,7 @@ impl CoSeRnn {
             output: self.output.shallow_clone(),
             fusion: self.fusion.as_ref().map(Dense::shallow_clone),
             long_term: self.long_term,
+            network_loss: self.network_loss,
         }
     }
 }
@@ -187,11 +208,22 @@ impl SequenceModel for CoSeRnn {
 
     /// The vectors are of length 1.
     fn foretell(&self, chunk: &SessionChunk, memory: &Tensor) -> Result<(Tensor, Tensor)> {
-        let SessionChunk { context, since, source, played, skipped, all, .. } = chunk;
-        self.forward(&Known { context, since, source, played, skipped, all }, memory)
+        let Run { vectors, memory, .. } = self.run(chunk, memory)?;
+        Ok((vectors, memory))
     }
 
     fn loss(&self, chunk: &SessionChunk, memory: &Tensor, _noise: &mut CounterRng) -> Result<(Tensor, Tensor)> {
+        let Run { vectors, own, memory } = self.run(chunk, memory)?;
+        let mut loss = cosine_loss(&vectors, &chunk.targets, &chunk.weights)?;
+        if self.network_loss > 0.0 {
+            let of_own = cosine_loss(&unit(&own)?, &chunk.targets, &chunk.weights)?;
+            loss = loss.f_add(&of_own.f_mul_scalar(self.network_loss)?)?;
+        }
+        Ok((loss, memory))
+    }
+
+    /// That of the mixture alone.
+    fn measured_loss(&self, chunk: &SessionChunk, memory: &Tensor, _: &mut CounterRng) -> Result<(Tensor, Tensor)> {
         let (foretold, memory) = self.foretell(chunk, memory)?;
         Ok((cosine_loss(&foretold, &chunk.targets, &chunk.weights)?, memory))
     }

@@ -90,6 +90,11 @@ pub trait SequenceModel: Send {
     /// chance.
     fn loss(&self, chunk: &Self::Chunk, memory: &Tensor, noise: &mut CounterRng) -> Result<(Tensor, Tensor)>;
 
+    /// As [`loss`](Self::loss), without what serves training alone: what early stopping goes by.
+    fn measured_loss(&self, chunk: &Self::Chunk, memory: &Tensor, noise: &mut CounterRng) -> Result<(Tensor, Tensor)> {
+        self.loss(chunk, memory, noise)
+    }
+
     /// Told in training, before each move of the weights, how many there have been: for losses that change as training
     /// goes on. Losses are measured as at its end.
     fn begin_update(&mut self, _updates: u64) {}

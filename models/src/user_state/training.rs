@@ -317,7 +317,8 @@ fn mean_loss<S: ChunkSource>(
             for (place, chunk) in source.chunks(part).enumerate() {
                 let chunk = chunk?;
                 let mut noise = CounterRng::new(run.seed, Stream::Noise, u64::MAX - number as u64, place as u32);
-                let (loss, after) = shard.model.loss(&chunk, &memory.f_mul(&chunk.frame().continued)?, &mut noise)?;
+                let (loss, after) =
+                    shard.model.measured_loss(&chunk, &memory.f_mul(&chunk.frame().continued)?, &mut noise)?;
                 memory = after;
                 sum += loss.f_double_value(&[])?;
                 count += chunk.frame().count;

@@ -39,7 +39,7 @@ impl Default for SessionInputs {
 }
 
 /// Settings of CoSeRNN.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct CoSeRnnSettings {
     /// Units of each LSTM (400: the official code).
@@ -52,6 +52,8 @@ pub struct CoSeRnnSettings {
     pub inputs: SessionInputs,
     /// Whether the long-term vector is mixed in.
     pub long_term: bool,
+    /// Weight, in training, of the loss of the network's own vector beside that of the mixture (0: the paper).
+    pub network_loss: f64,
 }
 
 impl Default for CoSeRnnSettings {
@@ -62,6 +64,7 @@ impl Default for CoSeRnnSettings {
             streams: SessionStreams::PlayedAndSkipped,
             inputs: SessionInputs::default(),
             long_term: true,
+            network_loss: 1.0,
         }
     }
 }
@@ -71,6 +74,9 @@ impl CoSeRnnSettings {
     pub fn validate(&self) -> Result<()> {
         if self.lstm_units == 0 || self.dense_units == 0 {
             return Err(ModelError::setting("lstm_units, dense_units", "must be at least 1"));
+        }
+        if !(self.network_loss.is_finite() && self.network_loss >= 0.0) {
+            return Err(ModelError::setting("network_loss", "must be a number of at least 0"));
         }
         let SessionInputs { context, previous_session, number_of_tracks, stream_source, time_since } = self.inputs;
         if !(context || previous_session || number_of_tracks || stream_source || time_since) {

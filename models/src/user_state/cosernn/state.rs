@@ -3,7 +3,7 @@
 use listening_data::Source;
 use tch::{Kind, Tensor};
 
-use super::{CoSeRnn, Known};
+use super::{CoSeRnn, Known, Run};
 use crate::Result;
 use crate::features::CONTEXT_FEATURES;
 use crate::user_state::session_chunks::SessionStream;
@@ -66,7 +66,7 @@ impl UserState for CoSeRnnState {
             skipped: &skipped?,
             all: &all?,
         };
-        let (vectors, network) = self.0.forward(&known, &network)?;
+        let Run { vectors, memory: network, .. } = self.0.forward(&known, &network)?;
         let nothing =
             memory.f_new_zeros([memory.size()[0], 2 * (self.tracks() + 1)], (Kind::Float, memory.device()))?;
         // Of the context's values the sources stand last but for premium and shuffle.

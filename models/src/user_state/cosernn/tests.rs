@@ -27,6 +27,7 @@ const SMALL: CoSeRnnSettings = CoSeRnnSettings {
         time_since: true,
     },
     long_term: true,
+    network_loss: 0.0,
 };
 
 /// A chunk of 3 steps and 2 lanes over vectors of 4 values.
@@ -92,6 +93,8 @@ fn chunk() -> SessionChunk {
 /// loss.backward()
 /// print(loss.item(), u[-1].flatten().tolist(), fusion.weight.grad[0].tolist())
 /// print([round(p.grad.sum().item(), 6) for layer in layers for p in layer.parameters()])
+/// # With the loss of the network's own vectors, by half: the same from here on, with
+/// loss = loss + .5 * ((1 - (unit(v) * targets).sum(-1)) * weights).sum()
 /// ```
 #[test]
 fn agrees_with_pytorch() {
@@ -116,6 +119,21 @@ fn agrees_with_pytorch() {
         0.416094, 0.183711, 1.551162, 0.243711, 1.914367, -0.342612, 0.814273, 0.814273, 0.169268, 0.095052, 4.076638,
         0.505998, -2.317705, 0.107407, -0.601926, -0.601926, 0.0, 0.0, 0.00217, 0.028204, -0.836121, -0.535806,
         3.224617, 4.33861,
+    ];
+    assert_near(&gradient_sums(&parameters, &loss), &gradients);
+
+    let mut parameters = Parameters::new(0, Device::Cpu);
+    let model = CoSeRnn::new(&mut parameters, 4, &CoSeRnnSettings { network_loss: 0.5, ..SMALL }).unwrap();
+    fill(&mut parameters);
+    let mut noise = CounterRng::new(0, listening_data::Stream::Noise, 0, 0);
+    let (loss, _) = model.loss(&chunk(), &memory, &mut noise).unwrap();
+    assert_near(&values(&loss), &[7.354160]);
+    let (measured, _) = model.measured_loss(&chunk(), &memory, &mut noise).unwrap();
+    assert_near(&values(&measured), &[5.486436]);
+    let gradients = [
+        0.415977, 0.183528, 1.550034, 0.242454, 1.913121, -0.342839, 0.811918, 0.811918, 0.166532, 0.094756, 4.09872,
+        0.509371, -2.362465, 0.106706, -0.610794, -0.610794, 0.0, 0.0, 0.022491, 0.002304, -0.596311, -0.366346,
+        3.326741, 4.476478,
     ];
     assert_near(&gradient_sums(&parameters, &loss), &gradients);
 }
