@@ -76,7 +76,7 @@ pub use play::{
 };
 pub use progress::{Progress, Silent};
 pub use response_shares::{ResponseShare, ResponseShares};
-pub use rng::{CounterRng, Stream};
+pub use rng::{BulkRng, CounterRng, Stream};
 pub use sessions::SessionRules;
 pub use synthetic::{
     Alternatives, AlternativesOf, BehaviourConfig, Calendar, Calibration, CalibrationSettings, CalibrationTarget,

@@ -66,6 +66,7 @@ pub use response::SessionState;
 use std::sync::Arc;
 
 use catalog::Catalog;
+use hazard::TrackTiming;
 use mind::Moods;
 
 use crate::{Result, Track};
@@ -77,6 +78,8 @@ pub struct SyntheticWorld {
     seed: u64,
     catalog: Arc<Catalog>,
     moods: Moods,
+    /// By track.
+    timings: Arc<[TrackTiming]>,
 }
 
 impl SyntheticWorld {
@@ -85,7 +88,11 @@ impl SyntheticWorld {
         config.validate()?;
         let catalog = Arc::new(Catalog::new(&config.catalog, seed));
         let moods = Moods::shared(&catalog, seed);
-        Ok(Self { config: config.clone(), seed, catalog, moods })
+        let timing = |track| {
+            TrackTiming::new(&config.response, config.leaving.interruptions_per_hour, catalog.duration_s(track))
+        };
+        let timings = (0..catalog.tracks.len() as u32).map(timing).collect();
+        Ok(Self { config: config.clone(), seed, catalog, moods, timings })
     }
 
     /// The settings.

@@ -17,8 +17,8 @@ use crate::{PlayResponses, Result, SessionBatch, World};
 pub struct Answer {
     /// The sampled responses.
     pub responses: PlayResponses,
-    /// The probabilities that they were drawn with: complete, skip, past threshold.
-    pub probabilities: [f32; 3],
+    /// What the play is worth, by the world's reward.
+    pub reward: f32,
     /// Standard deviation of the expected reward between the members of an ensemble; 0 where one alone answers.
     pub disagreement: f32,
     /// Whether the listener leaves after the play.

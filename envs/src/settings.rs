@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{EnvError, Result};
+use crate::{EnvError, PlayResponses, Result};
 
 /// How sessions go.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -73,6 +73,14 @@ impl Default for RewardSettings {
 }
 
 impl RewardSettings {
+    /// The reward of a play: that of the sampled responses or of the probabilities that they were drawn with.
+    pub fn of_play(&self, responses: PlayResponses, probabilities: impl FnOnce() -> [f32; 3]) -> f32 {
+        self.of(match self.kind {
+            RewardKind::Sampled => responses.as_floats(),
+            RewardKind::Expected => probabilities(),
+        })
+    }
+
     /// The reward of responses given as 0, 1 or probabilities: complete, skip, past threshold.
     pub fn of(&self, responses: [f32; 3]) -> f32 {
         self.complete * responses[0] + self.skip * responses[1] + self.past_threshold * responses[2]

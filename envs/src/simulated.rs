@@ -6,8 +6,7 @@ use std::sync::Arc;
 use listening_data::{CounterRng, Stream};
 
 use crate::{
-    Answer, EnvError, Listeners, MovingStates, Result, RewardKind, SessionBatch, StepBatch, VecEnv, World,
-    next_in_episode,
+    Answer, EnvError, Listeners, MovingStates, Result, SessionBatch, StepBatch, VecEnv, World, next_in_episode,
 };
 
 /// Simulated sessions.
@@ -154,13 +153,10 @@ impl VecEnv for SimulatedEnv {
         let world = Arc::clone(&self.world);
         self.listeners.answer(&world, &self.sessions, actions, &mut self.answers)?;
         let settings = &world.settings;
-        for (index, (&action, &Answer { responses, probabilities, disagreement, left })) in
+        for (index, (&action, &Answer { responses, reward, disagreement, left })) in
             actions.iter().zip(&self.answers).enumerate()
         {
-            let reward = settings.reward.of(match settings.reward.kind {
-                RewardKind::Sampled => responses.as_floats(),
-                RewardKind::Expected => probabilities,
-            }) - self.uncertainty_penalty * disagreement;
+            let reward = reward - self.uncertainty_penalty * disagreement;
             self.sessions.record(index, action as u16, responses, reward);
             let view = self.sessions.view(index);
             let streak = view.responses.iter().rev().take_while(|responses| responses.skip).count();

@@ -18,8 +18,6 @@ const DURATION_S: (f64, f64) = (30.0, 1_800.0);
 #[derive(Clone, Debug)]
 pub(super) struct Catalog {
     pub(super) tracks: Vec<Track>,
-    /// Lengths of the tracks, beside them: a step of a session looks at nothing else of a track but its vector.
-    durations_s: Vec<f64>,
     pub(super) artists: Vec<u32>,
     pub(super) styles: Vec<u32>,
     /// Unit vectors of the styles, one after the other.
@@ -51,7 +49,6 @@ impl Catalog {
 
         let mut catalog = Self {
             tracks: Vec::new(),
-            durations_s: Vec::new(),
             artists: Vec::new(),
             styles: Vec::new(),
             tracks_of_style: vec![Vec::new(); style_vectors.len()],
@@ -79,7 +76,6 @@ impl Catalog {
                 let seconds = config.duration_median_s * (config.duration_spread * normal(&mut rng)).exp();
                 let audio_features = audio_features(config, &vector, &loadings, &mut rng);
                 let duration_ms = (1_000.0 * seconds.clamp(DURATION_S.0, DURATION_S.1)) as u32;
-                catalog.durations_s.push(f64::from(duration_ms) / 1_000.0);
                 catalog.tracks.push(Track {
                     id: format!("synthetic:track:{index:06}"),
                     name: names::title(&mut rng),
@@ -116,17 +112,9 @@ impl Catalog {
         dot(self.vector(a), self.vector(b))
     }
 
-    /// Cosines of a track and others, as [`Self::similarity`]: sums go side by side, as none waits for another.
-    pub(super) fn similarities(&self, track: u32, others: impl Iterator<Item = u32> + Clone, cosines: &mut [f32]) {
-        for (element, &x) in self.vector(track).iter().enumerate() {
-            for (other, cosine) in others.clone().zip(cosines.iter_mut()) {
-                *cosine += x * self.vectors[other as usize * self.dimension + element];
-            }
-        }
-    }
-
+    /// Length of a track in seconds.
     pub(super) fn duration_s(&self, track: u32) -> f64 {
-        self.durations_s[track as usize]
+        f64::from(self.tracks[track as usize].duration_ms.unwrap_or(0)) / 1_000.0
     }
 
     /// Draws a track by popularity.

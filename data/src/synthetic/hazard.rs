@@ -9,6 +9,23 @@ use super::config::ResponseConfig;
 use super::draws::{exponential, uniform};
 use crate::{CounterRng, Responses, SessionRules};
 
+/// What hazards take from the length of a track, worked out once.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct TrackTiming {
+    /// Length in seconds.
+    pub(super) duration_s: f64,
+    /// As in [`SkipHazard`].
+    interruption: f64,
+    early_fall: f64,
+}
+
+impl TrackTiming {
+    pub(super) fn new(config: &ResponseConfig, interruptions_per_hour: f64, duration_s: f64) -> Self {
+        let interruption = -(-interruptions_per_hour * duration_s / 3_600.0).exp_m1();
+        Self { duration_s, interruption, early_fall: (-duration_s / config.early_s).exp_m1() }
+    }
+}
+
 /// The hazard of one play.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct SkipHazard {
@@ -51,15 +68,9 @@ pub struct Heard {
 }
 
 impl SkipHazard {
-    pub(super) fn new(
-        config: &ResponseConfig,
-        log_hazard: f64,
-        satiation: f64,
-        duration_s: f64,
-        interruption: f64,
-    ) -> Self {
+    pub(super) fn new(config: &ResponseConfig, log_hazard: f64, satiation: f64, timing: &TrackTiming) -> Self {
         let (early_share, early_s) = (config.early_share, config.early_s);
-        let early_fall = (-duration_s / early_s).exp_m1();
+        let TrackTiming { duration_s, interruption, early_fall } = *timing;
         let whole = log_hazard.exp();
         Self { log_hazard, duration_s, interruption, satiation, whole, early_share, early_s, early_fall }
     }
@@ -146,7 +157,9 @@ mod tests {
 
     fn hazard(log_hazard: f64, duration_s: f64) -> SkipHazard {
         let config = ResponseConfig { early_share: 0.75, early_s: 10.0, ..ResponseConfig::default() };
-        SkipHazard::new(&config, log_hazard, 0.0, duration_s, 0.1)
+        // An interruption in ten.
+        let per_hour = -(0.9f64).ln() * 3_600.0 / duration_s;
+        SkipHazard::new(&config, log_hazard, 0.0, &TrackTiming::new(&config, per_hour, duration_s))
     }
 
     /// The median of many draws of the same play.

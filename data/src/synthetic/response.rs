@@ -1,6 +1,8 @@
 //! The laws of response: how taste, memory and the session so far make the hazard of skipping, and when a listener
 //! leaves.
 
+use std::sync::LazyLock;
+
 use super::draws::normal;
 use super::hazard::{Heard, SkipHazard};
 use super::{Listener, SyntheticWorld};
@@ -8,6 +10,12 @@ use crate::{Context, CounterRng, Device, Responses};
 
 /// Recent hearings that satiation looks back on. At the default decay of 0.7 the eleventh weighs 0.03.
 const HEARINGS_REMEMBERED: usize = 10;
+/// Place of the leaning behind those of the recent hearings.
+const LEANING: usize = HEARINGS_REMEMBERED;
+/// Places in all, as many as fill registers of four.
+const PLACES: usize = 12;
+/// Room for the plays of most sessions.
+const USUAL_PLAYS: usize = 32;
 
 /// What a listener carries through one session.
 #[derive(Clone, Debug, PartialEq)]
@@ -21,6 +29,10 @@ pub struct SessionState {
     theme: Option<u32>,
     /// Added to the log odds of leaving throughout the session.
     pub(super) restlessness: f64,
+    /// What a track is compared with: by element of the tracks' space that of each recent hearing's track, the newest at the
+    /// number of plays before it modulo the hearings remembered, and that of the leaning. So all cosines are summed side by
+    /// side.
+    compared: Vec<[f32; PLACES]>,
     plays: Vec<Hearing>,
     skips_in_a_row: u32,
     /// Satiation of the last track when it began.
@@ -32,6 +44,7 @@ pub struct SessionState {
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Hearing {
     track: u32,
+    artist: u32,
     /// Share that was heard.
     share: f64,
     complete: bool,
@@ -82,6 +95,20 @@ impl SessionState {
     pub(super) fn heard_out(&self) -> impl Iterator<Item = u32> {
         self.plays.iter().filter(|play| play.complete).map(|play| play.track)
     }
+
+    /// Cosines of a track's vector with what it is compared with.
+    fn cosines(&self, vector: &[f32]) -> [f32; PLACES] {
+        let mut cosines = [0.0; PLACES];
+        for (compared, &x) in self.compared.iter().zip(vector) {
+            cosines.iter_mut().zip(compared).for_each(|(cosine, y)| *cosine += x * y);
+        }
+        cosines
+    }
+
+    /// Of these cosines, that with the track before; 0 at the start of a session.
+    fn coherence(&self, cosines: &[f32; PLACES]) -> f64 {
+        self.plays.len().checked_sub(1).map_or(0.0, |last| f64::from(cosines[last % HEARINGS_REMEMBERED]))
+    }
 }
 
 impl SyntheticWorld {
@@ -102,10 +129,14 @@ impl SyntheticWorld {
         SessionState {
             context,
             wish: self.wish(&leaning, theme),
+            compared: leaning
+                .iter()
+                .map(|&x| std::array::from_fn(|place| if place == LEANING { x } else { 0.0 }))
+                .collect(),
             leaning,
             theme,
             restlessness,
-            plays: Vec::new(),
+            plays: Vec::with_capacity(USUAL_PLAYS),
             skips_in_a_row: 0,
             last_satiation: 0.0,
             interrupted: false,
@@ -114,19 +145,18 @@ impl SyntheticWorld {
 
     /// The hazard of skipping a track if it were played next.
     pub fn skip_hazard(&self, listener: &Listener, session: &SessionState, track: u32) -> SkipHazard {
-        let satiation = self.satiation(session, track);
+        let cosines = session.cosines(self.catalog.vector(track));
+        let satiation = self.satiation_by(session, track, &cosines);
         let config = &self.config.response;
         let log_hazard = config.base + listener.skip_habit
-            - config.affinity * self.affinity(&session.leaning, track)
+            - config.affinity * f64::from(cosines[LEANING])
             - config.familiarity * self.familiarity(listener, track)
-            - config.coherence * self.coherence(session, track)
+            - config.coherence * session.coherence(&cosines)
             + satiation
             + config.streak * self.streak(session)
-            + config.position * (session.position() as f64).ln_1p()
+            + config.position * logarithm(session.position())
             + config.device * device_offset(session.context.device);
-        let duration_s = self.catalog.duration_s(track);
-        let interruption = -(-self.config.leaving.interruptions_per_hour * duration_s / 3_600.0).exp_m1();
-        SkipHazard::new(config, log_hazard, satiation, duration_s, interruption)
+        SkipHazard::new(config, log_hazard, satiation, &self.timings[track as usize])
     }
 
     /// Inverted U over the times a track was heard out: 0 for a new track, 1 at the peak, towards 0 beyond.
@@ -143,26 +173,25 @@ impl SyntheticWorld {
     /// How tired the listener is of such a track: recent hearings of its artist and of tracks too similar to it, each
     /// weighed by the share that was heard and by how recent it was.
     pub fn satiation(&self, session: &SessionState, track: u32) -> f64 {
+        self.satiation_by(session, track, &session.cosines(self.catalog.vector(track)))
+    }
+
+    fn satiation_by(&self, session: &SessionState, track: u32, cosines: &[f32; PLACES]) -> f64 {
         let config = &self.config.response;
         let artist = self.catalog.artists[track as usize];
-        let recent = &session.plays[session.plays.len().saturating_sub(HEARINGS_REMEMBERED)..];
-        let mut similarities = [0.0; HEARINGS_REMEMBERED];
-        self.catalog.similarities(track, recent.iter().map(|hearing| hearing.track), &mut similarities);
         let mut weight = 1.0;
         let mut satiation = 0.0;
-        for (&Hearing { track: earlier, share, .. }, similarity) in recent.iter().zip(similarities).rev() {
+        for (place, &Hearing { artist: earlier, share, .. }) in
+            session.plays.iter().enumerate().rev().take(HEARINGS_REMEMBERED)
+        {
+            let similarity = cosines[place % HEARINGS_REMEMBERED];
             let excess = (f64::from(similarity) - config.satiation_threshold).max(0.0);
-            let same_artist = f64::from(u8::from(self.catalog.artists[earlier as usize] == artist));
+            let same_artist = f64::from(u8::from(earlier == artist));
             satiation +=
                 weight * share * (config.satiation_artist * same_artist + config.satiation_similarity * excess);
             weight *= config.satiation_decay;
         }
         satiation
-    }
-
-    /// Cosine to the track before, 0 at the start of a session.
-    fn coherence(&self, session: &SessionState, track: u32) -> f64 {
-        session.plays.last().map_or(0.0, |previous| self.catalog.similarity(track, previous.track))
     }
 
     /// Coherence with what was heard of the track before: the similarity times the share that was heard.
@@ -192,8 +221,13 @@ impl SyntheticWorld {
         session.last_satiation = satiation;
         session.skips_in_a_row = if skipped { session.skips_in_a_row + 1 } else { 0 };
         session.interrupted = !skipped && responses.complete != Some(true);
-        let share = (f64::from(ms_played) / 1_000.0 / self.catalog.duration_s(track)).min(1.0);
-        session.plays.push(Hearing { track, share, complete: responses.complete == Some(true) });
+        let share = (f64::from(ms_played) / 1_000.0 / self.timings[track as usize].duration_s).min(1.0);
+        let place = session.plays.len() % HEARINGS_REMEMBERED;
+        for (compared, &x) in session.compared.iter_mut().zip(self.catalog.vector(track)) {
+            compared[place] = x;
+        }
+        let artist = self.catalog.artists[track as usize];
+        session.plays.push(Hearing { track, artist, share, complete: responses.complete == Some(true) });
     }
 
     /// Probability that the listener leaves after the last play observed.
@@ -208,6 +242,13 @@ impl SyntheticWorld {
             + config.satiation * session.last_satiation;
         1.0 / (1.0 + (-log_odds).exp())
     }
+}
+
+/// ln(1 + plays) of the first plays of a session: most sessions have no more.
+static LOGARITHMS: LazyLock<[f64; 64]> = LazyLock::new(|| std::array::from_fn(|plays| (plays as f64).ln_1p()));
+
+fn logarithm(plays: usize) -> f64 {
+    LOGARITHMS.get(plays).copied().unwrap_or_else(|| (plays as f64).ln_1p())
 }
 
 /// What the device adds to the log hazard: a phone in the hand invites skips, a car or a speaker does not. The order

@@ -25,7 +25,7 @@ impl Listeners for LoggedListeners {
 
     fn answer(
         &mut self,
-        _world: &World,
+        world: &World,
         sessions: &SessionBatch,
         actions: &[u32],
         answers: &mut Vec<Answer>,
@@ -40,7 +40,7 @@ impl Listeners for LoggedListeners {
             let responses = PlayResponses { complete, skip, past_threshold };
             answers.push(Answer {
                 responses,
-                probabilities: responses.as_floats(),
+                reward: world.settings.reward.of(responses.as_floats()),
                 disagreement: 0.0,
                 left: view.position() + 1 == self.0.plays(view.start),
             });

@@ -66,7 +66,8 @@ impl Listeners for ModelledListeners {
             let disagreement = standard_deviation(apart.iter().map(expected));
             let mut rng = CounterRng::new(world.seed, Stream::Response, view.number, view.position() as u32);
             let responses = sample_responses(probabilities, longer, &mut rng);
-            answers.push(Answer { responses, probabilities, disagreement, left: rng.uniform() < predicted[3] });
+            let reward = world.settings.reward.of_play(responses, || probabilities);
+            answers.push(Answer { responses, reward, disagreement, left: rng.uniform() < predicted[3] });
         }
         Ok(())
     }

@@ -111,14 +111,16 @@ impl Oracle {
         let responses = heard.responses;
         self.world.observe_heard(&mut live.state, view.track(world, place), &hazard, heard);
         let given = |response: Option<bool>| response == Some(true);
+        let responses = PlayResponses {
+            complete: given(responses.complete),
+            skip: given(responses.skip),
+            past_threshold: given(responses.past_threshold),
+        };
+        let probabilities = || as_floats(&hazard.probabilities(&self.rules));
         Answer {
             disagreement: 0.0,
-            responses: PlayResponses {
-                complete: given(responses.complete),
-                skip: given(responses.skip),
-                past_threshold: given(responses.past_threshold),
-            },
-            probabilities: as_floats(&hazard.probabilities(&self.rules)),
+            responses,
+            reward: world.settings.reward.of_play(responses, probabilities),
             left: f64::from(rng.uniform()) < self.world.leave_probability(&live.state),
         }
     }
