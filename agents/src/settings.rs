@@ -1,5 +1,6 @@
 //! Settings of the agent, its training and its evaluation.
 
+use listening_models::network::Precision;
 use serde::{Deserialize, Serialize};
 
 use crate::{AgentError, Result};
@@ -24,6 +25,9 @@ pub struct AgentSettings {
     /// Quantiles of the return that the network learns, of which Q is the mean (QR-DQN, Dabney et al., AAAI 2018: 200); 0
     /// for the mean alone.
     pub quantiles: usize,
+    /// Precision in which the agent values candidates to choose among them in training, on the CPU: where it plays, and of the
+    /// state after a transition. What it learns towards and with, and its evaluation, are of single precision.
+    pub precision: Precision,
     /// Discount per track. The optimum of a world without session end does not depend on it; a shorter horizon leaves
     /// less noise in the targets.
     pub gamma: f32,
@@ -73,6 +77,7 @@ impl Default for AgentSettings {
             dueling: false,
             candidate_features: true,
             quantiles: 32,
+            precision: Precision::default(),
             gamma: 0.9,
             uncertainty_penalty: 0.0,
             double: true,
@@ -106,6 +111,13 @@ impl AgentSettings {
             "agent.quantiles",
             "must be 0 (off) or in 2..=1024: one quantile is the median, not the mean",
         )?;
+        let packed = !self.layer_norm && !self.dueling;
+        check(
+            self.precision == Precision::Single || packed,
+            "agent.precision",
+            "bfloat16 goes without layer_norm and dueling: set it to \"single\", or these to false",
+        )?;
+        self.precision.check("agent.precision")?;
         check((0.0..1.0).contains(&self.gamma), "agent.gamma", "must be in 0..1")?;
         let penalty = self.uncertainty_penalty >= 0.0 && self.uncertainty_penalty.is_finite();
         check(penalty, "agent.uncertainty_penalty", "must not be negative")?;

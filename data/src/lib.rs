@@ -42,6 +42,7 @@ mod marginals;
 mod new_folder;
 mod parallel;
 mod play;
+mod prefetch;
 mod progress;
 mod response_shares;
 mod rng;
@@ -74,6 +75,7 @@ pub use play::{
     AUDIO_FEATURES, AudioFeatures, BehaviourPolicy, Context, Device, Play, Responses, Session, Source, Track, User,
     artist_numbers,
 };
+pub use prefetch::prefetch;
 pub use progress::{Progress, Silent};
 pub use response_shares::{ResponseShare, ResponseShares};
 pub use rng::{BulkRng, CounterRng, Stream};

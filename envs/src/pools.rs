@@ -1,6 +1,6 @@
 //! Candidate pools: a mixture of the sources that a session start offers.
 
-use listening_data::{BulkRng, Stream};
+use listening_data::{BulkRng, Stream, prefetch};
 use listening_models::{SOURCES, SessionStarts};
 
 use crate::PoolSettings;
@@ -16,6 +16,7 @@ const TRIES_PER_CANDIDATE: usize = 20;
 pub fn draw_pool(starts: &SessionStarts, start: usize, settings: &PoolSettings, seed: u64, session: u64) -> Vec<u16> {
     let mut rng = BulkRng::new(seed, Stream::CandidatePool, session, 0);
     let tracks = starts.tracks(start);
+    prefetch(tracks);
     let size = settings.min_size + rng.below(settings.max_size - settings.min_size + 1);
     let weights = settings.weights();
     let total: f32 = weights.iter().sum();

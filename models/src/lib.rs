@@ -30,6 +30,5 @@ pub use prepared::{
     SOURCES, SessionStart, SessionStarts, SessionStates, StartBuilder, StartDraw, StateAtStart, prepare,
     prepare_recorded, start_after_log,
 };
-pub use simd::prefetch;
 pub use splits::{Split, SplitShares, TimeSplit};
 pub use tensors::{SavedTensor, TensorFile, save_tensors};

@@ -3,6 +3,7 @@
 
 mod activations;
 mod adam;
+mod bfloat16;
 mod dense;
 mod dropout;
 mod floats;
@@ -20,6 +21,6 @@ pub use dropout::Dropout;
 pub use gradients::with_gradients;
 pub use layer_norm::LayerNorm;
 pub use packed_layers::{PackedDense, PackedDenseStack, PackedLstm};
-pub use packed_weights::{Activation, PackedWeights};
+pub use packed_weights::{Activation, PackedWeights, Precision};
 pub use parameters::Parameters;
 pub use recurrent::{Cell, Recurrent};

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
 use listening_data::{Progress, SyntheticSource};
+use listening_models::network::Precision;
 use playlist_agents::{
     AgentModel, BeamPolicy, Comparison, ComparisonSettings, CosinePolicy, DqnPolicy, EvaluateSettings, GreedyPolicy,
     GroupKind, ListenerProfiles, PlayedPolicy, Policy, PopularityPolicy, RandomPolicy, SessionGroups, SessionMeter,
@@ -365,7 +366,7 @@ pub fn policy(name: &str, upstream: &Upstream, world: &Arc<World>, folder: &Path
         "greedy" => Box::new(GreedyPolicy::new(upstream.contextual.shallow_clone())),
         "action-head-dqn" => {
             let model = AgentModel::load(world, &agent_file(folder)?, upstream.logs.device)?;
-            Box::new(DqnPolicy::new(Arc::clone(world), model, upstream.logs.device)?)
+            Box::new(DqnPolicy::new(Arc::clone(world), model, Precision::Single, upstream.logs.device)?)
         }
         _ => Box::new(RandomPolicy),
     })

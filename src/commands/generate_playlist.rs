@@ -6,6 +6,7 @@ use std::sync::Arc;
 use anyhow::Context;
 use clap::Args;
 use listening_data::{Device, Progress, Session};
+use listening_models::network::Precision;
 use listening_models::{SessionStarts, StartBuilder, start_after_log};
 use playlist_agents::{AgentModel, DqnPolicy, GreedyPolicy};
 use playlist_envs::{MovingStates, PlayResponses, SessionBatch, World, consistent_probabilities};
@@ -148,7 +149,7 @@ fn playlist(
     folder: &std::path::Path,
 ) -> anyhow::Result<Playlist> {
     let model = AgentModel::load(world, &agent_file(folder)?, upstream.logs.device)?;
-    let mut agent = DqnPolicy::new(Arc::clone(world), model, upstream.logs.device)?;
+    let mut agent = DqnPolicy::new(Arc::clone(world), model, Precision::Single, upstream.logs.device)?;
     let mut sessions = SessionBatch::new(world, 1);
     sessions.begin(world, 0, 0);
     let mut moving = MovingStates::new(world, 1)?;

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use listening_data::{DataError, SessionRules, SyntheticConfig};
+use listening_models::network::Precision;
 use listening_models::user_response::{
     ContextualSettings, SequentialSettings, TrainingPlays, TransformerSettings, UserShare,
 };
@@ -94,6 +95,8 @@ pub struct UserModelConfig {
     pub plays: TrainingPlays,
     /// Models that answer together, trained with different seeds.
     pub members: u64,
+    /// Precision in which SWM's answers are computed in simulation on the CPU.
+    pub precision: Precision,
     /// Widths of CWM's hidden layers.
     pub hidden: Vec<usize>,
     /// Step size of Adam at the beginning; it falls evenly to 0 at the end of the last epoch.
@@ -156,6 +159,7 @@ impl Default for UserModelConfig {
             users: UserShare::default(),
             plays: TrainingPlays::default(),
             members: 1,
+            precision: Precision::default(),
             hidden: settings.hidden,
             learning_rate: settings.learning_rate,
             weight_decay: settings.weight_decay,
@@ -193,6 +197,7 @@ impl UserModelConfig {
         if !(1..=100).contains(&self.members) {
             return Err(UsageError(format!("user_model.members: must be in 1..=100, found {}", self.members)).into());
         }
+        self.precision.check("user_model.precision")?;
         ContextualSettings::from(self).validate()?;
         self.sequential.validate()?;
         Ok(self.transformer.validate()?)

@@ -177,7 +177,9 @@ impl UserModels<'_> {
     ) -> anyhow::Result<TrainedModel<Box<dyn ResponseModel>>> {
         Ok(match kind {
             UserModelKind::Cwm => self.contextual(users, seed, notes, progress)?.map(|model| Ok(model.another()))?,
-            UserModelKind::Swm => self.sequential(users, seed, notes, progress)?.map(|model| model.for_simulation())?,
+            UserModelKind::Swm => self
+                .sequential(users, seed, notes, progress)?
+                .map(|model| model.for_simulation(self.config.user_model.precision))?,
             UserModelKind::Transformer => {
                 self.transformer(users, seed, notes, progress)?.map(|model| Ok(model.another()))?
             }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use listening_data::{CounterRng, Stream};
+use listening_models::network::Precision;
 use listening_models::{SavedTensor, TensorFile};
 use playlist_envs::{FinishedSession, Listeners, SavedSession, SimulatedEnv, StepBatch, VecEnv, World};
 use tch::{Device, Tensor};
@@ -10,7 +11,7 @@ use tch::{Device, Tensor};
 use super::architecture::Architecture;
 use super::network::{QNetwork, Shape};
 use super::scorer::Scorer;
-use crate::{AgentSettings, Result};
+use crate::{AgentError, AgentSettings, Result};
 
 /// A group of parallel sessions and the network that plays them.
 pub(crate) struct Actor {
@@ -45,8 +46,12 @@ impl Actor {
         (number, actors): (usize, usize),
         device: Device,
     ) -> Result<Self> {
+        if device != Device::Cpu && settings.precision != Precision::Single {
+            let problem = "bfloat16 is for the CPU; choose \"single\"".to_owned();
+            return Err(AgentError::Setting { setting: "agent.precision", problem });
+        }
         let network = QNetwork::new(&Shape::new(&world, &Architecture::new(settings)), 0, device)?;
-        let scorer = Scorer::new(device);
+        let scorer = Scorer::new(device).with_precision(settings.precision);
         let env = SimulatedEnv::new(Arc::clone(&world), listeners, sessions, number as u64, actors as u64)?
             .with_uncertainty_penalty(settings.uncertainty_penalty);
         Ok(Self { env, world, network, scorer, actions: Vec::new(), step: StepBatch::default() })

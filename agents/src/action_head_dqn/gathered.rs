@@ -1,6 +1,6 @@
 //! What a network sees of sessions and candidates, gathered row by row.
 
-use listening_models::prefetch;
+use listening_data::prefetch;
 use playlist_envs::{SessionView, World};
 
 use super::network::Needs;

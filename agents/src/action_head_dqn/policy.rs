@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use listening_models::network::Precision;
 use listening_models::{TensorFile, save_tensors};
 use playlist_envs::{SessionBatch, SessionView, World};
 use tch::{Device, Tensor};
@@ -66,10 +67,10 @@ pub struct DqnPolicy {
 }
 
 impl DqnPolicy {
-    /// The policy of an agent in a world.
-    pub fn new(world: Arc<World>, model: AgentModel, device: Device) -> Result<Self> {
+    /// The policy of an agent in a world, which values candidates in this precision where it does so on the CPU.
+    pub fn new(world: Arc<World>, model: AgentModel, precision: Precision, device: Device) -> Result<Self> {
         let network = model.network(&world, device)?;
-        let scorer = Scorer::new(device);
+        let scorer = Scorer::new(device).with_precision(precision);
         // The weights do not change any more: the tracks' part always pays.
         let network = scorer.ready(&world, &network.layers, usize::MAX)?;
         Ok(Self { world, network, scorer })
@@ -128,7 +129,10 @@ mod tests {
         };
         let path = folder.path().join("agent.safetensors");
         let values = |model: AgentModel| {
-            DqnPolicy::new(Arc::clone(&world), model, Device::Cpu).unwrap().values(session.view()).unwrap()
+            DqnPolicy::new(Arc::clone(&world), model, Precision::Single, Device::Cpu)
+                .unwrap()
+                .values(session.view())
+                .unwrap()
         };
         let plain = AgentSettings { hidden: vec![9], ..AgentSettings::default() };
         let all =

@@ -4,6 +4,7 @@ use std::cell::OnceCell;
 use std::sync::Arc;
 
 use listening_models::Result;
+use listening_models::network::Precision;
 use playlist_envs::{SessionView, World};
 use tch::{Device, Tensor};
 
@@ -17,6 +18,7 @@ const ROWS: usize = 2048;
 /// Gathers observations and evaluates networks on them.
 pub(crate) struct Scorer {
     device: Device,
+    precision: Precision,
     /// The catalog's track features `[tracks, features]` on the device, once libtorch has been asked for anything.
     table: OnceCell<Tensor>,
     gathered: Gathered,
@@ -61,6 +63,11 @@ impl Scorer {
         Self::over(OnceCell::new(), device)
     }
 
+    /// Values candidates in this precision, on the CPU.
+    pub(crate) fn with_precision(self, precision: Precision) -> Self {
+        Self { precision, ..self }
+    }
+
     /// With the catalog on the device from the start, so that scorers made of this one share it.
     pub(crate) fn with_table(self, world: &World) -> Result<Self> {
         self.table(world)?;
@@ -68,13 +75,20 @@ impl Scorer {
     }
 
     fn over(table: OnceCell<Tensor>, device: Device) -> Self {
-        Self { device, table, gathered: Gathered::default(), spare: Spare::default(), values: Vec::new() }
+        Self {
+            device,
+            precision: Precision::Single,
+            table,
+            gathered: Gathered::default(),
+            spare: Spare::default(),
+            values: Vec::new(),
+        }
     }
 
     /// Another scorer for the same world, for use on another thread.
     pub(crate) fn another(&self) -> Self {
         let table = self.table.get().map_or_else(OnceCell::new, |table| OnceCell::from(table.shallow_clone()));
-        Self::over(table, self.device)
+        Self::over(table, self.device).with_precision(self.precision)
     }
 
     fn table(&self, world: &World) -> Result<&Tensor> {
@@ -90,7 +104,7 @@ impl Scorer {
     /// Makes a network ready for `rows` candidates.
     pub(crate) fn ready(&self, world: &World, layers: &QLayers, rows: usize) -> Result<ScoringNetwork> {
         let whole_catalog = world.catalog.tracks() <= rows;
-        let packed = if self.device == Device::Cpu { PackedNetwork::new(layers)? } else { None };
+        let packed = if self.device == Device::Cpu { PackedNetwork::new(layers, self.precision)? } else { None };
         if let Some(network) = packed {
             let track_parts = whole_catalog.then(|| Arc::new(network.track_parts(world.catalog.features())));
             return Ok(ScoringNetwork::Packed { network: Arc::new(network), track_parts });

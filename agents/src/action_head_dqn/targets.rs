@@ -38,9 +38,11 @@ pub(super) struct Targets {
 impl Targets {
     /// Targets by these settings, `outputs` per transition; `scorer` names catalog and device.
     pub(super) fn new(settings: &AgentSettings, outputs: usize, scorer: &Scorer, threads: usize) -> Self {
+        // For the choice: what the chosen are worth is of single precision always.
+        let scorer = scorer.another().with_precision(settings.precision);
         let part_scorers = (0..PARTS).map(|_| scorer.another()).collect();
         let AgentSettings { gamma, n_step, double, .. } = *settings;
-        Self { gamma, n_step, double, outputs, threads, scorer: scorer.another(), part_scorers }
+        Self { gamma, n_step, double, outputs, threads, scorer, part_scorers }
     }
 
     /// The targets of a batch, transition by transition.

@@ -13,6 +13,7 @@ use std::time::Instant;
 
 use crossbeam::channel::{Receiver, Sender, unbounded};
 use listening_data::{Progress, Silent, write_atomically};
+use listening_models::network::Precision;
 use listening_models::user_response::ContextualModel;
 use listening_models::{TensorFile, save_tensors};
 use playlist_envs::{Listeners, World};
@@ -298,7 +299,7 @@ impl Trainer {
             return Ok(());
         }
         let world = Arc::clone(&self.setup.evaluation.world);
-        let policy = DqnPolicy::new(world, self.agent(), self.setup.device)?;
+        let policy = DqnPolicy::new(world, self.agent(), Precision::Single, self.setup.device)?;
         let outcomes = simulate(&policy, &self.setup.evaluation, &Silent)?;
         let rate = |o: &SessionOutcome| f64::from(o.completions) / f64::from(o.length.max(1));
         let point = EvaluationPoint {

@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use super::draws::normal;
 use super::hazard::{Heard, SkipHazard};
 use super::{Listener, SyntheticWorld};
-use crate::{Context, CounterRng, Device, Responses};
+use crate::{Context, CounterRng, Device, Responses, prefetch};
 
 /// Recent hearings that satiation looks back on. At the default decay of 0.7 the eleventh weighs 0.03.
 const HEARINGS_REMEMBERED: usize = 10;
@@ -157,6 +157,18 @@ impl SyntheticWorld {
             + config.position * logarithm(session.position())
             + config.device * device_offset(session.context.device);
         SkipHazard::new(config, log_hazard, satiation, &self.timings[track as usize])
+    }
+
+    /// Asks for what [`Self::skip_hazard`] will read, so that the memory of several sessions is waited for at once.
+    pub fn prefetch(&self, listener: &Listener, session: &SessionState, track: u32) {
+        let at = track as usize;
+        prefetch(self.catalog.vector(track));
+        prefetch(&self.timings[at..=at]);
+        prefetch(&self.catalog.artists[at..=at]);
+        prefetch(&session.compared);
+        prefetch(&session.plays);
+        // What a table holds can but be read.
+        std::hint::black_box(listener.hearings(track));
     }
 
     /// Inverted U over the times a track was heard out: 0 for a new track, 1 at the peak, towards 0 beyond.

@@ -12,6 +12,9 @@ use listening_models::SessionStarts;
 use super::{Answer, Listeners};
 use crate::{EnvError, PlanningModel, PlayResponses, Result, SessionBatch, SessionView, World};
 
+/// Sessions whose memory is asked for at once, before they are answered: as many as the nearest cache holds.
+const ASKED_AHEAD: usize = 8;
+
 /// Synthetic listeners at the session starts of a world. Their minds are as they were when the logged sessions began; what
 /// they are given then is up to the policy.
 ///
@@ -102,6 +105,11 @@ impl Oracle {
         self.world.skip_hazard(&self.starts[view.start].listener, &live.state, view.track(world, place))
     }
 
+    /// Asks for what the answer to a candidate will read.
+    fn prefetch(&self, live: &LiveSession, world: &World, view: &SessionView<'_>, place: u16) {
+        self.world.prefetch(&self.starts[view.start].listener, &live.state, view.track(world, place));
+    }
+
     /// Plays a track to the listener of a session that stands at `view`. A track is played once in a session, so that what
     /// the listener remembers of it does not change how the session goes on.
     fn play(&self, live: &mut LiveSession, world: &World, view: &SessionView<'_>, place: u16) -> Answer {
@@ -146,9 +154,17 @@ impl Listeners for OracleListeners {
     ) -> Result<()> {
         answers.clear();
         let oracle = Arc::clone(&self.oracle);
-        for (index, &action) in actions.iter().enumerate() {
-            let view = sessions.view(index);
-            answers.push(oracle.play(self.live(&view, index)?, world, &view, action as u16));
+        for (block, actions) in actions.chunks(ASKED_AHEAD).enumerate() {
+            let places =
+                || actions.iter().enumerate().map(|(place, &action)| (block * ASKED_AHEAD + place, action as u16));
+            for (index, action) in places() {
+                let view = sessions.view(index);
+                oracle.prefetch(self.live(&view, index)?, world, &view, action);
+            }
+            for (index, action) in places() {
+                let view = sessions.view(index);
+                answers.push(oracle.play(self.live(&view, index)?, world, &view, action));
+            }
         }
         Ok(())
     }

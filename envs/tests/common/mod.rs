@@ -4,6 +4,7 @@ use std::path::Path;
 
 use listening_data::{Dataset, Silent, SyntheticSource};
 use listening_models::features::{RELATION_FEATURES, SO_FAR_FEATURES};
+use listening_models::network::Precision;
 use listening_models::user_response::{Calibration, ResponseModel, SequentialModel};
 use playlist_envs::{OracleListeners, World};
 use tch::Device;
@@ -22,5 +23,5 @@ pub fn sequential_model(world: &World, seed: u64) -> Box<dyn ResponseModel> {
     let (model, _) = SequentialModel::new(&[20, 12], &[16], features, seed, Device::Cpu).unwrap();
     let calibration = |slope, offset| Calibration { slope, offset };
     let heads = [calibration(5.0, 0.5), calibration(5.0, -1.0), calibration(5.0, 0.0), calibration(1.0, 0.0)];
-    model.with_calibrations(heads).for_simulation().unwrap()
+    model.with_calibrations(heads).for_simulation(Precision::Single).unwrap()
 }

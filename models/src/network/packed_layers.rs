@@ -2,7 +2,7 @@
 //! whatever rows stand beside it.
 
 use super::activations::CellStep;
-use super::packed_weights::{Activation, PackedBias, PackedWeights, values};
+use super::packed_weights::{Activation, PackedBias, PackedWeights, Precision, values};
 use super::{Dense, DenseStack, Recurrent};
 use crate::Result;
 use crate::simd::vectorised;
@@ -15,9 +15,9 @@ pub struct PackedDense {
 
 impl PackedDense {
     /// Of a layer's present weights.
-    pub fn new(layer: &Dense) -> Result<Self> {
+    pub fn new(layer: &Dense, precision: Precision) -> Result<Self> {
         let (weight, bias) = layer.parameters();
-        Ok(Self { weights: PackedWeights::of(weight)?, bias: PackedBias::new(&values(bias)?) })
+        Ok(Self { weights: PackedWeights::of(weight, precision)?, bias: PackedBias::new(&values(bias)?) })
     }
 
     /// Replaces `outputs` by those of `rows` `[n, inputs]`.
@@ -38,8 +38,9 @@ pub struct PackedDenseStack {
 
 impl PackedDenseStack {
     /// Of the present weights of layers without normalisation.
-    pub fn new(stack: &DenseStack) -> Result<Self> {
-        Ok(Self { layers: stack.dense_layers().map(PackedDense::new).collect::<Result<_>>()? })
+    pub fn new(stack: &DenseStack, precision: Precision) -> Result<Self> {
+        let layers = stack.dense_layers().map(|layer| PackedDense::new(layer, precision));
+        Ok(Self { layers: layers.collect::<Result<_>>()? })
     }
 
     /// Replaces `rows` `[count, inputs]` by the outputs of the last layer; `spare` is memory to work in.
@@ -61,10 +62,10 @@ pub struct PackedLstm {
 
 impl PackedLstm {
     /// Of the present weights of a network of one LSTM layer.
-    pub fn new(layer: &Recurrent) -> Result<Self> {
+    pub fn new(layer: &Recurrent, precision: Precision) -> Result<Self> {
         let [inputs, state, input_bias, state_bias] = layer.only_lstm_layer();
         let bias = PackedBias::new(&tch::no_grad(|| values(&input_bias.f_add(state_bias)?))?);
-        let (of_inputs, of_state) = (PackedWeights::of(inputs)?, PackedWeights::of(state)?);
+        let (of_inputs, of_state) = (PackedWeights::of(inputs, precision)?, PackedWeights::of(state, precision)?);
         Ok(Self { units: layer.units(), of_inputs, of_state, bias })
     }
 

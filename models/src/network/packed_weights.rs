@@ -1,9 +1,11 @@
 //! Products of a few rows at a time with one matrix of weights, which is laid out for them once.
 
+use serde::{Deserialize, Serialize};
 use tch::{Device, Tensor};
 
-use crate::Result;
+use super::bfloat16::{self, BfloatPanels};
 use crate::simd::{Chunk, LANES, Lanes, Left, Vectorised, accumulate, vectorised};
+use crate::{ModelError, Result};
 
 /// Chunks of outputs computed at a time.
 const PANEL_CHUNKS: usize = 2;
@@ -11,11 +13,39 @@ const PANEL: usize = PANEL_CHUNKS * LANES;
 /// Most rows taken at a time: with the panel's two chunks, 12 sums are the most that 16 registers hold beside their operands.
 const MOST_ROWS: usize = 6;
 
-/// A matrix of weights in panels of sixteen outputs, each panel one run of memory.
+/// A matrix of weights, laid out in panels.
 pub struct PackedWeights {
     inputs: usize,
     outputs: usize,
-    panels: Vec<Chunk>,
+    panels: Panels,
+}
+
+enum Panels {
+    /// Of sixteen outputs, each one run of memory.
+    Single(Vec<Chunk>),
+    Bfloat16(BfloatPanels),
+}
+
+/// What numbers are rounded to before they are multiplied; sums are of single precision always.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Precision {
+    /// Single precision.
+    #[default]
+    Single,
+    /// bfloat16, by the processor's own instructions (AVX-512 BF16).
+    Bfloat16,
+}
+
+impl Precision {
+    /// Refuses what this processor cannot do. `setting` names where it was asked for.
+    pub fn check(self, setting: &'static str) -> Result<()> {
+        if self == Self::Bfloat16 && !bfloat16::available() {
+            let problem = "this processor has no instructions for bfloat16 (AVX-512 BF16); choose \"single\"";
+            return Err(ModelError::setting(setting, problem));
+        }
+        Ok(())
+    }
 }
 
 /// What becomes of sums when all products are added.
@@ -29,8 +59,20 @@ pub enum Activation {
 
 impl PackedWeights {
     /// Of a tensor `[outputs, inputs]`: products are x W'.
-    pub fn of(weight: &Tensor) -> Result<Self> {
-        Ok(Self::transposed(&values(weight)?, weight.size()[1] as usize))
+    ///
+    /// # Errors
+    /// Where the processor has no instructions for the precision.
+    pub fn of(weight: &Tensor, precision: Precision) -> Result<Self> {
+        precision.check("precision")?;
+        let (matrix, inputs) = (values(weight)?, weight.size()[1] as usize);
+        let outputs = matrix.len() / inputs;
+        Ok(match precision {
+            Precision::Single => Self::transposed(&matrix, inputs),
+            Precision::Bfloat16 => {
+                let panels = BfloatPanels::new(inputs, outputs, |input, output| matrix[output * inputs + input]);
+                Self { inputs, outputs, panels: Panels::Bfloat16(panels) }
+            }
+        })
     }
 
     /// Of a matrix `[outputs, inputs]`: products are x W'.
@@ -54,7 +96,7 @@ impl PackedWeights {
                 }
             }
         }
-        Self { inputs, outputs, panels }
+        Self { inputs, outputs, panels: Panels::Single(panels) }
     }
 
     /// Numbers per row that goes in.
@@ -71,12 +113,22 @@ impl PackedWeights {
     ///
     /// A row's sums are the same bits whatever rows stand beside it.
     pub fn add_products(&self, rows: &[f32], sums: &mut [f32], activation: Activation) {
-        vectorised(Products { packed: self, rows, sums, bias: None, activation });
+        self.multiply(rows, sums, None, activation);
     }
 
     /// As [`Self::add_products`], to a bias for each row instead of what the sums hold.
     pub(super) fn affine(&self, rows: &[f32], bias: &PackedBias, sums: &mut [f32], activation: Activation) {
-        vectorised(Products { packed: self, rows, sums, bias: Some(bias), activation });
+        self.multiply(rows, sums, Some(bias), activation);
+    }
+
+    fn multiply(&self, rows: &[f32], sums: &mut [f32], bias: Option<&PackedBias>, activation: Activation) {
+        let Self { inputs, outputs, ref panels } = *self;
+        match panels {
+            Panels::Single(panels) => vectorised(Products { inputs, outputs, panels, rows, sums, bias, activation }),
+            Panels::Bfloat16(panels) => {
+                panels.add_products(rows, sums, bias.map(|PackedBias(chunks)| chunks.as_flattened()), activation);
+            }
+        }
     }
 }
 
@@ -98,7 +150,9 @@ pub(super) fn values(tensor: &Tensor) -> Result<Vec<f32>> {
 }
 
 struct Products<'a> {
-    packed: &'a PackedWeights,
+    inputs: usize,
+    outputs: usize,
+    panels: &'a [Chunk],
     rows: &'a [f32],
     sums: &'a mut [f32],
     bias: Option<&'a PackedBias>,
@@ -110,7 +164,7 @@ impl Vectorised for Products<'_> {
 
     #[inline(always)]
     fn run<L: Lanes>(self) {
-        let Self { packed: &PackedWeights { inputs, outputs, ref panels }, rows, sums, bias, activation } = self;
+        let Self { inputs, outputs, panels, rows, sums, bias, activation } = self;
         let count = rows.len() / inputs;
         assert!(rows.len() == count * inputs && sums.len() == count * outputs, "shapes of rows and sums");
         // Blocks as even as can be: a block of few rows takes as long as one of many.

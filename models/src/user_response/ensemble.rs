@@ -109,6 +109,7 @@ mod tests {
 
     use super::super::SequentialModel;
     use super::*;
+    use crate::network::Precision;
 
     fn rows(count: usize, start: f32) -> Rows {
         let mut rows = Rows::default();
@@ -123,7 +124,11 @@ mod tests {
     #[test]
     fn the_answer_is_the_mean_and_each_member_keeps_its_memory() {
         let member = |units: &[usize], seed| -> Box<dyn ResponseModel> {
-            SequentialModel::new(units, &[6], 21, seed, Device::Cpu).unwrap().0.for_simulation().unwrap()
+            SequentialModel::new(units, &[6], 21, seed, Device::Cpu)
+                .unwrap()
+                .0
+                .for_simulation(Precision::Single)
+                .unwrap()
         };
         let members = [member(&[5, 3], 1), member(&[4], 2)];
         let ensemble = Ensemble::new(members.iter().map(|member| member.another()).collect());

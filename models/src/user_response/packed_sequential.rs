@@ -7,7 +7,7 @@ use super::calibration::{self, Calibrations};
 use super::standardization::Standardization;
 use super::{Predictions, ResponseModel, Rows, SequentialModel};
 use crate::Result;
-use crate::network::{PackedDense, PackedDenseStack, PackedLstm};
+use crate::network::{PackedDense, PackedDenseStack, PackedLstm, Precision};
 
 /// Rows that go through the layers at once: few enough to stay in cache.
 const CHUNK_ROWS: usize = 64;
@@ -35,11 +35,13 @@ impl Layers {
 
 impl PackedSequentialModel {
     /// Of a model's present weights.
-    pub fn new(model: &SequentialModel) -> Result<Self> {
+    pub fn new(model: &SequentialModel, precision: Precision) -> Result<Self> {
         let readout = &model.readout;
-        let lstm = model.layers().iter().map(PackedLstm::new).collect::<Result<_>>()?;
+        let lstm = model.layers().iter().map(|layer| PackedLstm::new(layer, precision)).collect::<Result<_>>()?;
         let [means, scales] = readout.standardization.values()?;
-        let (dense, heads) = (PackedDenseStack::new(&readout.stack)?, PackedDense::new(&readout.heads)?);
+        let dense = PackedDenseStack::new(&readout.stack, precision)?;
+        // Few outputs, whose calibration would tell the difference.
+        let heads = PackedDense::new(&readout.heads, Precision::Single)?;
         let layers = Layers { means, scales, lstm, dense, heads };
         Ok(Self { layers: Arc::new(layers), calibrations: readout.calibrations })
     }

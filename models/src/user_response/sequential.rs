@@ -11,7 +11,7 @@ use super::calibration::Calibrations;
 use super::readout::{Readout, check_inputs, hidden_widths, saved_sizes, sizes};
 use super::sessions::{SessionNetwork, play_in_blocks};
 use super::{PackedSequentialModel, Predictions, ResponseModel, Rows};
-use crate::network::{Cell, Dropout, Parameters, Recurrent};
+use crate::network::{Cell, Dropout, Parameters, Precision, Recurrent};
 use crate::tensors::{SavedTensor, TensorFile, save_tensors};
 use crate::{ModelError, Result};
 
@@ -124,12 +124,15 @@ impl SequentialModel {
         &self.layers
     }
 
-    /// The same model for use in simulation: with weights laid out on the CPU, as it is on a GPU.
-    pub fn for_simulation(&self) -> Result<Box<dyn ResponseModel>> {
-        Ok(match self.readout.device {
-            Device::Cpu => Box::new(PackedSequentialModel::new(self)?),
-            _ => self.another(),
-        })
+    /// The same model for use in simulation: with weights laid out on the CPU, multiplied in this precision; as it is on a GPU.
+    pub fn for_simulation(&self, precision: Precision) -> Result<Box<dyn ResponseModel>> {
+        match self.readout.device {
+            Device::Cpu => Ok(Box::new(PackedSequentialModel::new(self, precision)?)),
+            _ if precision != Precision::Single => {
+                Err(ModelError::setting("user_model.precision", "bfloat16 is for the CPU; choose \"single\""))
+            }
+            _ => Ok(self.another()),
+        }
     }
 
     /// The layers' parts of a memory.
@@ -293,7 +296,7 @@ mod tests {
     #[test]
     fn carried_memories_give_what_one_run_gives() {
         let (model, _) = small_model();
-        let packed = PackedSequentialModel::new(&model).unwrap();
+        let packed = PackedSequentialModel::new(&model, Precision::Single).unwrap();
         assert_eq!(packed.memory_length(), model.memory_length());
         let sessions = BLOCK_ROWS + 7;
         let length = model.memory_length();
@@ -304,6 +307,18 @@ mod tests {
             });
             predictions
         });
+        match PackedSequentialModel::new(&model, Precision::Bfloat16) {
+            Ok(halved) => {
+                let (mut memories, mut predictions) = (vec![0.0; sessions * length], Vec::new());
+                (0..4).for_each(|step| {
+                    halved.play(&rows(sessions, 21, step as f32), &mut memories, &mut predictions).unwrap();
+                });
+                let errors = predictions.iter().flatten().zip(by_hand.iter().flatten()).map(|(a, b)| (a - b).abs());
+                let largest = errors.fold(0.0, f32::max);
+                assert!(largest > 0.0 && largest < 0.01, "{largest}");
+            }
+            Err(missing) => eprintln!("SKIPPED: {missing}"),
+        }
         for session in [0, 3, BLOCK_ROWS, sessions - 1] {
             let features: Vec<f32> = (0..4)
                 .flat_map(|step| rows(sessions, 21, step as f32).features(session..session + 1).to_vec())
@@ -330,7 +345,7 @@ mod tests {
     #[test]
     fn candidates_are_told_what_they_would_be_told_if_played() {
         let (model, parameters) = small_model();
-        let packed = PackedSequentialModel::new(&model).unwrap();
+        let packed = PackedSequentialModel::new(&model, Precision::Single).unwrap();
         let mut memory = vec![0.0; model.memory_length()];
         model.play(&rows(1, 21, 2.0), &mut memory, &mut Vec::new()).unwrap();
         let candidates = rows(BLOCK_ROWS + 9, 21, 4.0);

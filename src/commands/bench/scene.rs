@@ -77,7 +77,7 @@ impl Scene {
         let (sequential, _) = SequentialModel::new(lstm, hidden, inputs + SO_FAR_FEATURES, config.seed, Device::Cpu)?;
         let shape = TransformerShape::from(&model.transformer);
         let (transformer, _) = TransformerModel::new(&shape, inputs + SO_FAR_FEATURES, config.seed, Device::Cpu)?;
-        let sequential = sequential.for_simulation()?;
+        let sequential = sequential.for_simulation(model.precision)?;
         let starts = Arc::clone(&logs.data.training_starts);
         let [state, track, candidate] = observation_lengths(&*logs.world(config.world.clone(), starts, config.seed)?);
         let (hidden, outputs) = (config.agent.hidden.clone(), config.agent.quantiles.max(1));
@@ -164,7 +164,7 @@ impl Scene {
             Choosing::Greedy => Box::new(GreedyPolicy::new(self.contextual.shallow_clone())),
             Choosing::ActionHeadDqn => {
                 let agent = AgentModel::initial(world, &self.config.agent, self.config.seed)?;
-                Box::new(DqnPolicy::new(Arc::clone(world), agent, Device::Cpu)?)
+                Box::new(DqnPolicy::new(Arc::clone(world), agent, self.config.agent.precision, Device::Cpu)?)
             }
         })
     }

@@ -1,8 +1,9 @@
 //! The network laid out once for the Q values of many candidates on the CPU. [`QLayers`] is the definition.
 
-use listening_models::network::{Activation, PackedDense, PackedDenseStack, PackedWeights};
+use listening_data::prefetch;
+use listening_models::Result;
+use listening_models::network::{Activation, PackedDense, PackedDenseStack, PackedWeights, Precision};
 use listening_models::track_embeddings::dot_products;
-use listening_models::{Result, prefetch};
 use tch::Kind;
 
 use super::super::gathered::Gathered;
@@ -35,16 +36,16 @@ pub(crate) struct Spare {
 
 impl PackedNetwork {
     /// Of the present weights; none where the network has layers of other kinds.
-    pub(crate) fn new(layers: &QLayers) -> Result<Option<Self>> {
+    pub(crate) fn new(layers: &QLayers, precision: Precision) -> Result<Option<Self>> {
         if layers.norm.is_some() || layers.value.is_some() {
             return Ok(None);
         }
         let (weight, bias) = layers.advantage.last.parameters();
         Ok(Some(Self {
-            state: PackedDense::new(&layers.state)?,
-            track: PackedWeights::of(&layers.track)?,
-            candidate: PackedWeights::of(&layers.candidate)?,
-            hidden: PackedDenseStack::new(&layers.advantage.hidden)?,
+            state: PackedDense::new(&layers.state, precision)?,
+            track: PackedWeights::of(&layers.track, precision)?,
+            candidate: PackedWeights::of(&layers.candidate, precision)?,
+            hidden: PackedDenseStack::new(&layers.advantage.hidden, precision)?,
             last: Vec::<f32>::try_from(weight.f_detach()?.f_mean_dim(0, false, Kind::Float)?)?,
             bias: bias.f_detach()?.f_mean(Kind::Float)?.f_double_value(&[])? as f32,
             needs: layers.needs(),

@@ -1,5 +1,6 @@
 use super::*;
 use crate::action_head_dqn::gathered::Gathered;
+use listening_models::network::Precision;
 use std::collections::HashMap;
 
 const CANDIDATES: i64 = CANDIDATE_FEATURES as i64;
@@ -236,7 +237,6 @@ fn a_packed_network_values_as_its_layers_do() {
             candidates: candidates.shallow_clone(),
         };
         let expected = floats(&means(&layers.returns(&rows).unwrap()).unwrap());
-        let packed = PackedNetwork::new(layers).unwrap().unwrap();
         let mut gathered = Gathered::default();
         gathered.states.extend(floats(&states));
         gathered.candidates.extend(floats(&candidates));
@@ -244,16 +244,24 @@ fn a_packed_network_values_as_its_layers_do() {
         gathered.state_rows.extend(state_rows);
         gathered.ends.extend([(0, 70), (1, 71), (2, 131)]);
         let features = floats(&features);
-        let parts = packed.track_parts(&features);
-        let (mut spare, mut values) = (Spare::default(), Vec::new());
-        for parts in [None, Some(&parts[..])] {
-            packed.values(&gathered, (&features, parts), &mut spare, &mut values);
-            assert_eq!(values.len(), expected.len());
-            for (value, expected) in values.iter().zip(&expected) {
-                assert!((value - expected).abs() < 1e-5 * expected.abs().max(1.0), "{value} {expected}");
+        let largest = expected.iter().fold(1.0f32, |largest, value| largest.max(value.abs()));
+        for (precision, tolerance) in [(Precision::Single, 1e-5), (Precision::Bfloat16, 2e-2)] {
+            if let Err(missing) = precision.check("precision") {
+                eprintln!("SKIPPED: {missing}");
+                continue;
+            }
+            let packed = PackedNetwork::new(layers, precision).unwrap().unwrap();
+            let parts = packed.track_parts(&features);
+            let (mut spare, mut values) = (Spare::default(), Vec::new());
+            for parts in [None, Some(&parts[..])] {
+                packed.values(&gathered, (&features, parts), &mut spare, &mut values);
+                assert_eq!(values.len(), expected.len());
+                for (value, expected) in values.iter().zip(&expected) {
+                    assert!((value - expected).abs() < tolerance * largest, "{value} {expected} in {precision:?}");
+                }
             }
         }
     }
-    assert!(PackedNetwork::new(&network(true, false, 0).layers).unwrap().is_none());
-    assert!(PackedNetwork::new(&network(false, true, 0).layers).unwrap().is_none());
+    assert!(PackedNetwork::new(&network(true, false, 0).layers, Precision::Single).unwrap().is_none());
+    assert!(PackedNetwork::new(&network(false, true, 0).layers, Precision::Single).unwrap().is_none());
 }

@@ -1,6 +1,8 @@
 //! The inner loops: a product of small matrices, the pass over one row's tracks, and operations on single rows.
 
-use crate::simd::{Chunk, Lanes, Left, prefetch, tile};
+use listening_data::prefetch;
+
+use crate::simd::{Chunk, Lanes, Left, tile};
 
 /// Rows and chunks of a tile of the product.
 const TILE_ROWS: usize = 6;

@@ -5,10 +5,11 @@
 //! many queries. Instead of descending through the upper levels, a query starts at the best of some hundred fixed
 //! tracks.
 
+use listening_data::prefetch;
+
 use super::codes::CodeLayout;
 use super::dot_products::products_of_codes;
 use super::graph::Graph;
-use crate::simd::prefetch;
 
 /// One starting track is kept for so many tracks.
 const TRACKS_PER_START: usize = 512;

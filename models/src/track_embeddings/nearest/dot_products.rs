@@ -3,8 +3,9 @@
 //! Every product adds the same eight partial sums in the same order wherever it stands in a block, so one query alone
 //! and the same query among others get the same bits. With and without fused multiply-add the last bits differ.
 
+use listening_data::prefetch;
+
 use super::codes::CodeLayout;
-use crate::simd::prefetch;
 
 /// Rows taken together.
 const ROWS: usize = 4;
